@@ -1,0 +1,50 @@
+# Every target makes the virtual environment it needs; `make help` lists them.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test check generate bench lock format clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.x")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt pip
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+		--editable '.[all,testing]' --group test --group check --group generate
+	@touch $@
+
+venv: $(STAMP) ## Make the virtual environment with everything pinned
+
+demo: $(STAMP) ## Run the main job: secrets into a real OpenBao and into the local store
+	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/store-plugin demo
+
+test: $(STAMP) ## Run all tests against the real servers
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: $(STAMP) ## Formatting, lint, types, import contracts, drift of generated code
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --verbose
+	$(MAKE) --no-print-directory generate GENERATE_ARGS=--check
+
+generate: $(STAMP) ## Make the code that is made from proto/ (GENERATE_ARGS=--check: only compare)
+	$(BIN)/python tools/generate.py $(GENERATE_ARGS)
+
+bench: $(STAMP) ## Measure against the floors of the same run and print the figures
+	$(BIN)/python -m bench $(BENCH_ARGS)
+
+format: $(STAMP) ## Format the code and mend what the linter can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: ## Renew constraints.txt from pyproject.toml (review the result)
+	$(PYTHON) tools/lock.py
+
+clean: ## Remove the virtual environment and all caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,58 @@
+"""Make the code that is made from other files, or with --check say what has drifted.
+
+Run by `make generate` and `make check`. The generated code is committed, so that neither
+users nor CI need a compiler to install the project.
+"""
+
+import argparse
+import sys
+import tempfile
+from importlib.resources import files
+from pathlib import Path
+
+from grpc_tools import protoc
+
+ROOT = Path(__file__).resolve().parent.parent
+PROTO = ROOT / "proto"
+
+
+def generate(target: Path) -> None:
+    """Write everything generated below `target`, laid out as in the checkout."""
+    sources = sorted(str(path.relative_to(PROTO)) for path in PROTO.rglob("*.proto"))
+    well_known = str(files("grpc_tools") / "_proto")
+    arguments = ["protoc", f"-I{PROTO}", f"-I{well_known}", f"--python_out={target}", f"--pyi_out={target}"]
+    if protoc.main([*arguments, *sources]) != 0:
+        sys.exit("protoc failed")
+
+
+def drifted(fresh: Path) -> list[str]:
+    """Files of the checkout that differ from what was made anew, or should not be there."""
+    made = {path.relative_to(fresh) for path in fresh.rglob("*") if path.is_file()}
+    committed = {
+        path.relative_to(ROOT) for path in ROOT.glob("store_plugin/**/*_pb2*.py*") if path.suffix != ".pyc"
+    }
+    wrong = {path for path in made if not same(fresh / path, ROOT / path)}
+    return sorted(map(str, wrong | (committed - made)))
+
+
+def same(one: Path, other: Path) -> bool:
+    """Whether both exist with the same content."""
+    return other.exists() and one.read_bytes() == other.read_bytes()
+
+
+def main() -> None:
+    """Generate in place, or compare."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="change nothing; fail where files have drifted")
+    if not parser.parse_args().check:
+        generate(ROOT)
+        return
+    with tempfile.TemporaryDirectory() as directory:
+        generate(Path(directory))
+        if wrong := drifted(Path(directory)):
+            sys.exit("generated files have drifted; run 'make generate' and commit: " + ", ".join(wrong))
+    print("generated code is up to date")
+
+
+if __name__ == "__main__":
+    main()
