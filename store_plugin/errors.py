@@ -22,7 +22,8 @@ StorePluginError
 ├── StoreUnavailable        UNAVAILABLE          STORE_UNAVAILABLE
 ├── DeadlineExceeded        DEADLINE_EXCEEDED
 ├── Cancelled               CANCELLED
-└── Bug                     INTERNAL             BUG
+├── Bug                     INTERNAL             BUG
+└── RemoteError             as the call ended    (none of ours)
 
 Codes and reasons are the table of the wire document (docs/wire.md). A message names
 the config and the secret, never a value, a token or a key.
@@ -30,7 +31,6 @@ the config and the secret, never a value, a token or a key.
 
 from collections.abc import Iterator, Mapping
 from enum import IntEnum
-from typing import ClassVar
 
 DOMAIN = "secrets.crossplane.io"
 """Domain of the google.rpc.ErrorInfo that every error travels with."""
@@ -65,8 +65,8 @@ class StorePluginError(Exception):
     set where waiting helps; it travels as RetryInfo.
     """
 
-    code: ClassVar[Code] = Code.UNKNOWN
-    reason: ClassVar[str] = ""
+    code: Code = Code.UNKNOWN
+    reason: str = ""
 
     def __init__(
         self,
@@ -231,8 +231,23 @@ class Bug(StorePluginError):
     reason = "BUG"
 
 
+class RemoteError(StorePluginError):
+    """A call that ended without a reason of ours: another server or a proxy answered."""
+
+    def __init__(
+        self,
+        code: int,
+        message: str,
+        *,
+        metadata: Mapping[str, str] | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message, metadata=metadata, retry_after=retry_after)
+        self.code = Code(code)
+
+
 def error_classes() -> Iterator[type[StorePluginError]]:
-    """All classes of the tree that stand for a reason of their own, base excluded."""
+    """All classes of the tree, base excluded."""
 
     def below(cls: type[StorePluginError]) -> Iterator[type[StorePluginError]]:
         for child in cls.__subclasses__():

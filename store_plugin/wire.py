@@ -1,0 +1,115 @@
+"""Between the model and protobuf, and between errors and google.rpc.Status.
+
+The only place that knows both sides; it speaks protobuf and no gRPC library, so that
+sidecar, client and plugins share it.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import DecodeError
+from google.rpc import error_details_pb2, status_pb2
+
+from store_plugin import errors
+from store_plugin._proto import ess_design_pb2, ess_pb2
+from store_plugin.model import ChangeKind, ConfigReference, KeyChange, ScopedName, Secret
+
+STATUS_TRAILER = "grpc-status-details-bin"
+"""Trailing metadata that carries a serialized google.rpc.Status."""
+
+SERVICES: Final = (
+    ess_pb2.DESCRIPTOR.services_by_name["ExternalSecretStorePluginService"],
+    ess_design_pb2.DESCRIPTOR.services_by_name["ExternalSecretStoreService"],
+)
+"""Both names of the one service; the first is the one our client calls."""
+
+_CLASS_OF_REASON = {cls.reason: cls for cls in errors.error_classes() if cls.reason}
+_CLASS_OF_CODE: dict[int, type[errors.StorePluginError]] = {
+    cls.code: cls for cls in (errors.DeadlineExceeded, errors.Cancelled)
+}
+
+
+def reference_from(message: ess_pb2.ConfigReference) -> ConfigReference:
+    """The config reference; InvalidRequest where a part of it is missing."""
+    for part in ("api_version", "kind", "name"):
+        if not getattr(message, part):
+            raise errors.InvalidRequest(f"the request's config has no {part}")
+    return ConfigReference(message.api_version, message.kind, message.name)
+
+
+def reference_to(reference: ConfigReference) -> ess_pb2.ConfigReference:
+    """The reference as a message."""
+    return ess_pb2.ConfigReference(
+        api_version=reference.api_version, kind=reference.kind, name=reference.name
+    )
+
+
+def secret_from(message: ess_pb2.Secret) -> Secret:
+    """Data and metadata as they came, unchecked."""
+    return Secret(dict(message.data), dict(message.metadata))
+
+
+def secret_to(name: ScopedName, secret: Secret) -> ess_pb2.Secret:
+    """The secret as a message."""
+    return ess_pb2.Secret(scoped_name=str(name), metadata=secret.metadata, data=secret.data)
+
+
+def changes_to(changes: Iterable[KeyChange]) -> list[ess_pb2.KeyChange]:
+    """Changes as messages."""
+    return [ess_pb2.KeyChange(key=change.key, kind=change.kind.name) for change in changes]
+
+
+def changes_from(messages: Iterable[ess_pb2.KeyChange]) -> tuple[KeyChange, ...]:
+    """Changes of kinds known here; a newer server may send others."""
+    known = {kind.value for kind in ChangeKind}
+    return tuple(KeyChange(m.key, ChangeKind(m.kind)) for m in messages if m.kind in known)
+
+
+def status_of(error: errors.StorePluginError) -> status_pb2.Status:
+    """The error as google.rpc.Status with ErrorInfo, and RetryInfo where waiting helps."""
+    status = status_pb2.Status(code=int(error.code), message=error.message)
+    if error.reason:
+        info = error_details_pb2.ErrorInfo(reason=error.reason, domain=errors.DOMAIN, metadata=error.metadata)
+        status.details.add().Pack(info)
+    if error.retry_after is not None:
+        delay = Duration()
+        delay.FromNanoseconds(int(error.retry_after * 1e9))
+        status.details.add().Pack(error_details_pb2.RetryInfo(retry_delay=delay))
+    return status
+
+
+def error_from(
+    code: int, message: str, trailing: Sequence[tuple[str, str | bytes]] = ()
+) -> errors.StorePluginError:
+    """The typed error of a call that ended with `code`, `message` and trailing metadata."""
+    status = _status_in(trailing)
+    info, retry_after = _details_of(status)
+    metadata = dict(info.metadata) if info else {}
+    cls = _CLASS_OF_REASON.get(info.reason) if info else _CLASS_OF_CODE.get(code)
+    if cls is None:
+        return errors.RemoteError(code, message, metadata=metadata, retry_after=retry_after)
+    return cls(message, metadata=metadata, retry_after=retry_after)
+
+
+def _status_in(trailing: Sequence[tuple[str, str | bytes]]) -> status_pb2.Status:
+    for key, value in trailing:
+        if key == STATUS_TRAILER and isinstance(value, bytes):
+            try:
+                return status_pb2.Status.FromString(value)
+            except DecodeError:
+                break
+    return status_pb2.Status()
+
+
+def _details_of(status: status_pb2.Status) -> tuple[error_details_pb2.ErrorInfo | None, float | None]:
+    info, retry_after = None, None
+    for detail in status.details:
+        if detail.Is(error_details_pb2.ErrorInfo.DESCRIPTOR):
+            info = error_details_pb2.ErrorInfo()
+            detail.Unpack(info)
+        elif detail.Is(error_details_pb2.RetryInfo.DESCRIPTOR):
+            retry = error_details_pb2.RetryInfo()
+            detail.Unpack(retry)
+            retry_after = retry.retry_delay.ToNanoseconds() / 1e9
+    return info, retry_after
