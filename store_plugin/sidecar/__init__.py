@@ -1,0 +1,1 @@
+"""The sidecar process: listeners, interceptors, the service, health and admin HTTP."""

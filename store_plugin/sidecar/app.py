@@ -1,0 +1,172 @@
+"""Puts the sidecar together, runs it, and takes it down in order.
+
+The one place that composes: every part receives what it needs as arguments.
+"""
+
+import asyncio
+import os
+import resource
+import signal
+import sys
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from functools import partial
+
+import structlog
+import uvloop
+
+from store_plugin.config.directory import DirectorySource
+from store_plugin.config.table import ConfigTable
+from store_plugin.dispatch.router import Router
+from store_plugin.endpoints import Endpoint, Transport
+from store_plugin.engine import LocationLocks
+from store_plugin.sidecar.admin import AdminServer, View
+from store_plugin.sidecar.call import Handler, Interceptor, compose
+from store_plugin.sidecar.interceptors.access_log import access_log
+from store_plugin.sidecar.interceptors.admission import Admission
+from store_plugin.sidecar.interceptors.authentication import (
+    Authenticate,
+    anyone_local,
+    authentication,
+    bearer_of_token,
+    holder_of_certificate,
+)
+from store_plugin.sidecar.interceptors.error_mapping import error_mapping
+from store_plugin.sidecar.interceptors.metrics import measured
+from store_plugin.sidecar.interceptors.request_id import request_id
+from store_plugin.sidecar.listeners import Listener
+from store_plugin.sidecar.logs import configure_logs
+from store_plugin.sidecar.metrics import Metrics
+from store_plugin.sidecar.service import SecretStoreService
+from store_plugin.sidecar.settings import Settings
+from store_plugin.sidecar.tokens import TokenFile
+from store_plugin.store import served_kinds
+
+_LEFT_AT_ONCE = 130
+
+
+def run(settings: Settings, environ: Mapping[str, str]) -> int:
+    """Serve until SIGTERM or SIGINT; returns the exit code. InvalidRequest where the
+    settings cannot work. `environ` is where Environment credential references look."""
+    settings.check()
+    _raise_descriptor_limit()
+    log = configure_logs(settings.log_level, settings.log_format)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_Sidecar(settings, environ, log).run())
+
+
+class _Sidecar:
+    def __init__(
+        self, settings: Settings, environ: Mapping[str, str], log: structlog.stdlib.BoundLogger
+    ) -> None:
+        self._settings = settings
+        self._log = log
+        self._serving = False
+        self._stopping = asyncio.Event()
+        kinds = served_kinds()
+        table = ConfigTable()
+        self._metrics = Metrics()
+        self._admission = Admission(settings.max_in_flight)
+        self._source = DirectorySource(
+            settings.config_dir, kinds, table, log, environ, poll_interval=settings.credential_poll_interval
+        )
+        self._router = Router(table, kinds, LocationLocks(), log, self._metrics.store_call)
+        self._listeners = [
+            Listener(endpoint, settings, self._handlers(endpoint), log) for endpoint in settings.listen
+        ]
+
+    async def run(self) -> int:
+        """Start everything, wait for a signal, stop everything."""
+        self._watch_signals()
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self._router.aclose)
+            await self._source.load()
+            watching = asyncio.create_task(self._source.run(), name="config source")
+            stack.push_async_callback(_end, watching)
+            await self._start_admin(stack)
+            await self._start_listeners(stack)
+            self._serving = True
+            self._log.info("serving", configs=len(self._router.states()))
+            await self._until_stopped(watching)
+            self._serving = False
+        self._log.info("stopped")
+        return 0
+
+    async def _until_stopped(self, watching: "asyncio.Task[None]") -> None:
+        """Wait for a signal; the end of the config source is a bug that ends the process."""
+        stopping = asyncio.create_task(self._stopping.wait(), name="signal")
+        try:
+            await asyncio.wait({stopping, watching}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopping.cancel()
+        if watching.done():
+            watching.result()
+
+    async def _start_admin(self, stack: AsyncExitStack) -> None:
+        self._metrics.watch(
+            in_flight=lambda: self._admission.in_flight,
+            configs=self._router.states,
+            problems=lambda: len(self._source.problems),
+        )
+        admin = AdminServer(
+            View(lambda: self._serving, self._router.states, lambda: self._source.problems, self._metrics)
+        )
+        stack.push_async_callback(admin.stop)
+        await admin.start(self._settings.admin_listen, self._settings.health_listen)
+
+    async def _start_listeners(self, stack: AsyncExitStack) -> None:
+        stack.push_async_callback(self._stop_listeners)
+        for listener in self._listeners:
+            await listener.start()
+
+    async def _stop_listeners(self) -> None:
+        """Not ready, then nothing new, then what is in flight may finish."""
+        self._serving = False
+        self._log.info("stopping", in_flight=self._admission.in_flight, grace=self._settings.shutdown_grace)
+        for listener in self._listeners:
+            await listener.refuse()
+        await asyncio.gather(*(listener.stop(self._settings.shutdown_grace) for listener in self._listeners))
+
+    def _handlers(self, endpoint: Endpoint) -> Mapping[str, Handler]:
+        service = SecretStoreService(self._router)
+        interceptors: list[Interceptor] = [
+            request_id,
+            partial(error_mapping, log=self._log),
+            partial(measured, metrics=self._metrics),
+            partial(access_log, log=self._log, successes=self._settings.access_log),
+            partial(authentication, authenticate=self._authenticator(endpoint)),
+            self._admission.intercept,
+        ]
+        return {method: compose(handler, interceptors) for method, handler in service.handlers().items()}
+
+    def _authenticator(self, endpoint: Endpoint) -> Authenticate:
+        if endpoint.transport is Transport.TCP:
+            return holder_of_certificate
+        if self._settings.client_token_file is not None:
+            return bearer_of_token(TokenFile(self._settings.client_token_file, self._log).matches)
+        return anyone_local
+
+    def _watch_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._on_signal)
+
+    def _on_signal(self) -> None:
+        """The first signal drains, the second leaves at once."""
+        if self._stopping.is_set():
+            sys.stderr.flush()
+            os._exit(_LEFT_AT_ONCE)
+        self._stopping.set()
+
+
+async def _end(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    await asyncio.wait({task}, timeout=5.0)
+
+
+def _raise_descriptor_limit() -> None:
+    """As many descriptors as the system allows: Crossplane's runtime opens a connection
+    for every operation and leaves closing it to us."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

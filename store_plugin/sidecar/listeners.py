@@ -1,0 +1,152 @@
+"""One grpc.aio server per endpoint, each with its own way to know its callers."""
+
+import grp
+import os
+import socket
+import stat
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from store_plugin.endpoints import Endpoint, Transport
+from store_plugin.errors import InvalidRequest
+from store_plugin.sidecar.call import Call, Context, Handler
+from store_plugin.sidecar.settings import Settings
+from store_plugin.sidecar.tls import server_credentials
+from store_plugin.store import Logger
+from store_plugin.wire import SERVICES
+
+MAX_MESSAGE_BYTES = 8 * 1024 * 1024
+"""Largest message accepted: well above the largest secret, so that one that is too large
+gets an answer that says so."""
+
+
+class Listener:
+    """A server on one endpoint."""
+
+    def __init__(
+        self, endpoint: Endpoint, settings: Settings, handlers: Mapping[str, Handler], log: Logger
+    ) -> None:
+        self.endpoint = endpoint
+        self._settings = settings
+        self._log = log
+        self._server = grpc.aio.server(options=_options(endpoint, settings))
+        self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]  # missing in the stub
+        self._register(handlers)
+
+    async def start(self) -> None:
+        """Bind and serve; InvalidRequest where the endpoint is taken or cannot be bound."""
+        self._bind()
+        await self._server.start()
+        if self.endpoint.transport is Transport.PATH:
+            _protect(Path(self.endpoint.address), self._settings)
+        await self._set_health(health_pb2.HealthCheckResponse.SERVING)
+        self._log.info("listening", endpoint=str(self.endpoint))
+
+    async def refuse(self) -> None:
+        """Tell health checks that this server is about to go."""
+        await self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
+
+    async def stop(self, grace: float) -> None:
+        """Accept nothing more; calls in flight have `grace` seconds to finish."""
+        await self._server.stop(grace)
+
+    def _register(self, handlers: Mapping[str, Handler]) -> None:
+        for service in SERVICES:
+            self._server.add_generic_rpc_handlers((_generic_handler(service.full_name, handlers),))
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        names = [service.full_name for service in SERVICES]
+        reflection.enable_server_reflection(
+            [*names, health.SERVICE_NAME, reflection.SERVICE_NAME], self._server
+        )
+
+    async def _set_health(self, status: "health_pb2.HealthCheckResponse.ServingStatus") -> None:
+        for name in ("", *(service.full_name for service in SERVICES)):
+            await self._health.set(name, status)
+
+    def _bind(self) -> None:
+        address = self.endpoint.listen_address
+        if self.endpoint.transport is Transport.PATH:
+            _remove_stale_socket(Path(self.endpoint.address))
+        try:
+            if self.endpoint.transport is Transport.TCP:
+                credentials = server_credentials(self._settings.certs_dir, self._log)
+                bound = self._server.add_secure_port(address, credentials)
+            else:
+                bound = self._server.add_insecure_port(address)
+        except RuntimeError:
+            bound = 0
+        if not bound:
+            raise InvalidRequest(
+                f"cannot listen on {self.endpoint}: the name is taken by another process, or may not be used"
+            )
+
+
+def _generic_handler(service: str, handlers: Mapping[str, Handler]) -> grpc.GenericRpcHandler[bytes, bytes]:
+    methods = {
+        method: grpc.unary_unary_rpc_method_handler(_behaviour(method, handler))
+        for method, handler in handlers.items()
+    }
+    return grpc.method_handlers_generic_handler(service, methods)
+
+
+def _behaviour(method: str, handler: Handler) -> Callable[[bytes, Context], object]:
+    """What grpc.aio calls: bytes in, bytes out, so that malformed requests reach the
+    interceptors too."""
+
+    async def behaviour(request: bytes, context: Context) -> bytes:
+        return await handler(request, Call(context, method))
+
+    return behaviour
+
+
+def _options(endpoint: Endpoint, settings: Settings) -> Sequence[tuple[str, int]]:
+    idle = int(settings.max_connection_idle * 1000)
+    common = [
+        ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+        ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+        ("grpc.max_connection_idle_ms", idle),
+        ("grpc.so_reuseport", 0),
+    ]
+    if endpoint.transport is not Transport.TCP:
+        return common
+    return [
+        *common,
+        ("grpc.max_connection_age_ms", int(settings.max_connection_age * 1000)),
+        ("grpc.max_connection_age_grace_ms", int(settings.shutdown_grace * 1000)),
+        ("grpc.keepalive_time_ms", 60_000),
+        ("grpc.keepalive_timeout_ms", 20_000),
+    ]
+
+
+def _remove_stale_socket(path: Path) -> None:
+    """Remove a socket that nobody listens on any more; refuse to touch anything else."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(mode):
+        raise InvalidRequest(f"cannot listen on {path}: the file exists and is not a socket")
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(1.0)
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink()
+            return
+        except OSError as error:
+            raise InvalidRequest(f"cannot listen on {path}: {error.strerror}") from None
+    raise InvalidRequest(f"cannot listen on {path}: another process listens there")
+
+
+def _protect(path: Path, settings: Settings) -> None:
+    if settings.socket_group is not None:
+        try:
+            group = grp.getgrnam(settings.socket_group).gr_gid
+        except KeyError:
+            raise InvalidRequest(f"--socket-group {settings.socket_group}: there is no such group") from None
+        os.chown(path, -1, group)
+    path.chmod(settings.socket_mode)

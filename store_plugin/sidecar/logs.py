@@ -1,0 +1,59 @@
+"""Structured logs on standard error, ours and those of the libraries, in one format.
+
+No log line holds a secret value: errors name things, and tracebacks come without local
+variables.
+"""
+
+import logging
+import sys
+from typing import Any
+
+import structlog
+
+from store_plugin.sidecar.call import current_call
+
+LEVELS = ("debug", "info", "warning", "error")
+FORMATS = ("json", "console")
+
+
+def configure_logs(level: str, log_format: str) -> structlog.stdlib.BoundLogger:
+    """Set up logging for the process and return the logger to hand around."""
+    before: list[structlog.typing.Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _add_request_id,
+    ]
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=before,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_rendering(log_format)],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level.upper())
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *before,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("store_plugin")
+    return logger
+
+
+def _rendering(log_format: str) -> list[structlog.typing.Processor]:
+    if log_format == "console":
+        return [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]
+
+
+def _add_request_id(_logger: object, _name: str, event: Any) -> Any:
+    if call := current_call.get():
+        event["request_id"] = call.request_id
+    return event

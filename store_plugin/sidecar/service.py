@@ -1,0 +1,131 @@
+"""The External Secret Store service: requests into the model, through the router, and back.
+
+It decides nothing about secrets (the engine does) and nothing about status codes (the
+interceptors do).
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from google.protobuf.message import DecodeError, Message
+
+from store_plugin._proto import ess_pb2
+from store_plugin.dispatch.access import check_access
+from store_plugin.dispatch.router import Lease, Router
+from store_plugin.errors import DeadlineExceeded, InvalidRequest
+from store_plugin.model import ConfigReference, ScopedName, Version, check_keys
+from store_plugin.sidecar.call import Call, Handler
+from store_plugin.wire import changes_to, reference_from, secret_from, secret_to
+
+DEFAULT_TIMEOUT = 30.0
+"""Seconds a call may take before its config is known; then the config's `timeout` counts."""
+
+MessageT = TypeVar("MessageT", bound=Message)
+Request = ess_pb2.GetSecretRequest | ess_pb2.ApplySecretRequest | ess_pb2.DeleteKeysRequest
+Action = Callable[[Lease, ScopedName, float], Awaitable[Message]]
+
+
+class SecretStoreService:
+    """The three methods; each takes and returns serialized messages."""
+
+    def __init__(self, router: Router) -> None:
+        self._router = router
+
+    def handlers(self) -> dict[str, Handler]:
+        """The handler of each method, by its name in the proto."""
+        return {"GetSecret": self.get, "ApplySecret": self.apply, "DeleteKeys": self.delete_keys}
+
+    async def get(self, data: bytes, call: Call) -> bytes:
+        """GetSecret: the latest version or `options.version`."""
+        request = _parse(ess_pb2.GetSecretRequest, data)
+        version = Version(request.options.version) if request.options.version else None
+
+        async def action(lease: Lease, name: ScopedName, deadline: float) -> Message:
+            stored = await lease.engine.get(name, version=version)
+            if not stored.present:
+                return ess_pb2.GetSecretResponse(secret=ess_pb2.Secret(scoped_name=str(name)))
+            return ess_pb2.GetSecretResponse(
+                secret=secret_to(name, stored.secret), version=stored.version or ""
+            )
+
+        return await self._run(request, call, action)
+
+    async def apply(self, data: bytes, call: Call) -> bytes:
+        """ApplySecret: merge, or with `options.dry_run` tell what a merge would change."""
+        request = _parse(ess_pb2.ApplySecretRequest, data)
+        options = request.options
+        secret = secret_from(request.secret)
+
+        async def action(lease: Lease, name: ScopedName, deadline: float) -> Message:
+            secret.check_request()
+            applied = await lease.engine.apply(
+                name,
+                secret,
+                deadline=deadline,
+                dry_run=options.dry_run,
+                if_version=Version(options.if_version) if options.if_version else None,
+            )
+            return ess_pb2.ApplySecretResponse(
+                changed=applied.changed, changes=changes_to(applied.changes), version=applied.version or ""
+            )
+
+        return await self._run(request, call, action)
+
+    async def delete_keys(self, data: bytes, call: Call) -> bytes:
+        """DeleteKeys: the keys in the secret's data, or without any the whole secret."""
+        request = _parse(ess_pb2.DeleteKeysRequest, data)
+        options = request.options
+        secret = secret_from(request.secret)
+
+        async def action(lease: Lease, name: ScopedName, deadline: float) -> Message:
+            check_keys(secret.data)
+            changes = await lease.engine.delete(
+                name,
+                frozenset(secret.data),
+                deadline=deadline,
+                owner=secret.owner,
+                keep_empty=options.keep_empty_secret,
+                dry_run=options.dry_run,
+            )
+            return ess_pb2.DeleteKeysResponse(changes=changes_to(changes))
+
+        return await self._run(request, call, action)
+
+    async def _run(self, request: Request, call: Call, action: Action) -> bytes:
+        """Do `action` with a lease on the store, allowed, and within the deadline."""
+        reference, name = _target(request, call)
+        now = asyncio.get_running_loop().time()
+        remaining = call.context.time_remaining()
+        try:
+            async with asyncio.timeout_at(now + min(remaining or DEFAULT_TIMEOUT, DEFAULT_TIMEOUT)) as limit:
+                with await self._router.lease(reference) as lease:
+                    call.kind = reference.kind
+                    check_access(lease.spec, reference, call.callers, name)
+                    deadline = now + (lease.spec.timeout if remaining is None else remaining)
+                    limit.reschedule(deadline)
+                    return (await action(lease, name, deadline)).SerializeToString()
+        except TimeoutError:
+            raise DeadlineExceeded(f"{reference} did not answer in time for secret {name}") from None
+
+
+def _parse(message: type[MessageT], data: bytes) -> MessageT:
+    try:
+        return message.FromString(data)
+    except DecodeError:
+        raise InvalidRequest(
+            f"the request is not a {message.DESCRIPTOR.name}: malformed, or text that is not UTF-8"
+        ) from None
+
+
+def _target(request: Request, call: Call) -> tuple[ConfigReference, ScopedName]:
+    """What the request is about; noted in the call for log lines."""
+    if not request.HasField("config"):
+        raise InvalidRequest("the request has no config: name the store config to use")
+    if not request.HasField("secret"):
+        raise InvalidRequest("the request has no secret")
+    reference = reference_from(request.config)
+    call.config = str(reference)
+    name = ScopedName.parse(request.secret.scoped_name)
+    call.name = str(name)
+    return reference, name

@@ -1,0 +1,63 @@
+"""Everything a person can set about the sidecar, in one frozen value.
+
+`store-plugin serve` fills it from options and STORE_PLUGIN_… variables; nothing else in
+the sidecar reads the environment.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from store_plugin.endpoints import DEFAULT_ENDPOINT, Endpoint, Transport
+from store_plugin.errors import InvalidRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Durations are in seconds."""
+
+    config_dir: Path
+    listen: tuple[Endpoint, ...] = (Endpoint.parse(DEFAULT_ENDPOINT),)
+    certs_dir: Path = Path("/certs")
+    client_token_file: Path | None = None
+    socket_mode: int = 0o660
+    socket_group: str | None = None
+    admin_listen: str = "127.0.0.1:8080"
+    health_listen: str | None = None
+    max_in_flight: int = 1000
+    max_connection_idle: float = 60.0
+    max_connection_age: float = 1800.0
+    shutdown_grace: float = 20.0
+    credential_poll_interval: float = 2.0
+    log_level: str = "info"
+    log_format: str = "json"
+    access_log: bool = False
+    pod_ip: str | None = None
+    host_ip: str | None = None
+    allow_host_network: bool = False
+
+    def check(self) -> None:
+        """Raise InvalidRequest where the sidecar must not start with these settings."""
+        if not self.config_dir.is_dir():
+            raise InvalidRequest(f"--config-dir {self.config_dir} is not a directory")
+        if self._on_host_network and not self.allow_host_network and self._has_abstract_socket:
+            raise InvalidRequest(
+                "the Pod uses hostNetwork, so every process of the node could reach the abstract socket; "
+                "listen on a path socket instead, or pass --allow-host-network if that is wanted"
+            )
+
+    @property
+    def _on_host_network(self) -> bool:
+        return self.pod_ip is not None and self.pod_ip == self.host_ip
+
+    @property
+    def _has_abstract_socket(self) -> bool:
+        return any(endpoint.transport is Transport.ABSTRACT for endpoint in self.listen)
+
+
+def host_and_port(text: str) -> tuple[str, int]:
+    """`HOST:PORT` taken apart; InvalidRequest where it is not that."""
+    endpoint = Endpoint.parse(text)
+    if endpoint.transport is not Transport.TCP:
+        raise InvalidRequest(f"{text!r} is not HOST:PORT")
+    host, _, port = endpoint.address.rpartition(":")
+    return host.strip("[]"), int(port)
