@@ -23,7 +23,7 @@ from store_plugin.model import (
     StoredSecret,
     Version,
 )
-from store_plugin.store import Limits, Store
+from store_plugin.store import Capabilities, Store
 
 T = TypeVar("T")
 
@@ -132,7 +132,7 @@ class Engine:
             changes = _differences(stored.secret, merged)
             if stored.present and (self._rules.keep_existing or not changes):
                 return Applied(False, (), stored.version)
-            _check_size(name, merged, self.store.capabilities.limits)
+            _check_size(name, merged, self.store.capabilities)
             if dry_run:
                 return Applied(True, changes, None)
             return Applied(True, changes, await self.store.write(name, merged, base=stored))
@@ -274,16 +274,17 @@ def _differences(before: Secret, after: Secret) -> tuple[KeyChange, ...]:
     for key, text in after.metadata.items():
         if before.metadata.get(key) != text:
             changes.append(KeyChange(key, ChangeKind.METADATA))
-    return tuple(sorted(changes))
+    return tuple(sorted(changes, key=lambda change: (change.key, change.kind.value)))
 
 
-def _check_size(name: ScopedName, secret: Secret, limits: Limits) -> None:
+def _check_size(name: ScopedName, secret: Secret, capabilities: Capabilities) -> None:
     """TooLarge where the secret as it would be stored exceeds what the store can hold."""
-    metadata = secret.metadata
+    metadata, limits = secret.metadata, capabilities.limits
+    most_entries = limits.metadata_entries if capabilities.metadata else 0
     found = (
         ("bytes of data", secret.size, limits.data_bytes),
         ("keys", len(secret.data), limits.keys),
-        ("metadata entries", len(metadata), limits.metadata_entries),
+        ("metadata entries", len(metadata), most_entries),
         ("bytes in a metadata key", _longest(metadata.keys()), limits.metadata_key_bytes),
         ("bytes in a metadata value", _longest(metadata.values()), limits.metadata_value_bytes),
     )

@@ -178,12 +178,12 @@ class ChangeKind(Enum):
     METADATA = 4
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class KeyChange:
     """A key that changed, by name; never with its value."""
 
     key: str
-    kind: ChangeKind = field(compare=False)
+    kind: ChangeKind
 
 
 @dataclass(frozen=True, slots=True)
