@@ -1,9 +1,13 @@
 """The in-memory store keeps every claim it can be asked to make."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import pytest
 
 from store_plugin.store import Capabilities, Limits, Store
 from store_plugin.testing.contract import OpenStore, StoreContract
+from store_plugin.testing.machine import StoreMachine, store_machine
 from store_plugin.testing.memory import DEFAULT_CAPABILITIES, MemoryData, MemoryStore
 
 
@@ -44,3 +48,16 @@ class TestWithoutAnyClaim(MemoryContract):
 
 class TestVersionsWithoutCompareAndSet(MemoryContract):
     capabilities = Capabilities(compare_and_set=False, conditional_delete=True, versions=True)
+
+
+def machine_over(capabilities: Capabilities) -> type[StoreMachine]:
+    @asynccontextmanager
+    async def empty_store() -> AsyncIterator[Store]:
+        yield MemoryStore(MemoryData(), capabilities)
+
+    return store_machine(empty_store)
+
+
+TestMachineDefault = machine_over(TestDefault.capabilities).TestCase
+TestMachineLikeVersionedVault = machine_over(TestLikeVersionedVault.capabilities).TestCase
+TestMachineWithoutAnyClaim = machine_over(TestWithoutAnyClaim.capabilities).TestCase
