@@ -22,6 +22,8 @@ StorePluginError
 ├── StoreUnavailable        UNAVAILABLE          STORE_UNAVAILABLE
 ├── DeadlineExceeded        DEADLINE_EXCEEDED
 ├── Cancelled               CANCELLED
+├── NotReachable            UNAVAILABLE          NOT_REACHABLE        (client only)
+├── ConnectionLost          UNAVAILABLE          CONNECTION_LOST      (client only)
 ├── Bug                     INTERNAL             BUG
 └── RemoteError             as the call ended    (none of ours)
 
@@ -210,6 +212,21 @@ class StoreUnavailable(StorePluginError):
 
     code = Code.UNAVAILABLE
     reason = "STORE_UNAVAILABLE"
+
+
+class NotReachable(StorePluginError):
+    """Nobody answers at the endpoint. Raised by clients only: the call was never sent."""
+
+    code = Code.UNAVAILABLE
+    reason = "NOT_REACHABLE"
+
+
+class ConnectionLost(StorePluginError):
+    """The connection ended during the call. Raised by clients only: the call may or may
+    not have been carried out."""
+
+    code = Code.UNAVAILABLE
+    reason = "CONNECTION_LOST"
 
 
 class DeadlineExceeded(StorePluginError):

@@ -1,0 +1,120 @@
+"""How long a call may take, when it is sent again, and what its failure is called.
+
+A call is sent again only if gRPC itself says that it never left: its channel could not
+connect, so the call was never put on a connection. gRPC reports that as UNAVAILABLE
+with no metadata from any server and with one of the texts in `_NEVER_SENT`. Everything
+else that ends in UNAVAILABLE may have been carried out and is not sent again. Should a
+later gRPC word it differently, calls fail at once instead of waiting for a late server:
+the mistake is on the safe side, and the tests of the client show it.
+"""
+
+import random
+import time
+from collections.abc import Iterable
+from typing import Protocol, cast
+
+import grpc
+
+from store_plugin import wire
+from store_plugin.client._connection import Connection
+from store_plugin.endpoints import Endpoint, Transport
+from store_plugin.errors import (
+    Cancelled,
+    Code,
+    ConnectionLost,
+    DeadlineExceeded,
+    NotReachable,
+    RemoteError,
+    StorePluginError,
+)
+
+_NEVER_SENT = ("failed to connect to all addresses", "DNS resolution failed")
+_OWN_DEADLINE = "Deadline Exceeded"
+"""What gRPC says when the deadline passed on our side."""
+_PAUSE = 0.1
+"""Seconds between two tries to connect, on average."""
+
+
+class _Ended(Protocol):
+    """How both of gRPC's APIs tell of a failed call."""
+
+    def code(self) -> grpc.StatusCode: ...
+    def details(self) -> str | None: ...
+    def trailing_metadata(self) -> Iterable[tuple[str, str | bytes]] | None: ...
+
+
+class Attempt:
+    """One call's time, from now on: `timeout` seconds for all of it (None: as the
+    connection says), of which the connection's `connect_timeout` to reach the server."""
+
+    def __init__(self, connection: Connection, timeout: float | None) -> None:
+        self._endpoint = connection.endpoint
+        self._timeout = connection.timeout if timeout is None else timeout
+        self._connect_timeout = min(self._timeout, connection.connect_timeout)
+        self._started = time.monotonic()
+
+    @property
+    def remaining(self) -> float:
+        """Seconds until the deadline; DeadlineExceeded where there are none left."""
+        left = self._started + self._timeout - time.monotonic()
+        if left <= 0:
+            raise self._no_answer()
+        return left
+
+    def pause_after(self, error: grpc.RpcError) -> float:
+        """Seconds to wait before the call is sent again, where that is safe and there is
+        time; else the typed error is raised."""
+        ended = cast(_Ended, error)
+        if not _never_sent(ended):
+            raise self._typed(ended) from error
+        pause = random.uniform(_PAUSE / 2, _PAUSE * 1.5)
+        if time.monotonic() + pause >= self._started + self._connect_timeout:
+            raise self._not_reachable(ended.details() or "") from error
+        return pause
+
+    def _typed(self, ended: _Ended) -> StorePluginError:
+        code, message = Code(ended.code().value[0]), ended.details() or ""
+        error = wire.error_from(code, message, tuple(ended.trailing_metadata() or ()))
+        if isinstance(error, RemoteError) and code is Code.UNAVAILABLE:
+            return ConnectionLost(
+                f"the connection to {self._endpoint} ended during the call, which may or may not have "
+                f"been carried out: {message}"
+            )
+        if isinstance(error, DeadlineExceeded) and message == _OWN_DEADLINE:
+            return self._no_answer()
+        return error
+
+    def _no_answer(self) -> DeadlineExceeded:
+        return DeadlineExceeded(f"no answer from {self._endpoint} within {self._timeout:g} s")
+
+    def _not_reachable(self, why: str) -> NotReachable:
+        return NotReachable(
+            f"nobody answers at {self._endpoint} ({_cause(why)}); waited {self._connect_timeout:g} s. "
+            f"{_advice(self._endpoint)}",
+            retry_after=1.0,
+        )
+
+
+def closed_during_call() -> Cancelled:
+    """The error of a call whose client was closed meanwhile."""
+    return Cancelled("the client was closed during the call")
+
+
+def _never_sent(ended: _Ended) -> bool:
+    details = ended.details() or ""
+    return (
+        ended.code() is grpc.StatusCode.UNAVAILABLE
+        and not tuple(ended.trailing_metadata() or ())
+        and details.startswith(_NEVER_SENT)
+    )
+
+
+def _cause(details: str) -> str:
+    """The last part of gRPC's chain of causes, which is the one a person can act on."""
+    return details.rsplit("last error: ", 1)[-1].removeprefix("UNKNOWN: ")
+
+
+def _advice(endpoint: Endpoint) -> str:
+    if endpoint.transport is Transport.TCP:
+        return "Is the sidecar running there, and do its certificate and ours fit?"
+    return "Is the sidecar running in this network namespace (store-plugin serve)?"

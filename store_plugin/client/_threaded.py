@@ -1,0 +1,73 @@
+"""Sends calls on gRPC's synchronous API, from any number of threads over one channel."""
+
+import threading
+import time
+from typing import TypeVar
+
+import grpc
+
+from store_plugin.client._attempt import Attempt, closed_during_call
+from store_plugin.client._connection import Connection, OpenChannel, open_channel
+from store_plugin.client._messages import Call
+
+ResultT = TypeVar("ResultT")
+
+
+class ThreadedTransport:
+    """One channel, made with the first call and kept until `close`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._lock = threading.Lock()
+        self._opened: OpenChannel[grpc.Channel] | None = None
+        self._closed = False
+
+    def send(self, call: Call[ResultT], timeout: float | None) -> ResultT:
+        """The call's result. It is sent again only while connecting (see `_attempt`)."""
+        attempt = Attempt(self._connection, timeout)
+        metadata = self._connection.metadata()
+        opened = self._current()
+        while True:
+            method = opened.channel.unary_unary(call.path, None, call.respond)
+            try:
+                result: ResultT = method(call.request, timeout=attempt.remaining, metadata=metadata)
+                return result
+            except grpc.RpcError as error:
+                pause = attempt.pause_after(error)
+            except ValueError:
+                # What gRPC raises for a call on a channel that has just been closed.
+                self._raise_if_closed()
+                raise
+            time.sleep(pause)
+            opened = self._renewed(opened)
+
+    def close(self) -> None:
+        """Close the channel; calls under way end with Cancelled."""
+        with self._lock:
+            opened, self._opened, self._closed = self._opened, None, True
+        if opened:
+            opened.channel.close()
+
+    def _raise_if_closed(self) -> None:
+        if self._closed:
+            raise closed_during_call() from None
+
+    def _current(self) -> OpenChannel[grpc.Channel]:
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("the client is closed")
+            if self._opened is None:
+                self._opened = self._open()
+            return self._opened
+
+    def _renewed(self, failing: OpenChannel[grpc.Channel]) -> OpenChannel[grpc.Channel]:
+        """The channel to try next: a new one where the TLS files have changed. The old one
+        is let go, not closed, so that calls on a connection it still has can end."""
+        if self._connection.tls_material() != failing.material:
+            with self._lock:
+                if self._opened is failing:
+                    self._opened = self._open()
+        return self._current()
+
+    def _open(self) -> OpenChannel[grpc.Channel]:
+        return open_channel(self._connection, grpc.insecure_channel, grpc.secure_channel)
