@@ -1,0 +1,60 @@
+"""SQLite's and the operating system's errors in our words, in one place."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from store_plugin.errors import ConfigInvalid, StorePluginError, StoreUnavailable, Tampered, TooLarge
+
+_UNAVAILABLE = {
+    sqlite3.SQLITE_BUSY: "is locked by another process",
+    sqlite3.SQLITE_LOCKED: "is locked by another process",
+    sqlite3.SQLITE_PROTOCOL: "is locked by another process",
+    sqlite3.SQLITE_FULL: "cannot grow: the disk is full",
+    sqlite3.SQLITE_IOERR: "cannot be read or written: the disk reports an error",
+    sqlite3.SQLITE_READONLY: "is read-only",
+    sqlite3.SQLITE_CANTOPEN: "cannot be opened; check the permissions of the file and of its directory",
+    sqlite3.SQLITE_PERM: "cannot be used; check the permissions of the file",
+    sqlite3.SQLITE_NOMEM: "cannot be used: out of memory",
+    sqlite3.SQLITE_INTERRUPT: "was closed during the call",
+}
+_PRIMARY_CODE = 0xFF
+_RETRY_SECONDS = 1.0
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Raise the store's error for what SQLite or the operating system raises inside."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        known = _of_sqlite(error, path)
+        if known is None:
+            raise
+        raise known from error
+    except OSError as error:
+        raise _unavailable(path, f"cannot be used: {error.strerror}") from error
+
+
+def _of_sqlite(error: sqlite3.Error, path: Path) -> StorePluginError | None:
+    """None for what can only be a mistake of ours."""
+    code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE
+    if code in _UNAVAILABLE:
+        return _unavailable(path, _UNAVAILABLE[code])
+    if code == sqlite3.SQLITE_NOTADB:
+        return not_ours(path)
+    if code == sqlite3.SQLITE_CORRUPT:
+        return Tampered(f"the file {path} is damaged; restore it from a backup")
+    if code == sqlite3.SQLITE_TOOBIG:
+        return TooLarge("the secret is larger than the file format can hold")
+    return None
+
+
+def not_ours(path: Path) -> ConfigInvalid:
+    """What is there was not made by this store: never written over."""
+    return ConfigInvalid(f"{path} is no file of this store; move it away or name another path")
+
+
+def _unavailable(path: Path, what: str) -> StoreUnavailable:
+    return StoreUnavailable(f"the file {path} {what}", retry_after=_RETRY_SECONDS)
