@@ -25,6 +25,7 @@ from store_plugin.errors import (
 from tests.client.conftest import MakeClient
 from tests.client.ess_server import EssServer, serving
 from tests.client.relay import Relay
+from tests.support.waiting import eventually
 
 CONFIG = "LocalConfig/files"
 CLIENT_ONLY = {NotReachable, ConnectionLost}
@@ -133,7 +134,7 @@ def test_restarted_server_is_found_again(make_client: MakeClient, endpoint: str)
     with serving(endpoint):
         client.get(CONFIG, "team-a/db")
     with serving(endpoint) as again:
-        client.get(CONFIG, "team-a/db")
+        eventually(lambda: _answers(client))
         assert again.methods() == ["GetSecret"]
 
 
@@ -156,8 +157,8 @@ def test_call_that_a_dying_server_had_taken_is_not_sent_again(make_client: MakeC
             client.apply(CONFIG, "team-a/db", {})
         cutter.join()
         release.set()
-        client.get(CONFIG, "team-a/db")
-        assert server.methods() == ["ApplySecret", "GetSecret"]
+        eventually(lambda: _answers(client))
+        assert server.methods().count("ApplySecret") == 1
 
 
 def test_nothing_can_be_sent_after_close(make_client: MakeClient, endpoint: str, server: EssServer) -> None:
@@ -167,3 +168,13 @@ def test_nothing_can_be_sent_after_close(make_client: MakeClient, endpoint: str,
     with pytest.raises(RuntimeError, match="closed"):
         client.get(CONFIG, "team-a/db")
     assert server.methods() == ["GetSecret"]
+
+
+def _answers(client: Any) -> bool:
+    """Whether a get comes through. One that begins while its connection is just ending is
+    lost with it, and a get is not sent again either."""
+    try:
+        client.get(CONFIG, "team-a/db")
+    except ConnectionLost:
+        return False
+    return True
