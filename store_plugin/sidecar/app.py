@@ -52,10 +52,18 @@ def run(settings: Settings, environ: Mapping[str, str]) -> int:
     _raise_descriptor_limit()
     log = configure_logs(settings.log_level, settings.log_format)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_Sidecar(settings, environ, log).run())
+        return runner.run(_serve(settings, environ, log))
+
+
+async def _serve(
+    settings: Settings, environ: Mapping[str, str], log: structlog.stdlib.BoundLogger
+) -> int:
+    return await _Sidecar(settings, environ, log).run()
 
 
 class _Sidecar:
+    """All parts of one sidecar. Made inside the event loop, which gRPC's servers bind to."""
+
     def __init__(
         self, settings: Settings, environ: Mapping[str, str], log: structlog.stdlib.BoundLogger
     ) -> None:
@@ -118,6 +126,7 @@ class _Sidecar:
         stack.push_async_callback(self._stop_listeners)
         for listener in self._listeners:
             await listener.start()
+            self._log.info("listening", endpoint=str(listener.endpoint))
 
     async def _stop_listeners(self) -> None:
         """Not ready, then nothing new, then what is in flight may finish."""

@@ -7,11 +7,11 @@ built: grpc.aio's own are paid for on every request (docs/decisions/0003).
 from collections.abc import Awaitable, Callable, Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import grpc
 
-Context = grpc.aio.ServicerContext[Any, Any]
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 
 @dataclass(slots=True, eq=False)
@@ -25,7 +25,7 @@ class Call:
     """SANs of the client's certificate, or `local`."""
     config: str = ""
     """`KIND/NAME` once the request was read; for log lines."""
-    kind: str = ""
+    kind: str = "unknown"
     """Kind of the config once it was found to be served; bounded, so fit for a metric."""
     name: str = ""
     started: float = field(default=0.0)

@@ -44,7 +44,6 @@ class Listener:
         if self.endpoint.transport is Transport.PATH:
             _protect(Path(self.endpoint.address), self._settings)
         await self._set_health(health_pb2.HealthCheckResponse.SERVING)
-        self._log.info("listening", endpoint=str(self.endpoint))
 
     async def refuse(self) -> None:
         """Tell health checks that this server is about to go."""
@@ -85,7 +84,7 @@ class Listener:
             )
 
 
-def _generic_handler(service: str, handlers: Mapping[str, Handler]) -> grpc.GenericRpcHandler[bytes, bytes]:
+def _generic_handler(service: str, handlers: Mapping[str, Handler]) -> "grpc.GenericRpcHandler[bytes, bytes]":
     methods = {
         method: grpc.unary_unary_rpc_method_handler(_behaviour(method, handler))
         for method, handler in handlers.items()
