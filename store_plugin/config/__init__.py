@@ -1,0 +1,1 @@
+"""Where store configs and the credentials they refer to come from."""

@@ -1,0 +1,274 @@
+"""One file of manifests: which store configs and Secrets it declares, and what is wrong.
+
+A kind's model is imported only when a manifest names the kind. No message shows a value
+that stood in the file: a token may have been pasted anywhere.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any, Protocol, TypeAlias
+
+from pydantic import ValidationError
+
+from store_plugin.config.documents import Document, DocumentError, Path, Value, parse_documents
+from store_plugin.config.secret_data import decode_secret
+from store_plugin.config.validation import explain
+from store_plugin.errors import StorePluginError
+from store_plugin.model import ConfigReference
+from store_plugin.spec import StoreSpec, credential_references
+from store_plugin.store import StoreFactory
+
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?\Z")
+_CONFIG_FIELDS = ("apiVersion", "kind", "metadata", "spec", "status")
+_SECRET_FIELDS = ("apiVersion", "kind", "metadata", "type", "immutable", "data", "stringData")
+_SECRET = ("v1", "Secret")
+
+
+class LoadableKind(Protocol):
+    """A served kind whose store can be imported, as `store_plugin.store.ServedKind`."""
+
+    def load(self) -> StoreFactory[Any]: ...
+
+
+Kinds: TypeAlias = Mapping[tuple[str, str], LoadableKind]
+"""The served kinds by (apiVersion, kind)."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """What is wrong and where.
+
+    `file` is the name inside the config directory, or the directory itself where the
+    whole of it is meant; `line` counts from 1, 0 stands for no line in particular.
+    """
+
+    file: str
+    line: int
+    message: str
+
+    @property
+    def place(self) -> str:
+        """`file:line`, as an editor opens it."""
+        return f"{self.file}:{self.line}" if self.line else self.file
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class SecretName:
+    """Names a Secret, as a credential reference does."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"Secret {self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declaration:
+    """Where something is declared."""
+
+    file: str
+    line: int
+    carried: bool = False
+    """Kept from before, because its file does not tell now."""
+
+    @property
+    def source(self) -> str:
+        """`file:line`."""
+        return f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclaredConfig(Declaration):
+    """A store config as a manifest declares it; without a spec where that is invalid."""
+
+    reference: ConfigReference
+    spec: StoreSpec | None
+    error: str | None = None
+    credential_lines: Mapping[str, int] = field(default_factory=dict)
+    """Where each credential reference stands, by its path in the spec."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclaredSecret(Declaration):
+    """A `kind: Secret` manifest; without data where that is invalid."""
+
+    reference: SecretName
+    data: Mapping[str, bytes] | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class FileReading:
+    """What one file declares."""
+
+    configs: tuple[DeclaredConfig, ...] = ()
+    secrets: tuple[DeclaredSecret, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    unidentified: Problem | None = None
+    """Set where a document does not even tell what it declares: then nothing that the
+    file declared before counts as removed."""
+
+
+def read_manifests(file: str, text: str, kinds: Kinds) -> FileReading:
+    """All documents of a file. A file that is not YAML declares nothing."""
+    reader = _FileReader(file, kinds)
+    try:
+        for document in parse_documents(text):
+            if document.value is not None:
+                reader.add(document)
+    except DocumentError as error:
+        return broken_file(Problem(file, error.line, error.message))
+    return reader.reading()
+
+
+def broken_file(problem: Problem) -> FileReading:
+    """The reading of a file of which nothing can be told."""
+    return FileReading(problems=(problem,), unidentified=problem)
+
+
+class _Unidentified(Exception):
+    """A document that does not tell which config or Secret it declares."""
+
+    def __init__(self, path: Path, message: str) -> None:
+        super().__init__(message)
+        self.path = path
+        self.message = message
+
+
+class _FileReader:
+    """Collects what the documents of one file declare."""
+
+    def __init__(self, file: str, kinds: Kinds) -> None:
+        self._file = file
+        self._kinds = kinds
+        self._configs: list[DeclaredConfig] = []
+        self._secrets: list[DeclaredSecret] = []
+        self._problems: list[Problem] = []
+        self._unidentified: Problem | None = None
+
+    def reading(self) -> FileReading:
+        return FileReading(
+            tuple(self._configs), tuple(self._secrets), tuple(self._problems), self._unidentified
+        )
+
+    def add(self, document: Document) -> None:
+        try:
+            self._identify(document)
+        except _Unidentified as error:
+            problem = Problem(self._file, document.line(error.path), error.message)
+            self._problems.append(problem)
+            self._unidentified = self._unidentified or problem
+
+    def _identify(self, document: Document) -> None:
+        manifest = document.value
+        if not isinstance(manifest, dict):
+            raise _Unidentified((), "a manifest is a block with apiVersion, kind, metadata and spec")
+        kind = _kind_of(manifest, self._kinds)
+        name = _name_of(manifest)
+        if kind == _SECRET:
+            self._secrets.append(self._secret(document, manifest, name))
+        else:
+            reference = ConfigReference(*kind, name)
+            self._configs.append(self._config(document, manifest, reference))
+
+    def _config(
+        self, document: Document, manifest: dict[str, Value], reference: ConfigReference
+    ) -> DeclaredConfig:
+        line = document.line(())
+        problems = self._unknown_fields(document, manifest, _CONFIG_FIELDS)
+        spec, spec_problems = self._spec(document, manifest, reference)
+        problems += spec_problems
+        if problems or spec is None:
+            self._problems += problems
+            error = "; ".join(map(str, problems))
+            return DeclaredConfig(file=self._file, line=line, reference=reference, spec=None, error=error)
+        lines = {path: document.line(_path_of(path)) for path, _ in credential_references(spec)}
+        return DeclaredConfig(
+            file=self._file, line=line, reference=reference, spec=spec, credential_lines=lines
+        )
+
+    def _spec(
+        self, document: Document, manifest: dict[str, Value], reference: ConfigReference
+    ) -> tuple[StoreSpec | None, list[Problem]]:
+        try:
+            model = self._kinds[reference.api_version, reference.kind].load().spec_model
+        except StorePluginError as error:
+            return None, [self._problem(document, ("kind",), error.message)]
+        except Exception as error:  # an installed store of somebody else may fail in any way
+            message = f"the store of kind {reference.kind} cannot be imported ({type(error).__name__})"
+            return None, [self._problem(document, ("kind",), message)]
+        try:
+            return model.model_validate({} if manifest.get("spec") is None else manifest["spec"]), []
+        except ValidationError as error:
+            told = explain(error, model, document, ("spec",))
+            return None, [Problem(self._file, one.line, one.message) for one in told]
+        except Exception as error:  # so may its validators
+            message = f"spec: kind {reference.kind} cannot check it ({type(error).__name__})"
+            return None, [self._problem(document, ("spec",), message)]
+
+    def _secret(self, document: Document, manifest: dict[str, Value], name: str) -> DeclaredSecret:
+        metadata = manifest["metadata"]
+        namespace = metadata.get("namespace", "default") if isinstance(metadata, dict) else "default"
+        if not isinstance(namespace, str) or not _NAME.match(namespace):
+            raise _Unidentified(("metadata", "namespace"), f"metadata.namespace: {_NAME_RULE}")
+        problems = self._unknown_fields(document, manifest, _SECRET_FIELDS)
+        data, errors = decode_secret(document, manifest)
+        problems += [Problem(self._file, error.line, error.message) for error in errors]
+        self._problems += problems
+        return DeclaredSecret(
+            file=self._file,
+            line=document.line(()),
+            reference=SecretName(namespace, name),
+            data=None if problems else data,
+        )
+
+    def _unknown_fields(
+        self, document: Document, manifest: dict[str, Value], known: tuple[str, ...]
+    ) -> list[Problem]:
+        message = f"there is no such field as on this line; a manifest of this kind takes {', '.join(known)}"
+        return [self._problem(document, (field,), message) for field in manifest if field not in known]
+
+    def _problem(self, document: Document, path: Path, message: str) -> Problem:
+        return Problem(self._file, document.line(path), message)
+
+
+_NAME_RULE = "must be lower-case letters, digits, '-' or '.', beginning and ending with a letter or digit"
+
+
+def _kind_of(manifest: dict[str, Value], kinds: Kinds) -> tuple[str, str]:
+    """(apiVersion, kind), one of those served or a Secret's."""
+    api_version, kind = manifest.get("apiVersion"), manifest.get("kind")
+    if not isinstance(api_version, str) or not isinstance(kind, str):
+        missing = "kind" if isinstance(api_version, str) else "apiVersion"
+        raise _Unidentified((missing,), f"{missing}: is required, as text")
+    if (api_version, kind) in kinds or (api_version, kind) == _SECRET:
+        return api_version, kind
+    elsewhere = sorted(served for served, name in (*kinds, _SECRET) if name == kind)
+    if elsewhere:
+        raise _Unidentified(("apiVersion",), f"apiVersion: must be {' or '.join(elsewhere)} for kind {kind}")
+    names = sorted({name for _, name in kinds})
+    close = get_close_matches(kind, [*names, "Secret"], n=1, cutoff=0.75)
+    hint = f"did you mean {close[0]}?" if close else f"served are {', '.join(names) or 'none'}, and Secret"
+    raise _Unidentified(("kind",), f"kind: is not one that is served here; {hint}")
+
+
+def _name_of(manifest: dict[str, Value]) -> str:
+    metadata = manifest.get("metadata")
+    if not isinstance(metadata, dict):
+        raise _Unidentified(("metadata",), "metadata: is required, with a name")
+    name = metadata.get("name")
+    if name is None:
+        raise _Unidentified(("metadata", "name"), "metadata.name: is required")
+    if not isinstance(name, str) or not _NAME.match(name):
+        raise _Unidentified(("metadata", "name"), f"metadata.name: {_NAME_RULE}")
+    return name
+
+
+def _path_of(path: str) -> Path:
+    """The document's path for a credential path such as `auth.token` or `key.0`."""
+    return ("spec", *(int(part) if part.isdigit() else part for part in path.split(".")))

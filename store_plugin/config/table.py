@@ -1,0 +1,121 @@
+"""All store configs in memory: what the router looks up, whatever their source.
+
+A generation counts the specs that a config has had: it grows only when a validated spec
+really differs, so that a touched file or a moved line never swaps a store.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+
+from store_plugin.config.credentials import ConfigCredentials
+from store_plugin.config.manifests import DeclaredConfig
+from store_plugin.config.subscribers import Subscribers
+from store_plugin.model import ConfigReference
+from store_plugin.spec import StoreSpec
+
+
+class ConfigStatus(Enum):
+    """What a config's manifest is worth."""
+
+    VALID = "Valid"
+    STALE = "Stale"
+    """Invalid now; the last good spec is in use."""
+    INVALID = "Invalid"
+    """Invalid, and there never was a good spec."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedConfig:
+    """A store config as it is in effect."""
+
+    reference: ConfigReference
+    generation: int
+    """Counts its good specs from 1; 0 where there never was one."""
+    spec: StoreSpec | None
+    """The last good one."""
+    credentials: ConfigCredentials = field(repr=False)
+    """Of that spec."""
+    source: str
+    """Where it is declared: `file.yaml:12`."""
+    error: str | None = None
+    """What is wrong with it as it stands there now."""
+
+    @property
+    def status(self) -> ConfigStatus:
+        if self.error is None:
+            return ConfigStatus.VALID
+        return ConfigStatus.INVALID if self.spec is None else ConfigStatus.STALE
+
+
+Changed = Callable[[Collection[ConfigReference]], None]
+"""Told which configs were added, changed or removed; `get` answers anew by then."""
+
+
+class ConfigTable:
+    """The configs in effect. No I/O; belongs to one event loop."""
+
+    def __init__(self) -> None:
+        self._configs: dict[ConfigReference, LoadedConfig] = {}
+        self._subscribers: Subscribers[[Collection[ConfigReference]]] = Subscribers()
+
+    def get(self, reference: ConfigReference) -> LoadedConfig | None:
+        """The config in effect under a reference, or None."""
+        return self._configs.get(reference)
+
+    def all(self) -> Collection[LoadedConfig]:
+        """Every config."""
+        return self._configs.values()
+
+    def counts(self) -> Mapping[ConfigStatus, int]:
+        """How many configs there are of each status."""
+        return Counter(config.status for config in self._configs.values())
+
+    def subscribe(self, callback: Changed) -> Callable[[], None]:
+        """Call back after every change; returns how to stop."""
+        return self._subscribers.add(callback)
+
+    def replace(
+        self, declared: Iterable[DeclaredConfig], credentials_of: Callable[[StoreSpec], ConfigCredentials]
+    ) -> Collection[ConfigReference]:
+        """Put in effect what is declared now, and nothing else; returns what changed."""
+        before = self._configs
+        self._configs = {
+            config.reference: _in_effect(before.get(config.reference), config, credentials_of)
+            for config in declared
+        }
+        changed = {
+            reference for reference, config in self._configs.items() if before.get(reference) is not config
+        }
+        changed |= before.keys() - self._configs.keys()
+        if changed:
+            for callback in self._subscribers:
+                callback(changed)
+        return changed
+
+
+def _in_effect(
+    before: LoadedConfig | None,
+    declared: DeclaredConfig,
+    credentials_of: Callable[[StoreSpec], ConfigCredentials],
+) -> LoadedConfig:
+    """What holds after `declared` was read: the same object where nothing changed."""
+    spec = declared.spec
+    if before is None:
+        generation = 0 if spec is None else 1
+        return LoadedConfig(
+            declared.reference,
+            generation,
+            spec,
+            credentials_of(spec or StoreSpec()),
+            declared.source,
+            declared.error,
+        )
+    if spec is not None and (before.spec is None or (spec is not before.spec and spec != before.spec)):
+        before = replace(
+            before, generation=before.generation + 1, spec=spec, credentials=credentials_of(spec)
+        )
+    if before.source == declared.source and before.error == declared.error:
+        return before
+    return replace(before, source=declared.source, error=declared.error)

@@ -1,0 +1,1 @@
+"""From a config reference to an engine over an open store."""
