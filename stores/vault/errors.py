@@ -1,0 +1,125 @@
+"""The one place where what goes wrong below becomes an error of ours.
+
+Statuses as in Vault's and OpenBao's API documentation, "HTTP status codes". Messages
+carry the request's method and path and what the server said about it, never a body that
+was sent, a header or a token.
+"""
+
+import re
+import ssl
+from collections.abc import Sequence
+
+import aiohttp
+import hvac.exceptions
+
+from store_plugin.errors import (
+    Bug,
+    ConfigInvalid,
+    Conflict,
+    DeadlineExceeded,
+    InvalidRequest,
+    LoginRefused,
+    StoreDenied,
+    StorePluginError,
+    StoreUnavailable,
+    Throttled,
+    TooLarge,
+)
+
+_LONGEST_TEXT = 200
+_UNPRINTABLE = re.compile(r"[^\x20-\x7e]+")
+
+# What a 400 or 5xx means can be told only by its text.
+_BY_TEXT: tuple[tuple[str, type[StorePluginError]], ...] = (
+    ("check-and-set parameter did not match", Conflict),
+    ("too large", TooLarge),
+    # Limits on the JSON itself: strings in all (OpenBao), entries or lengths (Vault).
+    ("high complexity", TooLarge),
+    ("exceeds", TooLarge),
+    ("Upgrading from non-versioned", StoreUnavailable),
+)
+_BY_STATUS: dict[int, type[StorePluginError]] = {
+    400: InvalidRequest,
+    401: StoreDenied,
+    403: StoreDenied,
+    404: ConfigInvalid,
+    405: ConfigInvalid,
+    412: StoreUnavailable,
+    413: TooLarge,
+    429: Throttled,
+    472: StoreUnavailable,
+    473: StoreUnavailable,
+}
+_BY_CLASS: tuple[tuple[type[BaseException], type[StorePluginError]], ...] = (
+    (aiohttp.InvalidURL, ConfigInvalid),
+    (aiohttp.ConnectionTimeoutError, StoreUnavailable),
+    (TimeoutError, DeadlineExceeded),
+    (aiohttp.ClientError, StoreUnavailable),
+    (ssl.SSLError, StoreUnavailable),
+    (OSError, StoreUnavailable),
+    (hvac.exceptions.InvalidRequest, InvalidRequest),
+    (hvac.exceptions.Unauthorized, StoreDenied),
+    (hvac.exceptions.Forbidden, StoreDenied),
+    (hvac.exceptions.InvalidPath, ConfigInvalid),
+    (hvac.exceptions.UnsupportedOperation, ConfigInvalid),
+    (hvac.exceptions.RateLimitExceeded, Throttled),
+    (hvac.exceptions.ParamValidationError, Bug),
+    (hvac.exceptions.VaultError, StoreUnavailable),
+)
+
+
+def from_status(
+    status: int, texts: Sequence[str], where: str, retry_after: float | None = None
+) -> StorePluginError:
+    """The error for an answer that is no success; `texts` is its `errors` list."""
+    said = " ".join(texts)
+    kind = _BY_STATUS.get(status, InvalidRequest if 400 <= status < 500 else StoreUnavailable)
+    for sign, meaning in _BY_TEXT:
+        if sign in said and status != 403:
+            kind = meaning
+    if 300 <= status < 400:
+        said = "it sends us elsewhere, and a token is not taken along; name the right address as server"
+    if retry_after is None and kind in (Throttled, StoreUnavailable):
+        retry_after = 1.0
+    return kind(f"{where}: the server answers {status}{_shown(said)}", retry_after=retry_after)
+
+
+def from_exception(error: BaseException, where: str) -> StorePluginError:
+    """The error for what aiohttp, hvac or the network raised. Raise it `from None`: theirs
+    may carry headers."""
+    ours = next((ours for theirs, ours in _BY_CLASS if isinstance(error, theirs)), Bug)
+    retry_after = 1.0 if ours is StoreUnavailable else None
+    return ours(f"{where}: {_described(error)}", retry_after=retry_after)
+
+
+def login_refused(error: StorePluginError) -> StorePluginError:
+    """`error` as it counts during a login: whatever says no refuses the credentials."""
+    if isinstance(error, StoreDenied | InvalidRequest):
+        return LoginRefused(error.message)
+    return error
+
+
+def not_vault(where: str) -> StorePluginError:
+    """Something answered, and not as Vault does: a proxy, a wrong address."""
+    return StoreUnavailable(f"{where}: what answers does not speak Vault's API", retry_after=1.0)
+
+
+def _shown(said: str) -> str:
+    """What the server said, short and on one line. Where it cannot read the request's JSON
+    it quotes from it: that is left out."""
+    if not said or "decode JSON" in said or "parse JSON" in said:
+        return ""
+    plain = _UNPRINTABLE.sub(" ", said).strip()
+    return f": {plain if len(plain) <= _LONGEST_TEXT else plain[: _LONGEST_TEXT - 3] + '...'}"
+
+
+def _described(error: BaseException) -> str:
+    """Names of what failed. Of the texts only those are shown that are about the network."""
+    name = type(error).__name__
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        error = error.certificate_error
+    elif isinstance(error, aiohttp.ClientConnectorError):
+        error = error.os_error
+    if isinstance(error, OSError) and not isinstance(error, aiohttp.ClientError):
+        return f"{name}{_shown(error.strerror or str(error))}"
+    return name

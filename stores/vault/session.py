@@ -1,0 +1,181 @@
+"""The life of a store's one token: login, renewal, replacement, end.
+
+Everything happens in a request that needs a token; there is no task in the background. So
+an idle store causes no traffic, and a cancelled request leaves nothing behind. However
+many requests need a token at the same time, one of them gets it and the others share the
+outcome.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from copy import copy
+from dataclasses import dataclass, field, replace
+
+from hvac.api.auth_methods import Token as TokenApi
+
+from store_plugin.errors import LoginRefused, StoreDenied, StorePluginError
+from store_plugin.store import Logger
+from stores.vault import errors
+from stores.vault.adapter import VaultAdapter, base_headers
+from stores.vault.auth import AuthMethod, Grant
+from stores.vault.auth.grant import granted
+from stores.vault.auth.token import lacks_lookup
+from stores.vault.shared import SharedAttempt
+from stores.vault.transport import Transport
+
+_REFRESH_AT = 2 / 3
+_POSTPONED_BY = 1 / 4
+_SHORTEST_SECONDS = 0.5
+_REST_SECONDS = 1.0
+_REVOKE_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token in use. Times are of the session's clock, in seconds."""
+
+    grant: Grant
+    headers: dict[str, str] = field(repr=False)
+    expires_at: float
+    refresh_at: float
+    """From then on the next request renews it or logs in again."""
+    generation: int
+    """Of the credentials it was got with."""
+
+    def same_as(self, other: "Token | None") -> bool:
+        return other is not None and other.grant.token == self.grant.token
+
+
+class Session:
+    """One token for all requests of a store."""
+
+    def __init__(
+        self,
+        method: AuthMethod,
+        transport: Transport,
+        *,
+        namespace: str,
+        login_namespace: str,
+        log: Logger,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._method = method
+        self._transport = transport
+        self._headers = base_headers(namespace)
+        self._login_headers = base_headers(login_namespace)
+        self._log = log
+        self._clock = clock
+        self._turn = asyncio.Lock()
+        self._refreshing = SharedAttempt(self._turn)
+        self._reviewing = SharedAttempt(self._turn)
+        self._token: Token | None = None
+        self._generation = 0
+        self._refusal = LoginRefused("")
+        self._rest_until = self._review_again_at = float("-inf")
+
+    async def token(self) -> Token:
+        """A token to send. LoginRefused, ConfigInvalid, StoreUnavailable, DeadlineExceeded."""
+        held, now = self._token, self._clock()
+        if held and held.generation == self._generation:
+            if now < held.refresh_at:
+                return held
+            if now < held.expires_at and self._turn.locked():
+                return held
+        await self._refreshing.run(self._refresh)
+        return await self.token() if self._token is None else self._token
+
+    async def after_refusal(self, refused: Token) -> Token | None:
+        """The token to try again with after a 403; None where it is the policy that says no.
+
+        The token's own lookup tells one from the other, once for all who wait.
+        """
+        if refused.same_as(self._token):
+            await self._reviewing.run(lambda: self._review(refused))
+        return None if refused.same_as(self._token) else await self.token()
+
+    def credentials_changed(self) -> None:
+        """Forget a refusal, and a token that is itself one of the credentials."""
+        self._rest_until = float("-inf")
+        if not self._method.obtains:
+            self._generation += 1
+
+    async def aclose(self) -> None:
+        """Revoke the token that was made for us, unless that takes too long. Never raises."""
+        held, self._token = self._token, None
+        if held is None or not self._method.obtains:
+            return
+        try:
+            async with asyncio.timeout(_REVOKE_SECONDS):
+                await TokenApi(self._adapter_for(held.grant.token)).revoke_self()
+        except (StorePluginError, TimeoutError) as error:
+            self._log.warning("vault_token_not_revoked", error=str(error))
+
+    async def _refresh(self) -> None:
+        held, now = self._token, self._clock()
+        if held is None or held.generation != self._generation or now >= held.expires_at:
+            self._token = await self._login()
+        elif now >= held.refresh_at:
+            self._token = await self._prolonged(held, now)
+
+    async def _prolonged(self, held: Token, now: float) -> Token:
+        try:
+            return await self._renew(held)
+        except StorePluginError as error:
+            # It still works: the request goes on with it, and a later one tries again.
+            self._log.warning("vault_token_not_renewed", error=error.message)
+            pause = max(_SHORTEST_SECONDS, (held.expires_at - now) * _POSTPONED_BY)
+            return replace(held, refresh_at=now + pause)
+
+    async def _renew(self, held: Token) -> Token:
+        if not held.grant.renewable:
+            return await self._login()
+        try:
+            renewed = granted(await TokenApi(self._adapter_for(held.grant.token)).renew_self())
+        except StoreDenied:
+            return await self._login()
+        if self._method.obtains and renewed.ttl < held.grant.ttl / 2:
+            # Its longest life is nearly over: renewing gives less and less.
+            return await self._login()
+        return self._started(held.grant, renewed.ttl, held.generation)
+
+    async def _review(self, refused: Token) -> None:
+        """Replace `refused` if it is dead; leave it where the policy denied the request."""
+        if not refused.same_as(self._token) or await self._lives(refused):
+            return
+        if self._clock() >= self._review_again_at:
+            # Right after a replacement the next one would not help: no storm of logins.
+            self._review_again_at = self._clock() + _REST_SECONDS
+            self._token = await self._login()
+
+    async def _lives(self, token: Token) -> bool:
+        try:
+            await TokenApi(self._adapter_for(token.grant.token)).lookup_self()
+        except StoreDenied as denied:
+            return lacks_lookup(denied)
+        return True
+
+    async def _login(self) -> Token:
+        if self._clock() < self._rest_until:
+            raise copy(self._refusal)
+        generation = self._generation
+        try:
+            grant = await self._method.login(self._adapter_for)
+        except StorePluginError as error:
+            refused = errors.login_refused(error)
+            if isinstance(refused, LoginRefused):
+                self._refusal, self._rest_until = refused, self._clock() + _REST_SECONDS
+            raise refused from None
+        self._log.debug("vault_logged_in", ttl_seconds=grant.ttl, renewable=grant.renewable)
+        return self._started(grant, grant.ttl, generation)
+
+    def _started(self, grant: Grant, ttl: float, generation: int) -> Token:
+        """`ttl` in seconds, 0: for ever."""
+        now = self._clock()
+        life, refresh = (ttl, max(_SHORTEST_SECONDS, ttl * _REFRESH_AT)) if ttl > 0 else (float("inf"),) * 2
+        headers = {**self._headers, "X-Vault-Token": grant.token}
+        return Token(grant, headers, now + life, now + refresh, generation)
+
+    def _adapter_for(self, token: str) -> VaultAdapter:
+        headers = {**self._login_headers, "X-Vault-Token": token} if token else self._login_headers
+        return VaultAdapter(self._transport, headers)

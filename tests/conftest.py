@@ -1,0 +1,9 @@
+"""Fixtures that every test may ask for."""
+
+import pytest
+
+pytest.register_assert_rewrite("store_plugin.testing", "tests.support")
+
+from tests.support.fixtures import bao, ca  # noqa: E402
+
+__all__ = ["bao", "ca"]

