@@ -1,0 +1,46 @@
+"""How the tests here open a store: configs as manifests spell them, credentials by path."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from store_plugin.testing.environment import MemoryCredentials, RecordingLog, memory_environment
+from stores.vault import VaultFactory, VaultSpec, VaultStore
+from tests.support.openbao import OpenBao
+
+NO_POD = Path("/nonexistent/token")
+GIVEN = {"source": "Environment", "env": {"name": "UNUSED"}}
+"""A credential reference; what it resolves to is in `MemoryCredentials`."""
+WITH_TOKEN = {"method": "Token", "token": GIVEN}
+
+
+def spec_of(server: str, mount: str, auth: Mapping[str, object], **fields: object) -> VaultSpec:
+    return VaultSpec.model_validate({"server": server, "mountPath": mount, "auth": auth, **fields})
+
+
+async def open_with(
+    spec: VaultSpec,
+    credentials: MemoryCredentials,
+    *,
+    log: RecordingLog | None = None,
+    pod_token: Path = NO_POD,
+) -> VaultStore:
+    return await VaultFactory(pod_token).open(spec, memory_environment(credentials, log, "VaultConfig/test"))
+
+
+async def open_with_token(
+    bao: OpenBao,
+    mount: str,
+    *,
+    token: str = "",
+    server: str = "",
+    log: RecordingLog | None = None,
+    ca: bytes | None = None,
+    **fields: object,
+) -> VaultStore:
+    """A store that logs in with a token: the root token where none is given."""
+    values = {"auth.token": (token or bao.root_token).encode()}
+    if ca:
+        values["caBundle"] = ca
+        fields["caBundle"] = GIVEN
+    spec = spec_of(server or bao.address, mount, WITH_TOKEN, **fields)
+    return await open_with(spec, MemoryCredentials(values), log=log)
