@@ -16,6 +16,8 @@ SELECT NULL, version, key_id, sealed FROM secret WHERE name = ?1
 UNION ALL
 SELECT key, version, key_id, sealed FROM value WHERE name = ?1
 """
+_TABLES = {"file", "key_check", "secret", "value"}
+_MOST_VERSIONS = 2**62
 _NAMES_BELOW = "SELECT name FROM secret WHERE name > ?1 AND name < ?2 ORDER BY name LIMIT ?3"
 
 
@@ -33,6 +35,7 @@ class Rows:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self._check_tables()
         self.file_id = self._from_file("id", bytes)
 
     def of(self, name: str) -> list[Row]:
@@ -67,11 +70,15 @@ class Rows:
                 self._connection.execute("ROLLBACK")
             raise
 
-    def next_version(self) -> int:
+    def next_version(self, above: int) -> int:
         """From one counter of the whole file, so that a secret created anew never gets a
-        version that an earlier one of its name had."""
-        self._connection.execute("UPDATE file SET last_version = last_version + 1")
-        return self._from_file("last_version", int)
+        version that an earlier one of its name had. Also where the counter was turned back
+        it is larger than `above`."""
+        version = max(self._from_file("last_version", int), above) + 1
+        if version > _MOST_VERSIONS:
+            raise Tampered("the file's version counter is damaged; restore the file from a backup")
+        self._connection.execute("UPDATE file SET last_version = ?", (version,))
+        return version
 
     def add_key_check(self, box: Box) -> None:
         self._connection.execute("INSERT OR IGNORE INTO key_check VALUES (?, ?)", (box.key_id, box.sealed))
@@ -97,6 +104,11 @@ class Rows:
 
     def close(self) -> None:
         self._connection.close()
+
+    def _check_tables(self) -> None:
+        found = self._connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        if _TABLES - {name for (name,) in found}:
+            raise Tampered("tables of the file are missing; restore the file from a backup")
 
     def _from_file(self, column: str, kind: type[ColumnT]) -> ColumnT:
         found = self._connection.execute(f"SELECT {column} FROM file").fetchone()  # noqa: S608

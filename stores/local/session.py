@@ -44,8 +44,8 @@ class Session:
 
     def write(self, name: ScopedName, secret: Secret, base: StoredSecret) -> Version:
         with self._using(name) as rows, rows.transaction():
-            _check_base(rows, name, base)
-            version = rows.next_version()
+            current = _check_base(rows, name, base)
+            version = rows.next_version(above=current or 0)
             own, changed = self._sealer(rows).sealed(name, secret, version, base)
             rows.remove_values(str(name), rows_of(base).keys() - secret.data.keys())
             rows.put_values(str(name), changed)
@@ -158,7 +158,9 @@ def _key_check(rows: Rows) -> Place:
     return Place(rows.file_id, "key-check")
 
 
-def _check_base(rows: Rows, name: ScopedName, base: StoredSecret) -> None:
-    read = int(base.version) if base.version is not None else None
-    if rows.version_of(str(name)) != read:
+def _check_base(rows: Rows, name: ScopedName, base: StoredSecret) -> int | None:
+    """The current version. Conflict where it is not the one of `base`."""
+    current = rows.version_of(str(name))
+    if current != (int(base.version) if base.version is not None else None):
         raise Conflict(f"secret {name} has changed since it was read")
+    return current

@@ -1,0 +1,82 @@
+"""Every result code of SQLite has its place: an error of ours, or a bug on purpose."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from store_plugin.errors import ConfigInvalid, StorePluginError, StoreUnavailable, Tampered, TooLarge
+from stores.local.faults import translated
+
+TRANSLATED = {
+    "BUSY": StoreUnavailable,
+    "CANTOPEN": StoreUnavailable,
+    "CORRUPT": Tampered,
+    "FULL": StoreUnavailable,
+    "INTERRUPT": StoreUnavailable,
+    "IOERR": StoreUnavailable,
+    "LOCKED": StoreUnavailable,
+    "NOMEM": StoreUnavailable,
+    "NOTADB": ConfigInvalid,
+    "PERM": StoreUnavailable,
+    "PROTOCOL": StoreUnavailable,
+    "READONLY": StoreUnavailable,
+    "TOOBIG": TooLarge,
+}
+OUR_MISTAKES = (
+    *("ABORT", "AUTH", "CONSTRAINT", "EMPTY", "ERROR", "FORMAT", "INTERNAL", "MISMATCH", "MISUSE"),
+    *("NOLFS", "NOTFOUND", "RANGE", "SCHEMA"),
+)
+LAST_ERROR_CODE = sqlite3.SQLITE_NOTADB
+
+
+def raised(error: Exception) -> Exception:
+    with pytest.raises(Exception) as caught, translated(Path("/data/secrets.db")):
+        raise error
+    return caught.value
+
+
+def sqlite_error(code: int) -> sqlite3.Error:
+    error = sqlite3.OperationalError("detail")
+    error.sqlite_errorcode = code
+    return error
+
+
+@pytest.mark.parametrize("name", TRANSLATED)
+def test_a_result_code_has_its_error(name: str) -> None:
+    error = raised(sqlite_error(code_of(name)))
+    assert type(error) is TRANSLATED[name]
+    assert name == "TOOBIG" or "/data/secrets.db" in str(error)
+
+
+@pytest.mark.parametrize("name", OUR_MISTAKES)
+def test_what_only_a_mistake_of_ours_can_raise_stays_a_bug(name: str) -> None:
+    error = sqlite_error(code_of(name))
+    assert raised(error) is error
+
+
+def test_every_error_code_of_sqlite_is_decided() -> None:
+    decided = {code_of(name) for name in (*TRANSLATED, *OUR_MISTAKES)}
+    assert decided == set(range(1, LAST_ERROR_CODE + 1))
+
+
+def code_of(name: str) -> int:
+    return getattr(sqlite3, f"SQLITE_{name}")
+
+
+def test_extended_codes_count_as_their_primary_code() -> None:
+    assert isinstance(raised(sqlite_error(sqlite3.SQLITE_IOERR_FSYNC)), StoreUnavailable)
+    assert isinstance(raised(sqlite_error(sqlite3.SQLITE_BUSY_SNAPSHOT)), StoreUnavailable)
+
+
+@pytest.mark.parametrize(
+    "error", [PermissionError(13, "Permission denied"), OSError(30, "Read-only file system")]
+)
+def test_an_error_of_the_system_is_unavailable(error: OSError) -> None:
+    assert isinstance(raised(error), StoreUnavailable)
+    assert str(error.strerror) in str(raised(error))
+
+
+def test_errors_of_ours_pass() -> None:
+    error = StorePluginError("as it is")
+    assert raised(error) is error
