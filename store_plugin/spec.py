@@ -97,7 +97,7 @@ class StoreSpec(Manifest):
     access: tuple[AccessRule, ...] = ()
     update_policy: Literal["Overwrite", "IfNotExists"] = "Overwrite"
     ownership: Ownership = Ownership()
-    timeout: Seconds = Field(default=30.0, gt=0)
+    timeout: Seconds = Field(default=30.0, gt=0, allow_inf_nan=False)
     """Longest that a request may take where its caller sets no deadline, in seconds."""
 
 
