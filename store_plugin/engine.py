@@ -128,8 +128,9 @@ class Engine:
             stored = await self.store.read(name)
             _check_version(name, stored, if_version)
             self._check_owner_of_apply(name, stored, request)
-            merged = _merge(stored.secret, request) if stored.present else request
-            changes = _differences(stored.secret, merged)
+            existing = stored.secret if stored.present else Secret()
+            merged = _merge(existing, request)
+            changes = _differences(existing, merged)
             if stored.present and (self._rules.keep_existing or not changes):
                 return Applied(False, (), stored.version)
             _check_size(name, merged, self.store.capabilities)
