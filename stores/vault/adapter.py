@@ -42,6 +42,7 @@ class VaultAdapter(Adapter):  # type: ignore[misc]  # hvac is not typed
         *,
         json: object = None,
         params: Mapping[str, object] | None = None,
+        wrap_ttl: None = None,
     ) -> Answer:
         body = None if json is None else to_json(json)
         query = {key: str(value) for key, value in params.items()} if params else None

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from hvac.api.auth_methods import Token as TokenApi
 
-from store_plugin.errors import LoginRefused, StoreDenied, StorePluginError
+from store_plugin.errors import InvalidRequest, LoginRefused, StoreDenied, StorePluginError
 from store_plugin.store import Logger
 from stores.vault import errors
 from stores.vault.adapter import VaultAdapter, base_headers
@@ -132,7 +132,8 @@ class Session:
             return await self._login()
         try:
             renewed = granted(await TokenApi(self._adapter_for(held.grant.token)).renew_self())
-        except StoreDenied:
+        except (StoreDenied, InvalidRequest):
+            # Revoked, or past its longest life.
             return await self._login()
         if self._method.obtains and renewed.ttl < held.grant.ttl / 2:
             # Its longest life is nearly over: renewing gives less and less.

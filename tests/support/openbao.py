@@ -193,11 +193,13 @@ class OpenBao:
     def approle(
         self, policies: Sequence[str], *, namespace: str = "", **options: object
     ) -> tuple[str, str, str]:
-        """Mount, role ID and secret ID of a new AppRole."""
+        """Mount, role ID and secret ID of a new AppRole; no secret ID where it binds none."""
         mount = self.mount_auth("approle", namespace=namespace)
         body = {"token_policies": list(policies), **options}
         self.api("POST", f"auth/{mount}/role/app", body, namespace=namespace)
         role_id = self.api("GET", f"auth/{mount}/role/app/role-id", namespace=namespace)
+        if not options.get("bind_secret_id", True):
+            return mount, role_id["data"]["role_id"], ""
         secret_id = self.api("POST", f"auth/{mount}/role/app/secret-id", namespace=namespace)
         return mount, role_id["data"]["role_id"], secret_id["data"]["secret_id"]
 
@@ -216,11 +218,22 @@ class OpenBao:
         return mount
 
     def kubernetes_auth(
-        self, policies: Sequence[str], api_server: str, *, service_account: str, scope: str, **options: object
+        self,
+        policies: Sequence[str],
+        api_server: str,
+        ca: bytes,
+        *,
+        service_account: str,
+        scope: str,
+        **options: object,
     ) -> str:
         """Mount of a Kubernetes auth with the role `app` for one ServiceAccount."""
         mount = self.mount_auth("kubernetes")
-        config = {"kubernetes_host": api_server, "disable_local_ca_jwt": True}
+        config = {
+            "kubernetes_host": api_server,
+            "kubernetes_ca_cert": ca.decode(),
+            "disable_local_ca_jwt": True,
+        }
         self.api("POST", f"auth/{mount}/config", config)
         role = {
             "bound_service_account_names": [service_account],

@@ -2,38 +2,51 @@
 ServiceAccount tokens it believes."""
 
 import json
+import ssl
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 from time import time
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.support.certificates import private_pem
+from tests.support.certificates import CertificateAuthority, private_pem
 
 
 class TokenReviewServer:
-    """`with TokenReviewServer() as server:` reviews tokens at `server.address`.
+    """`with TokenReviewServer(ca) as server:` reviews tokens at `server.address`, over TLS.
 
     Tokens that `token` made are authentic until `revoke`; all others are not.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, ca: CertificateAuthority) -> None:
+        self.ca = ca
         self._key = private_pem(ec.generate_private_key(ec.SECP256R1()))
         self._valid: dict[str, tuple[str, str]] = {}
         self.reviews = 0
 
     def __enter__(self) -> "TokenReviewServer":
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server.socket = self._context().wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
-        self.address = f"http://127.0.0.1:{self._server.server_port}"
+        self.address = f"https://127.0.0.1:{self._server.server_port}"
         return self
 
     def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+    def _context(self) -> ssl.SSLContext:
+        certificate, key = self.ca.issue()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        with NamedTemporaryFile() as file:
+            Path(file.name).write_bytes(certificate + key)
+            context.load_cert_chain(file.name)
+        return context
 
     def token(self, namespace: str, account: str) -> str:
         """A new token of a ServiceAccount."""

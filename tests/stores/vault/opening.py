@@ -1,8 +1,11 @@
 """How the tests here open a store: configs as manifests spell them, credentials by path."""
 
+import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 
+from store_plugin.engine import Engine, LocationLocks, Rules
+from store_plugin.store import Store
 from store_plugin.testing.environment import MemoryCredentials, RecordingLog, memory_environment
 from stores.vault import VaultFactory, VaultSpec, VaultStore
 from tests.support.openbao import OpenBao
@@ -44,3 +47,13 @@ async def open_with_token(
         fields["caBundle"] = GIVEN
     spec = spec_of(server or bao.address, mount, WITH_TOKEN, **fields)
     return await open_with(spec, MemoryCredentials(values), log=log)
+
+
+def engine_over(store: Store) -> Engine:
+    """An engine with locks of its own, as another process has them."""
+    return Engine(store, Rules(), LocationLocks())
+
+
+def soon(seconds: float = 30.0) -> float:
+    """A deadline in the event loop's time."""
+    return asyncio.get_running_loop().time() + seconds
