@@ -1,0 +1,78 @@
+"""`store-plugin delete`: keys of a secret, or all of it."""
+
+import sys
+
+import click
+
+from store_plugin.cli._output import change_lines, changes_document, emit
+from store_plugin.cli._parameters import (
+    config_argument,
+    dry_run_option,
+    name_argument,
+    output_option,
+    owner_option,
+    parse_key,
+    parsed_by,
+    with_client,
+)
+from store_plugin.client import Client
+from store_plugin.model import ConfigReference, KeyChange, ScopedName
+
+
+@click.command()
+@config_argument
+@name_argument
+@click.argument("keys", metavar="[KEY]...", nargs=-1, type=parsed_by(parse_key))
+@owner_option
+@click.option("--keep-empty", is_flag=True, help="Leave an empty secret behind instead of none.")
+@dry_run_option
+@click.option("--yes", is_flag=True, help="Remove a whole secret without asking.")
+@output_option()
+@with_client
+def delete(
+    client: Client,
+    config: ConfigReference,
+    name: ScopedName,
+    keys: tuple[str, ...],
+    owner: str | None,
+    keep_empty: bool,
+    dry_run: bool,
+    yes: bool,
+    output: str,
+) -> None:
+    """Remove keys of a secret, or the whole secret.
+
+    Without a KEY the whole secret goes, with all its versions. That is asked for first;
+    where nobody can be asked it needs --yes, so that a script whose list of keys came out
+    empty removes nothing. What is not there is not an error.
+    """
+    if keys:
+        changes = client.delete_keys(config, name, keys, owner=owner, keep_empty=keep_empty, dry_run=dry_run)
+    else:
+        if not (yes or dry_run):
+            _confirm(config, name)
+        changes = client.delete(config, name, owner=owner, keep_empty=keep_empty, dry_run=dry_run)
+    if output == "table":
+        click.echo("\n".join([_headline(name, changes, dry_run), *change_lines(changes)]))
+    else:
+        emit(
+            {
+                "config": str(config),
+                "name": str(name),
+                "dryRun": dry_run,
+                "changes": changes_document(changes),
+            },
+            output,
+        )
+
+
+def _confirm(config: ConfigReference, name: ScopedName) -> None:
+    if not sys.stdin.isatty():
+        raise click.UsageError(f"no KEY is given: to remove all of {name} from {config}, add --yes")
+    click.confirm(f"Remove all of {name} from {config}?", abort=True, err=True)
+
+
+def _headline(name: ScopedName, changes: tuple[KeyChange, ...], dry_run: bool) -> str:
+    if not changes:
+        return f"{name}: no key to remove"
+    return f"{name}: {'would remove' if dry_run else 'removed'}"
