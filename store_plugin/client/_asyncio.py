@@ -38,7 +38,7 @@ class AsyncioTransport:
                 result: ResultT = await method(call.request, timeout=attempt.remaining, metadata=metadata)
                 return result
             except grpc.RpcError as error:
-                pause = attempt.pause_after(error)
+                wait = attempt.wait_after(error)
             except grpc.aio.UsageError:
                 # What gRPC raises for a call on a channel that has just been closed.
                 self._raise_if_closed()
@@ -46,7 +46,7 @@ class AsyncioTransport:
             except asyncio.CancelledError:
                 self._raise_if_closed()
                 raise
-            await asyncio.sleep(pause)
+            await _await_connection(opened.channel, wait)
             opened = self._renewed(opened)
 
     async def close(self) -> None:
@@ -92,3 +92,12 @@ class AsyncioTransport:
 
     def _open(self) -> OpenChannel[grpc.aio.Channel]:
         return open_channel(self._connection, grpc.aio.insecure_channel, grpc.aio.secure_channel)
+
+
+async def _await_connection(channel: grpc.aio.Channel, seconds: float) -> None:
+    """Until the channel is connected, or for so long."""
+    try:
+        async with asyncio.timeout(seconds):
+            await channel.channel_ready()
+    except (TimeoutError, grpc.aio.UsageError):
+        pass  # a channel closed meanwhile is found closed by the next step

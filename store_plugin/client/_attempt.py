@@ -8,7 +8,6 @@ later gRPC word it differently, calls fail at once instead of waiting for a late
 the mistake is on the safe side, and the tests of the client show it.
 """
 
-import random
 import time
 from collections.abc import Iterable
 from typing import Protocol, cast
@@ -31,8 +30,10 @@ from store_plugin.errors import (
 _NEVER_SENT = ("failed to connect to all addresses", "DNS resolution failed")
 _OWN_DEADLINE = "Deadline Exceeded"
 """What gRPC says when the deadline passed on our side."""
-_PAUSE = 0.1
-"""Seconds between two tries to connect, on average."""
+_LONGEST_WAIT = 0.5
+"""Seconds to wait for a connection before the TLS files are looked at again."""
+_LEAST_WAIT = 0.02
+"""Seconds below which another try to connect is not worth it."""
 
 
 class _Ended(Protocol):
@@ -61,16 +62,16 @@ class Attempt:
             raise self._no_answer()
         return left
 
-    def pause_after(self, error: grpc.RpcError) -> float:
-        """Seconds to wait before the call is sent again, where that is safe and there is
-        time; else the typed error is raised."""
+    def wait_after(self, error: grpc.RpcError) -> float:
+        """Seconds to wait for the channel to connect before the call is sent again, where
+        that is safe and there is time; else the typed error is raised."""
         ended = cast(_Ended, error)
         if not _never_sent(ended):
             raise self._typed(ended) from error
-        pause = random.uniform(_PAUSE / 2, _PAUSE * 1.5)
-        if time.monotonic() + pause >= self._started + self._connect_timeout:
+        left = self._started + self._connect_timeout - time.monotonic()
+        if left <= _LEAST_WAIT:
             raise self._not_reachable(ended.details() or "") from error
-        return pause
+        return min(left - _LEAST_WAIT / 2, _LONGEST_WAIT)
 
     def _typed(self, ended: _Ended) -> StorePluginError:
         code, message = Code(ended.code().value[0]), ended.details() or ""

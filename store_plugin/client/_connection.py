@@ -18,7 +18,7 @@ from store_plugin.errors import InvalidRequest, NotReachable
 _MAX_MESSAGE_BYTES = 8 * 1024 * 1024
 """Above the largest secret (1 MiB of data, names and metadata) with room to spare."""
 _FIRST_BACKOFF_MS = 100
-_LONGEST_BACKOFF_MS = 1000
+_LONGEST_BACKOFF_MS = 500
 _KEEPALIVE_MS = 120_000
 """Below what cuts quiet TCP connections, above what servers take for too many pings."""
 _KEEPALIVE_TIMEOUT_MS = 20_000

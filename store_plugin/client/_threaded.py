@@ -1,7 +1,6 @@
 """Sends calls on gRPC's synchronous API, from any number of threads over one channel."""
 
 import threading
-import time
 from typing import TypeVar
 
 import grpc
@@ -33,12 +32,12 @@ class ThreadedTransport:
                 result: ResultT = method(call.request, timeout=attempt.remaining, metadata=metadata)
                 return result
             except grpc.RpcError as error:
-                pause = attempt.pause_after(error)
+                wait = attempt.wait_after(error)
             except ValueError:
                 # What gRPC raises for a call on a channel that has just been closed.
                 self._raise_if_closed()
                 raise
-            time.sleep(pause)
+            _await_connection(opened.channel, wait)
             opened = self._renewed(opened)
 
     def close(self) -> None:
@@ -71,3 +70,13 @@ class ThreadedTransport:
 
     def _open(self) -> OpenChannel[grpc.Channel]:
         return open_channel(self._connection, grpc.insecure_channel, grpc.secure_channel)
+
+
+def _await_connection(channel: grpc.Channel, seconds: float) -> None:
+    """Until the channel is connected, or for so long. Watching it is also what makes it try
+    again: a channel of the synchronous API gets on only while a thread waits for it."""
+    ready = grpc.channel_ready_future(channel)
+    try:
+        ready.result(timeout=seconds)
+    except grpc.FutureTimeoutError:
+        ready.cancel()

@@ -1,5 +1,7 @@
 """Every failed call raises a typed error, and no call is carried out twice."""
 
+import subprocess
+import sys
 import threading
 import time
 from typing import Any
@@ -127,6 +129,15 @@ def test_server_that_starts_late_gets_the_call_once(make_client: MakeClient, end
     finally:
         starter.join()
         late.stop().wait()
+
+
+def test_server_of_another_process_that_starts_late_is_found(make_client: MakeClient, endpoint: str) -> None:
+    """A server in this process would do gRPC's work for the client, and hide that the
+    client does not do it itself."""
+    command = [sys.executable, "-m", "tests.client.late_server", endpoint, "0.5"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as late:
+        make_client(endpoint, connect_timeout=30).get(CONFIG, "team-a/db")
+        late.communicate()
 
 
 def test_restarted_server_is_found_again(make_client: MakeClient, endpoint: str) -> None:

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-NOT_NEEDED = {
+NOT_NEEDED = {"pydantic", "structlog", "aiohttp", "click", "rich", "yaml", "prometheus_client", "hvac"}
     "pydantic",
     "structlog",
     "aiohttp",
