@@ -86,7 +86,6 @@ def test_a_remote_error_has_the_code_its_call_ended_with() -> None:
 
 
 def test_codes_have_the_numbers_of_grpc() -> None:
-    grpc = pytest.importorskip("grpc")
     assert {code.name: code.value for code in Code} == {code.name: code.value[0] for code in grpc.StatusCode}
 
 
