@@ -4,15 +4,6 @@ import subprocess
 import sys
 
 NOT_NEEDED = {"pydantic", "structlog", "aiohttp", "click", "rich", "yaml", "prometheus_client", "hvac"}
-    "pydantic",
-    "structlog",
-    "aiohttp",
-    "click",
-    "rich",
-    "yaml",
-    "prometheus_client",
-    "cryptography",
-}
 
 
 def test_client_needs_grpc_and_protobuf_only() -> None:
