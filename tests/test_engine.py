@@ -385,15 +385,12 @@ async def test_what_a_store_shows_of_a_tombstone_counts_for_nothing(
     assert applied.changes == (KeyChange("a", ChangeKind.ADDED), KeyChange(OWNER_LABEL, ChangeKind.METADATA))
 
 
-@pytest.mark.parametrize("option", [{"if_version": NO_SECRET}], ids=["if-version"])
-async def test_an_option_the_store_cannot_keep_is_refused(
-    engine_over: Callable[..., Engine], option: dict[str, Version]
-) -> None:
+async def test_an_option_the_store_cannot_keep_is_refused(engine_over: Callable[..., Engine]) -> None:
     blind = RecordingStore(
         MemoryStore(capabilities=Capabilities(compare_and_set=False, conditional_delete=False))
     )
     with pytest.raises(InvalidRequest):
-        await engine_over(blind).apply(NAME, secret_of(None), deadline=DEADLINE, **option)
+        await engine_over(blind).apply(NAME, secret_of(None), deadline=DEADLINE, if_version=NO_SECRET)
     with pytest.raises(InvalidRequest):
         await engine_over(blind).get(NAME, version=Version("1"))
     assert blind.calls == []

@@ -5,6 +5,8 @@ not. Removing a whole secret from the file, or putting all its rows back as they
 were, is not noticed; every other change to a row is.
 """
 
+from store_plugin.store import StoreFactory
 from stores.local.factory import LocalFactory
+from stores.local.spec import LocalSpec
 
-factory = LocalFactory()
+factory: StoreFactory[LocalSpec] = LocalFactory()

@@ -97,6 +97,8 @@ class Session:
     def _current(self) -> Rows:
         found = identity(self.path)
         if self._rows is not None and found != self._identity:
+            if self._identity is not None:
+                self._log.warning("the file was moved away or replaced, opening what is there now")
             self.close()
         if self._rows is None:
             rows = Rows(open_file(self.path))

@@ -249,14 +249,19 @@ async def test_a_file_put_in_place_of_the_open_one_is_used(tmp_path: Path, path:
     await again.aclose()
 
 
-async def test_a_removed_file_is_not_written_into_the_void(path: Path, store: Store) -> None:
+async def test_a_removed_file_is_not_written_into_the_void(path: Path) -> None:
+    log = RecordingLog()
+    store = await open_local(path, log=log)
     await put(store, {"a": b"1"})
+    assert log.entries == []
     for found in path.parent.iterdir():
         found.unlink()
     await put(store, {"a": b"2"})
+    assert log.events("warning") == ["the file was moved away or replaced, opening what is there now"]
     again = await open_local(path)
     assert (await again.read(NAME)).secret.data == {"a": b"2"}
     await again.aclose()
+    await store.aclose()
 
 
 @pytest.mark.parametrize(
