@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 
-import structlog
 import uvloop
 
 from store_plugin.config.directory import DirectorySource
@@ -36,11 +35,12 @@ from store_plugin.sidecar.interceptors.metrics import measured
 from store_plugin.sidecar.interceptors.request_id import request_id
 from store_plugin.sidecar.listeners import Listener
 from store_plugin.sidecar.logs import configure_logs
+from store_plugin.sidecar.memory import trim_memory_forever
 from store_plugin.sidecar.metrics import Metrics
 from store_plugin.sidecar.service import SecretStoreService
 from store_plugin.sidecar.settings import Settings
 from store_plugin.sidecar.tokens import TokenFile
-from store_plugin.store import served_kinds
+from store_plugin.store import Logger, served_kinds
 
 _LEFT_AT_ONCE = 130
 
@@ -55,9 +55,7 @@ def run(settings: Settings, environ: Mapping[str, str]) -> int:
         return runner.run(_serve(settings, environ, log))
 
 
-async def _serve(
-    settings: Settings, environ: Mapping[str, str], log: structlog.stdlib.BoundLogger
-) -> int:
+async def _serve(settings: Settings, environ: Mapping[str, str], log: Logger) -> int:
     return await _Sidecar(settings, environ, log).run()
 
 
@@ -65,7 +63,7 @@ class _Sidecar:
     """All parts of one sidecar. Made inside the event loop, which gRPC's servers bind to."""
 
     def __init__(
-        self, settings: Settings, environ: Mapping[str, str], log: structlog.stdlib.BoundLogger
+        self, settings: Settings, environ: Mapping[str, str], log: Logger
     ) -> None:
         self._settings = settings
         self._log = log
@@ -91,6 +89,7 @@ class _Sidecar:
             await self._source.load()
             watching = asyncio.create_task(self._source.run(), name="config source")
             stack.push_async_callback(_end, watching)
+            stack.push_async_callback(_end, asyncio.create_task(trim_memory_forever(), name="memory"))
             await self._start_admin(stack)
             await self._start_listeners(stack)
             self._serving = True

@@ -8,9 +8,18 @@ import logging
 import sys
 from typing import Any
 
-import structlog
+# structlog takes up rich where it is installed: 6 MB, and tracebacks that show local
+# variables, which may be secrets. To this process it is not there.
+_rich = sys.modules.get("rich")
+sys.modules["rich"] = None  # type: ignore[assignment]
+import structlog  # noqa: E402
 
-from store_plugin.sidecar.call import current_call
+if _rich is None:
+    del sys.modules["rich"]
+else:
+    sys.modules["rich"] = _rich
+
+from store_plugin.sidecar.call import current_call  # noqa: E402
 
 LEVELS = ("debug", "info", "warning", "error")
 FORMATS = ("json", "console")

@@ -1,0 +1,212 @@
+"""`make bench`: the figures of this project, each held against floors of the same run.
+
+Machines are noisy and differ: only ratios and CPU time per call carry over from one to
+another. Rounds are interleaved and medians are taken.
+"""
+
+import argparse
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import psutil
+
+from bench.figures import Table
+from bench.process import Load, background, resident_mb, run_load
+from store_plugin.client import Client
+from tests.support import manifests
+from tests.support.openbao import OpenBao, dev_openbao
+from tests.support.sidecar import SidecarProcess, running_sidecar
+
+NAME = "bench/db"
+MANY_CONFIGS = 10_000
+CALLERS = 16
+DATA = {"username": b"admin", "password": b"x" * 40, "endpoint": b"db.example.org:5432"}
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What runs during the measurement."""
+
+    table: Table
+    bao: OpenBao
+    sidecar: SidecarProcess
+    crowded: SidecarProcess
+    echo_target: str
+    echo: psutil.Process
+    rounds: int
+    seconds: float
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=2.0, help="length of one load")
+    parser.add_argument("--markdown", action="store_true", help="print the table for docs/benchmarks.md too")
+    options = parser.parse_args()
+    table = Table()
+    with prepared(table, options.rounds, options.seconds) as bench:
+        start_and_memory(table)
+        latency(bench)
+        processor(bench)
+        many_configs(bench)
+    if options.markdown:
+        print("\n" + table.markdown())
+    sys.exit(any(figure.verdict == "MISSED" for figure in table.figures))
+
+
+@contextmanager
+def prepared(table: Table, rounds: int, seconds: float) -> Iterator[Bench]:
+    """OpenBao, the echo, a sidecar with two configs and one with ten thousand."""
+    with ExitStack() as stack:
+        directory = Path(stack.enter_context(temporary_directory()))
+        bao = stack.enter_context(dev_openbao(directory))
+        sidecar = stack.enter_context(running_sidecar(configs(directory / "few", bao)))
+        crowded = stack.enter_context(running_sidecar(configs(directory / "many", bao, MANY_CONFIGS)))
+        echo_target = f"unix-abstract:store-plugin-bench/{uuid4().hex}"
+        echo = stack.enter_context(background(sys.executable, "-m", "bench.echo", echo_target))
+        for one in (sidecar, crowded):
+            with Client(one.endpoint) as client:
+                client.apply("VaultConfig/vault", NAME, DATA)
+                client.apply("LocalConfig/files", NAME, DATA)
+        yield Bench(table, bao, sidecar, crowded, echo_target, echo, rounds, seconds)
+
+
+@contextmanager
+def temporary_directory() -> Iterator[str]:
+    directory = tempfile.mkdtemp(prefix="store-plugin-bench-")
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def configs(directory: Path, bao: OpenBao, more: int = 0) -> Path:
+    """A config directory with a Vault and a local store, and `more` Vault configs."""
+    (directory / "configs").mkdir(parents=True)
+    token = directory / "token"
+    token.write_text(bao.root_token)
+    auth = {"method": "Token", "token": manifests.from_file(token)}
+    spec = {"server": bao.address, "mountPath": "secret", "auth": auth}
+    manifests.write(directory / "configs", "VaultConfig", "vault", spec)
+    manifests.local(directory / "configs", "files", directory)
+    for number in range(more):
+        manifests.write(directory / "configs", "VaultConfig", f"vault-{number}", spec)
+    return directory / "configs"
+
+
+def start_and_memory(table: Table) -> None:
+    """Start to ready and memory at rest, with a config of each kind in use."""
+    with temporary_directory() as name, ExitStack() as stack:
+        directory = Path(name)
+        bao = stack.enter_context(dev_openbao(directory))
+        directory_of_configs = configs(directory / "start", bao)
+        times = []
+        for _ in range(5):
+            begin = time.perf_counter()
+            with running_sidecar(directory_of_configs) as sidecar:
+                times.append(time.perf_counter() - begin)
+                with Client(sidecar.endpoint) as client:
+                    client.apply("VaultConfig/vault", NAME, DATA)
+                    client.apply("LocalConfig/files", NAME, DATA)
+                memory = resident_mb(psutil.Process(sidecar.pid))
+    table.add("start to ready, median of 5", statistics.median(times), "s", 1.0)
+    table.add("memory with a local and a Vault store in use", memory, "MB", 80)
+
+
+def median_of(bench: Bench, *loads: Callable[[], Load]) -> list[list[Load]]:
+    """Every load once a round, in turn; the results by load."""
+    results: list[list[Load]] = [[] for _ in loads]
+    for _ in range(bench.rounds):
+        for result, load in zip(results, loads, strict=True):
+            result.append(load())
+    return results
+
+
+def get(
+    bench: Bench, sidecar: SidecarProcess, callers: int, load: str = "get", config: str = "VaultConfig/vault"
+) -> Load:
+    process = psutil.Process(sidecar.pid)
+    return run_load(
+        load, sidecar.endpoint, process, callers=callers, seconds=bench.seconds, config=config, name=NAME
+    )
+
+
+def echo(bench: Bench, callers: int) -> Load:
+    return run_load("echo", bench.echo_target, bench.echo, callers=callers, seconds=bench.seconds)
+
+
+def http(bench: Bench, callers: int) -> Load:
+    url = f"{bench.bao.address}/v1/secret/data/{NAME}"
+    return run_load(
+        "http",
+        url,
+        psutil.Process(bench.bao.pid),
+        token=bench.bao.root_token,
+        callers=callers,
+        seconds=bench.seconds,
+    )
+
+
+def p50(loads: list[Load]) -> float:
+    return statistics.median(load.p50 for load in loads)
+
+
+def latency(bench: Bench) -> None:
+    """p50 of a get against the sum of its floors: a bare echo and the same read over HTTP."""
+    for callers in (1, CALLERS):
+        through, bare, direct = median_of(
+            bench,
+            lambda callers=callers: get(bench, bench.sidecar, callers),
+            lambda callers=callers: echo(bench, callers),
+            lambda callers=callers: http(bench, callers),
+        )
+        who = f"{callers} caller{'s' if callers > 1 else ''}"
+        bench.table.add(f"p50 of a bare grpc.aio echo, {who}", p50(bare), "ms")
+        bench.table.add(f"p50 of the same read over HTTP from Python, {who}", p50(direct), "ms")
+        bench.table.add(f"p50 of a get through the sidecar, {who}", p50(through), "ms")
+        ratio = statistics.median(
+            t.p50 / (b.p50 + d.p50) for t, b, d in zip(through, bare, direct, strict=True)
+        )
+        bench.table.add(f"get / (echo + HTTP read), p50, {who}", ratio, "x", 1.3)
+
+
+def processor(bench: Bench) -> None:
+    """CPU time of the sidecar per call at 16 callers."""
+    vault, apply, files, bare = median_of(
+        bench,
+        lambda: get(bench, bench.sidecar, CALLERS),
+        lambda: get(bench, bench.sidecar, CALLERS, "apply"),
+        lambda: get(bench, bench.sidecar, CALLERS, config="LocalConfig/files"),
+        lambda: echo(bench, CALLERS),
+    )
+
+    def cpu(loads: list[Load]) -> float:
+        return statistics.median(load.server_cpu for load in loads)
+
+    bench.table.add("CPU of the echo per call, 16 callers", cpu(bare), "ms")
+    bench.table.add("CPU of the sidecar per get, Vault, 16 callers", cpu(vault), "ms", 0.55)
+    bench.table.add("CPU of the sidecar per unchanged apply, Vault, 16 callers", cpu(apply), "ms", 0.55)
+    bench.table.add("CPU of the sidecar per get, local, 16 callers", cpu(files), "ms")
+    bench.table.add("gets a second, Vault, 16 callers", statistics.median(load.rate for load in vault), "/s")
+    bench.table.add("gets a second, local, 16 callers", statistics.median(load.rate for load in files), "/s")
+
+
+def many_configs(bench: Bench) -> None:
+    """Latency with ten thousand configs against latency with two."""
+    few, many = median_of(bench, lambda: get(bench, bench.sidecar, 1), lambda: get(bench, bench.crowded, 1))
+    ratio = statistics.median(m.p50 / f.p50 for m, f in zip(many, few, strict=True))
+    bench.table.add("p50 of a get, 10,000 configs / 2 configs, 1 caller", ratio, "x", 1.1)
+    memory = resident_mb(psutil.Process(bench.crowded.pid))
+    bench.table.add("memory with 10,000 configs", memory, "MB")
+
+
+if __name__ == "__main__":
+    main()

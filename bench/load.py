@@ -1,0 +1,112 @@
+"""The load: a number of callers that call one after the other for some seconds.
+
+Runs as a process of its own and prints a JSON object: calls, seconds, and the latencies'
+p50 and p99 in milliseconds. Every answer is checked, so that no figure is made of errors.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import time
+from collections.abc import Awaitable, Callable
+
+import aiohttp
+import grpc
+import uvloop
+
+from bench.echo import METHOD
+from store_plugin.client import AsyncClient
+
+Call = Callable[[int], Awaitable[None]]
+PAYLOAD = b"x" * 200
+
+
+async def measure(call: Call, callers: int, seconds: float) -> dict[str, float]:
+    """Let all callers call until the time is over; the first tenth does not count."""
+    latencies: list[float] = []
+    all_calls = 0
+    start = time.perf_counter()
+    count_from, end = start + seconds * 0.1, start + seconds
+
+    async def caller(number: int) -> None:
+        nonlocal all_calls
+        while (before := time.perf_counter()) < end:
+            await call(number)
+            all_calls += 1
+            if before >= count_from:
+                latencies.append(time.perf_counter() - before)
+
+    async with asyncio.TaskGroup() as group:
+        for number in range(callers):
+            group.create_task(caller(number))
+    latencies.sort()
+    return {
+        "calls": len(latencies),
+        "all_calls": all_calls,
+        "seconds": end - count_from,
+        "p50": 1000 * latencies[len(latencies) // 2],
+        "p99": 1000 * latencies[int(len(latencies) * 0.99)],
+    }
+
+
+async def echo(options: argparse.Namespace) -> dict[str, float]:
+    async with grpc.aio.insecure_channel(options.target) as channel:
+        method = channel.unary_unary(METHOD)
+
+        async def call(_number: int) -> None:
+            assert await method(PAYLOAD) == PAYLOAD
+
+        return await measure(call, options.callers, options.seconds)
+
+
+async def http(options: argparse.Namespace) -> dict[str, float]:
+    connector = aiohttp.TCPConnector(limit=options.callers)
+    headers = {"X-Vault-Token": os.environ["BENCH_TOKEN"], "X-Vault-Request": "true"}
+    async with aiohttp.ClientSession(connector=connector, headers=headers) as session:
+
+        async def call(_number: int) -> None:
+            async with session.get(options.target) as response:
+                assert response.status == 200
+                await response.read()
+
+        return await measure(call, options.callers, options.seconds)
+
+
+async def get(options: argparse.Namespace) -> dict[str, float]:
+    async with AsyncClient(options.target) as client:
+
+        async def call(_number: int) -> None:
+            assert (await client.get(options.config, options.name)).data
+
+        return await measure(call, options.callers, options.seconds)
+
+
+async def apply(options: argparse.Namespace) -> dict[str, float]:
+    async with AsyncClient(options.target) as client:
+        stored = await client.get(options.config, options.name)
+
+        async def call(_number: int) -> None:
+            assert not (await client.apply(options.config, options.name, stored.data)).changed
+
+        return await measure(call, options.callers, options.seconds)
+
+
+LOADS = {"echo": echo, "http": http, "get": get, "apply": apply}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("load", choices=LOADS)
+    parser.add_argument("target")
+    parser.add_argument("--callers", type=int, default=1)
+    parser.add_argument("--seconds", type=float, default=3.0)
+    parser.add_argument("--config", default="")
+    parser.add_argument("--name", default="")
+    options = parser.parse_args()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        print(json.dumps(runner.run(LOADS[options.load](options))))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""How many requests a call costs OpenBao, counted between the two."""
+
+from collections.abc import Callable, Iterator
+from uuid import uuid4
+
+import pytest
+
+from store_plugin.client import Client
+from tests.integration.conftest import World
+from tests.support.background_proxy import background_proxy
+from tests.support.proxy import Proxy
+from tests.support.sidecar import SidecarProcess, running_sidecar
+
+
+@pytest.fixture(scope="module")
+def counted(world: World) -> Iterator[Proxy]:
+    with background_proxy(world.bao.address) as proxy:
+        world.vault("counted", server=proxy.address)
+        world.vault("counted-v1", version="v1", server=proxy.address)
+        yield proxy
+
+
+@pytest.fixture(scope="module")
+def sidecar(world: World, counted: Proxy) -> Iterator[SidecarProcess]:
+    with running_sidecar(world.configs) as process:
+        yield process
+
+
+def requests_of(proxy: Proxy, action: Callable[[], object]) -> list[str]:
+    before = len(proxy.requests)
+    action()
+    return proxy.requests[before:]
+
+
+@pytest.mark.parametrize("config", ["VaultConfig/counted", "VaultConfig/counted-v1"])
+def test_a_get_and_an_unchanged_apply_are_one_request(client: Client, counted: Proxy, config: str) -> None:
+    name, data = f"counted/{uuid4().hex}", {"k": b"v"}
+    client.apply(config, name, data, owner="uid-1")
+    assert len(requests_of(counted, lambda: client.get(config, name))) == 1
+    assert len(requests_of(counted, lambda: client.apply(config, name, data, owner="uid-1"))) == 1
+
+
+@pytest.mark.parametrize("config", ["VaultConfig/counted", "VaultConfig/counted-v1"])
+def test_a_changed_apply_is_two_requests(client: Client, counted: Proxy, config: str) -> None:
+    name = f"counted/{uuid4().hex}"
+    client.apply(config, name, {"k": b"v"}, owner="uid-1")
+    changed = requests_of(counted, lambda: client.apply(config, name, {"k": b"w"}, owner="uid-1"))
+    assert len(changed) == 2, changed
+
+
+def test_a_changed_apply_with_metadata_is_three_requests(client: Client, counted: Proxy) -> None:
+    name = f"counted/{uuid4().hex}"
+    client.apply("VaultConfig/counted", name, {"k": b"v"})
+    changed = requests_of(
+        counted, lambda: client.apply("VaultConfig/counted", name, {"k": b"w"}, metadata={"team": "a"})
+    )
+    assert len(changed) == 3, changed
+
+
+def test_deletes_cost_a_read_and_a_write(client: Client, counted: Proxy) -> None:
+    name = f"counted/{uuid4().hex}"
+    client.apply("VaultConfig/counted", name, {"a": b"1", "b": b"2"})
+    assert len(requests_of(counted, lambda: client.delete_keys("VaultConfig/counted", name, ["a"]))) == 2
+    assert len(requests_of(counted, lambda: client.delete("VaultConfig/counted", name))) == 2
+    assert len(requests_of(counted, lambda: client.delete("VaultConfig/counted", name))) == 1
