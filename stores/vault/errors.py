@@ -5,6 +5,7 @@ carry the request's method and path and what the server said about it, never a b
 was sent, a header or a token.
 """
 
+import os
 import re
 import ssl
 from collections.abc import Sequence
@@ -114,12 +115,14 @@ def _shown(said: str) -> str:
 
 
 def _described(error: BaseException) -> str:
-    """Names of what failed. Of the texts only those are shown that are about the network."""
+    """What failed, by its name; with its text only where that is about the network."""
     name = type(error).__name__
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         error = error.certificate_error
     elif isinstance(error, aiohttp.ClientConnectorError):
         error = error.os_error
+    if isinstance(error, ConnectionError) and error.errno:
+        return f"{name}: {os.strerror(error.errno)}"
     if isinstance(error, OSError) and not isinstance(error, aiohttp.ClientError):
         return f"{name}{_shown(error.strerror or str(error))}"
     return name

@@ -140,11 +140,11 @@ def _stored(answer: Answer, name: str) -> StoredSecret:
         Secret(found.values, metadata),
         version,
         _Held(found, metadata),
-        _age(about.get("created_time"), answer.date) if unfinished else None,
+        age_of(about.get("created_time"), answer.date) if unfinished else None,
     )
 
 
-def _age(created: object, date: str | None) -> float | None:
+def age_of(created: object, date: str | None) -> float | None:
     """Seconds from `created` to the answer, both by the server's clock; None where it does
     not tell."""
     try:

@@ -99,7 +99,14 @@ class OpenBao:
     def api(
         self, method: str, path: str, body: object = None, *, token: str | None = None, namespace: str = ""
     ) -> dict[str, Any]:
-        """The JSON answer; ApiError for a status of 400 and above."""
+        """The JSON answer; ApiError for a status of 400 and above. A `body` that is text is sent as it is."""
+        text = self.text(method, path, body, token=token, namespace=namespace)
+        return json.loads(text) if text else {}
+
+    def text(
+        self, method: str, path: str, body: object = None, *, token: str | None = None, namespace: str = ""
+    ) -> str:
+        """As `api`, the answer as it came."""
         headers = {"X-Vault-Token": self.root_token if token is None else token}
         if namespace:
             headers["X-Vault-Namespace"] = namespace
@@ -107,15 +114,14 @@ class OpenBao:
             f"{self.address}/v1/{path}",
             method=method,
             headers=headers,
-            data=None if body is None else json.dumps(body).encode(),
+            data=None if body is None else (body if isinstance(body, str) else json.dumps(body)).encode(),
         )
         try:
             with urllib.request.urlopen(request, timeout=10, context=self._context) as response:
-                text = response.read()
+                return str(response.read(), "utf-8")
         except urllib.error.HTTPError as error:
             with error:
                 raise ApiError(error.code, error.read().decode()) from None
-        return json.loads(text) if text else {}
 
     def initialize(self) -> None:
         """First start: one key share, unsealed, `root_token` set."""

@@ -6,6 +6,7 @@ from hvac.api.auth_methods import Token
 
 from store_plugin.errors import LoginRefused, StoreDenied
 from store_plugin.store import Credentials
+from stores.vault import errors
 from stores.vault.auth.grant import AdapterFor, Grant, credential
 from stores.vault.transport import Answer
 
@@ -26,7 +27,9 @@ class TokenMethod:
             if lacks_lookup(denied):
                 return Grant(token)
             raise LoginRefused(f"{denied.message} (the token is wrong, expired or revoked)") from None
-        data = answer.json().get("data") or {}
+        data = answer.json().get("data")
+        if not isinstance(data, dict):
+            raise errors.not_vault(answer.where)
         return Grant(token, float(data.get("ttl") or 0), bool(data.get("renewable")))
 
 

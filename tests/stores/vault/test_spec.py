@@ -1,0 +1,103 @@
+import pytest
+from pydantic import ValidationError
+
+from stores.vault import VaultSpec
+from tests.stores.vault.opening import GIVEN, WITH_TOKEN, spec_of
+
+SERVER = "https://vault.example.com:8200"
+FS = {"source": "Filesystem", "fs": {"path": "/token"}}
+SECRET = {
+    "source": "Secret",
+    "secretRef": {"namespace": "crossplane-system", "name": "vault", "key": "token"},
+}
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        pytest.param(
+            {"server": SERVER, "mountPath": "secret/", "auth": {"method": "Token", "token": FS}},
+            id="token-file",
+        ),
+        pytest.param(
+            {
+                "server": SERVER,
+                "mountPath": "secret/",
+                "version": "v1",
+                "namespace": "admin/",
+                "caBundle": SECRET,
+                "auth": {"method": "Token", "token": SECRET},
+            },
+            id="token-secret-with-ca",
+        ),
+        pytest.param(
+            {
+                "server": SERVER,
+                "mountPath": "secret",
+                "caBundle": {"source": "None"},
+                "auth": {"method": "Kubernetes", "kubernetes": {"role": "crossplane"}},
+            },
+            id="kubernetes",
+        ),
+        pytest.param(
+            {
+                "server": SERVER,
+                "mountPath": "secret",
+                "auth": {
+                    "method": "Kubernetes",
+                    "kubernetes": {"role": "x", "mountPath": "k8s", "serviceAccountTokenSource": FS},
+                },
+            },
+            id="kubernetes-in-full",
+        ),
+    ],
+)
+def test_manifests_of_ess_plugin_vault_are_valid(spec: dict[str, object]) -> None:
+    assert VaultSpec.model_validate(spec).server == SERVER
+
+
+def test_version_2_is_the_default() -> None:
+    assert spec_of(SERVER, "secret", WITH_TOKEN).version == "v2"
+
+
+@pytest.mark.parametrize("mount", ["kv/team", "kv/team/", "/kv/team/"])
+def test_slashes_around_a_mount_path_mean_nothing(mount: str) -> None:
+    assert spec_of(SERVER, mount, WITH_TOKEN).mount_path == "kv/team"
+
+
+@pytest.mark.parametrize("server", ["https://VAULT.example.com/", "https://vault.example.com"])
+def test_one_server_has_one_spelling(server: str) -> None:
+    assert spec_of(server, "secret", WITH_TOKEN).server == "https://vault.example.com"
+
+
+def test_the_login_is_in_the_namespace_of_the_secrets_unless_told_otherwise() -> None:
+    assert spec_of(SERVER, "kv", WITH_TOKEN, namespace="a/b/").login_namespace == "a/b"
+    assert spec_of(SERVER, "kv", WITH_TOKEN, namespace="a", authNamespace="").login_namespace == ""
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        pytest.param({"server": "vault:8200"}, "https://", id="no-scheme"),
+        pytest.param({"server": "unix:///vault.sock"}, "https://", id="other-scheme"),
+        pytest.param({"server": "https://user:pw@vault"}, "neither user", id="user-in-address"),
+        pytest.param({"server": "https://vault/?x=1"}, "neither user", id="query-in-address"),
+        pytest.param({"mountPath": "secret/../sys"}, "nor ..", id="mount-leaves-itself"),
+        pytest.param({"mountPath": ""}, "empty", id="no-mount"),
+        pytest.param({"mountPath": "a//b"}, "empty", id="empty-segment"),
+        pytest.param({"mountPath": "a%2fb"}, "none of", id="percent"),
+        pytest.param({"mountPath": "a?b"}, "none of", id="question-mark"),
+        pytest.param({"namespace": "a\nb"}, "white space", id="newline-in-namespace"),
+        pytest.param({"version": "v3"}, "v1", id="unknown-version"),
+        pytest.param({"auth": {"method": "Token"}}, "block token", id="token-without-block"),
+        pytest.param({"auth": {"method": "Kubernetes"}}, "block kubernetes", id="kubernetes-without-block"),
+        pytest.param({"auth": {"method": "AppRole"}}, "block appRole", id="approle-without-block"),
+        pytest.param({"auth": {"method": "JWT", "token": GIVEN}}, "block jwt", id="block-of-another-method"),
+        pytest.param({"auth": {"method": "Userpass"}}, "Token", id="unknown-method"),
+        pytest.param({"mountpath": "x"}, "not permitted", id="misspelt-field"),
+    ],
+)
+def test_what_cannot_work_is_refused(fields: dict[str, object], said: str) -> None:
+    spec = {"server": SERVER, "mountPath": "secret", "auth": WITH_TOKEN, **fields}
+    with pytest.raises(ValidationError, match=said):
+        VaultSpec.model_validate(spec)
