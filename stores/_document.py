@@ -57,6 +57,35 @@ def members(text: str, of: str) -> dict[str, str]:
     return {key: stored for key, _, stored in _members(text, of)}
 
 
+class Number(str):
+    """A number as its JSON text, however long or precise. Not `type(...) is str`."""
+
+    __slots__ = ()
+
+
+def parse(text: str | bytes) -> object:
+    """`text` as JSON, its numbers as `Number`. ValueError where it is none."""
+    try:
+        return json.loads(text, parse_int=Number, parse_float=Number, parse_constant=_refuse)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def plain_values(found: Mapping[str, object]) -> dict[str, bytes] | None:
+    """The values of a parsed document that holds nothing but ours: text and `$binary`.
+    None where it holds anything else, for which its text is needed: see `decode`.
+
+    A shortcut: this is what nearly every read needs.
+    """
+    values = {}
+    for key, value in found.items():
+        plain = value.encode("utf-8", "surrogatepass") if type(value) is str else _binary(value)
+        if plain is None:
+            return None
+        values[key] = plain
+    return values
+
+
 def _text_of(value: bytes) -> str:
     try:
         return json.dumps(value.decode("utf-8"), ensure_ascii=False)
@@ -65,7 +94,7 @@ def _text_of(value: bytes) -> str:
 
 
 def _bytes_of(value: object, text: str) -> bytes:
-    if isinstance(value, str):
+    if type(value) is str:
         # A lone surrogate is legal in JSON and has no UTF-8: "surrogatepass" reads it anyway.
         return value.encode("utf-8", "surrogatepass")
     plain = _binary(value)
@@ -76,7 +105,7 @@ def _binary(value: object) -> bytes | None:
     if not isinstance(value, dict) or value.keys() != {BINARY}:
         return None
     encoded = value[BINARY]
-    if not isinstance(encoded, str):
+    if type(encoded) is not str:
         return None
     try:
         return base64.b64decode(encoded, validate=True)
@@ -96,13 +125,12 @@ def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")
 
 
-# Numbers are only skipped over: their text is what is kept, however long or precise.
-_DECODER = json.JSONDecoder(parse_int=lambda _: None, parse_float=lambda _: None, parse_constant=_refuse)
+_DECODER = json.JSONDecoder(parse_int=Number, parse_float=Number, parse_constant=_refuse)
 _SPACE = re.compile(r"[ \t\n\r]*")
 
 
 def _members(text: str, of: str) -> Iterator[tuple[str, object, str]]:
-    """Key, decoded value (numbers left out) and JSON text of each member."""
+    """Key, decoded value and JSON text of each member."""
     try:
         yield from _scan(text)
     except (ValueError, IndexError, RecursionError):

@@ -5,7 +5,7 @@ hvac and aiohttp are imported below here and nowhere else.
 
 from pathlib import Path
 
-from store_plugin.store import Environment
+from store_plugin.store import Environment, StoreFactory
 from stores.vault.auth import method_for
 from stores.vault.authorized import AuthorizedAdapter
 from stores.vault.kv import KeyValue
@@ -52,4 +52,4 @@ class VaultFactory:
         return VaultStore(spec, key_value, adapter, session, transport, unsubscribe)
 
 
-factory = VaultFactory()
+factory: StoreFactory[VaultSpec] = VaultFactory()

@@ -1,9 +1,9 @@
 """What both versions of the KV secrets engine have in common."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
-from store_plugin.errors import DocumentInvalid, InvalidRequest
+from store_plugin.errors import InvalidRequest
 from store_plugin.model import MAX_SEGMENTS, ScopedName, Secret, StoredSecret, Version
 from store_plugin.store import Capabilities
 from stores import _document as document
@@ -31,16 +31,35 @@ class KeyValue(Protocol):
         ...
 
 
-def data_of(answer: Answer) -> str | None:
-    """The JSON text of an answer's `data`; None where nothing is stored. StoreUnavailable
+def data_of(answer: Answer) -> dict[str, object] | None:
+    """An answer's `data`, numbers as text; None where nothing is stored. StoreUnavailable
     where the answer is not Vault's."""
     try:
-        data = document.members(answer.text, answer.where).get("data", "null")
-    except DocumentInvalid:
-        raise errors.not_vault(answer.where) from None
-    if data == "null" and answer.ok:
+        body = document.parse(answer.body)
+    except ValueError:
+        body = None
+    data = body.get("data") if isinstance(body, dict) else None
+    if isinstance(data, dict):
+        return data
+    if answer.ok or data is not None or not isinstance(body, dict):
         raise errors.not_vault(answer.where)
-    return None if data == "null" else data
+    return None
+
+
+def values_in(
+    answer: Answer, path: Sequence[str], found: Mapping[str, object], of: str
+) -> Mapping[str, bytes]:
+    """The values of the document that was `found` at `path` in an answer."""
+    plain = document.plain_values(found)
+    return document_in(answer, path, of).values if plain is None else plain
+
+
+def document_in(answer: Answer, path: Sequence[str], of: str) -> document.Document:
+    """The document at `path` in an answer, with the text of its values."""
+    text = answer.text
+    for key in path:
+        text = document.members(text, of)[key]
+    return document.decode(text, of)
 
 
 List = Callable[[str], Awaitable[Answer]]

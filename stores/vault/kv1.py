@@ -13,8 +13,10 @@ from store_plugin.store import Capabilities
 from stores import _document as document
 from stores.vault import errors
 from stores.vault.adapter import RawJson, VaultAdapter
-from stores.vault.kv import data_of, walk
+from stores.vault.kv import data_of, document_in, values_in, walk
+from stores.vault.transport import Answer
 
+_PLACE = ("data",)
 _PREFIX = "metadata:"
 _EMPTY_MARK = {_PREFIX: b""}
 """What an empty secret without metadata is stored as, for the server refuses `{}`: a
@@ -32,16 +34,18 @@ class KeyValue1:
         self._mount = mount
 
     async def read(self, name: ScopedName, version: Version | None) -> StoredSecret:
-        data = data_of(await self._api.read_secret(str(name), mount_point=self._mount))
-        if data is None:
+        answer: Answer = await self._api.read_secret(str(name), mount_point=self._mount)
+        found = data_of(answer)
+        if found is None:
             return ABSENT
-        found = document.decode(data, str(name))
-        return StoredSecret(Presence.PRESENT, _secret(found.values), raw=found)
+        values = values_in(answer, _PLACE, found, str(name))
+        return StoredSecret(Presence.PRESENT, _secret(values), raw=answer)
 
     async def write(self, name: ScopedName, secret: Secret, base: StoredSecret) -> None:
-        before = base.raw if isinstance(base.raw, document.Document) else document.EMPTY
+        read = base.raw if isinstance(base.raw, Answer) else None
+        before = document_in(read, _PLACE, str(name)) if read else document.EMPTY
         text = RawJson(document.encode(_values(secret) or _EMPTY_MARK, before))
-        answer = await self._api.create_or_update_secret(
+        answer: Answer = await self._api.create_or_update_secret(
             str(name), text, method="PUT", mount_point=self._mount
         )
         if not answer.ok:

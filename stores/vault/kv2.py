@@ -4,7 +4,6 @@ The data is written first and names the version it is based on, so that of two w
 wins; the metadata follows, where it changed (docs/semantics.md, "Documents").
 """
 
-import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -25,9 +24,10 @@ from store_plugin.store import Capabilities, Limits
 from stores import _document as document
 from stores.vault import errors
 from stores.vault.adapter import RawJson, VaultAdapter
-from stores.vault.kv import data_of, walk
+from stores.vault.kv import data_of, document_in, values_in, walk
 from stores.vault.transport import Answer
 
+_PLACE = ("data", "data")
 _LIMITS = Limits(metadata_entries=64, metadata_key_bytes=128, metadata_value_bytes=512)
 
 
@@ -35,9 +35,13 @@ _LIMITS = Limits(metadata_entries=64, metadata_key_bytes=128, metadata_value_byt
 class _Held:
     """What the server holds beside the secret itself; travels as `StoredSecret.raw`."""
 
-    data: document.Document = document.EMPTY
+    answer: Answer | None = None
+    """Of the read; None for a tombstone or an empty secret, which hold no document."""
     metadata: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Also that of a tombstone, which is not the secret's any more."""
+
+    def base_document(self, of: str) -> document.Document:
+        return document_in(self.answer, _PLACE, of) if self.answer else document.EMPTY
 
 
 class KeyValue2:
@@ -69,7 +73,7 @@ class KeyValue2:
         held = base.raw if isinstance(base.raw, _Held) else _Held()
         answer: Answer = await self._api.create_or_update_secret(
             str(name),
-            RawJson(document.encode(secret.data, held.data)),
+            RawJson(document.encode(secret.data, held.base_document(str(name)))),
             cas=int(base.version or 0),
             mount_point=self._mount,
         )
@@ -125,22 +129,20 @@ def _stored(answer: Answer, name: str) -> StoredSecret:
     data = data_of(answer)
     if data is None:
         return ABSENT
-    parts = document.members(data, name)
-    about = json.loads(parts.get("metadata", "null"))
-    if not isinstance(about, dict) or "data" not in parts:
+    about, found = data.get("metadata"), data.get("data")
+    if not isinstance(about, dict) or "data" not in data:
         raise ConfigInvalid(f"{answer.where}: what is mounted there is not KV version 2")
     metadata, version = _texts(about.get("custom_metadata")), Version(str(about.get("version")))
     if not answer.ok:
         return StoredSecret(Presence.TOMBSTONE, version=version, raw=_Held(metadata=metadata))
-    # `null` is what `{"data": null}` wrote: a secret without keys.
-    found = document.EMPTY if parts["data"] == "null" else document.decode(parts["data"], name)
-    unfinished = version == "1" and not metadata
+    # Nothing but null is what `{"data": null}` wrote: a secret without keys.
+    values = values_in(answer, _PLACE, found, name) if isinstance(found, dict) else {}
     return StoredSecret(
         Presence.PRESENT,
-        Secret(found.values, metadata),
+        Secret(values, metadata),
         version,
-        _Held(found, metadata),
-        age_of(about.get("created_time"), answer.date) if unfinished else None,
+        _Held(answer if isinstance(found, dict) else None, metadata),
+        age_of(about.get("created_time"), answer.date) if version == "1" and not metadata else None,
     )
 
 

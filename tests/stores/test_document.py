@@ -34,6 +34,18 @@ def test_the_same_document_is_read_as_json_reads_it(stored):
     assert {key: json.loads(text) for key, text in read.texts.items()} == stored
 
 
+@given(
+    st.dictionaries(KEYS, JSON_VALUES | st.binary().map(lambda b: json.loads(document.encode({"k": b}))["k"]))
+)
+def test_the_shortcut_reads_the_same_or_nothing(stored):
+    text = json.dumps(stored)
+    shortcut = document.plain_values(document.parse(text))
+    foreign = [
+        v for v in stored.values() if not isinstance(v, str) and not (isinstance(v, dict) and "$binary" in v)
+    ]
+    assert shortcut == (None if foreign else document.decode(text, NAME).values)
+
+
 @given(st.dictionaries(KEYS, JSON_VALUES, min_size=1), st.binary())
 def test_a_changed_value_leaves_the_others_alone(stored, value):
     read = document.decode(json.dumps(stored), NAME)
