@@ -2,12 +2,12 @@
 
 import asyncio
 import os
+from importlib import import_module
 from pathlib import Path
 
 from store_plugin.errors import StoreUnavailable
 from store_plugin.store import Environment, Store
 from stores.local.spec import LocalSpec
-from stores.local.store import LocalStore
 
 
 class LocalFactory:
@@ -20,6 +20,9 @@ class LocalFactory:
     async def open(self, spec: LocalSpec, environment: Environment) -> Store:
         """Open the file, made where it is missing. ConfigInvalid where the path or a key
         cannot be used; a disk that fails just now is left to the calls that need it."""
+        await asyncio.to_thread(import_module, "stores.local.store")  # cryptography is not cheap
+        from stores.local.store import LocalStore
+
         path = await asyncio.to_thread(os.path.realpath, spec.path)
         store = LocalStore(spec, Path(path), environment)
         try:

@@ -7,7 +7,8 @@ from pathlib import Path
 from store_plugin.engine import Engine, LocationLocks, Rules
 from store_plugin.store import Store
 from store_plugin.testing.environment import MemoryCredentials, RecordingLog, memory_environment
-from stores.vault import VaultFactory, VaultSpec, VaultStore
+from stores.vault import VaultFactory, VaultSpec
+from stores.vault.store import VaultStore
 from tests.support.openbao import OpenBao
 
 NO_POD = Path("/nonexistent/token")

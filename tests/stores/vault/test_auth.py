@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from store_plugin.errors import ConfigInvalid, LoginRefused
 from store_plugin.model import ABSENT, ScopedName, Secret
 from store_plugin.testing.environment import MemoryCredentials, RecordingLog
-from stores.vault import VaultStore
+from stores.vault.store import VaultStore
 from tests.stores.vault.opening import GIVEN, WITH_TOKEN, open_with, spec_of
 from tests.support.certificates import CertificateAuthority, private_pem, public_pem
 from tests.support.openbao import OpenBao

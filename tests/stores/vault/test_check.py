@@ -9,9 +9,9 @@ import pytest
 from store_plugin.errors import StoreDenied, StorePluginError
 from store_plugin.model import ABSENT, ScopedName, Secret
 from store_plugin.testing.environment import MemoryCredentials, RecordingLog
-from stores.vault import VaultStore
 from stores.vault.adapter import RawJson, to_json
 from stores.vault.auth.grant import Grant
+from stores.vault.store import VaultStore
 from tests.stores.vault.opening import open_with, open_with_token, spec_of
 from tests.support.openbao import OpenBao
 from tests.support.ports import free_port

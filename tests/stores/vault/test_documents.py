@@ -8,7 +8,7 @@ import pytest
 from store_plugin.engine import Engine
 from store_plugin.errors import ConfigInvalid, InvalidRequest, TooLarge, VersionNotFound
 from store_plugin.model import ABSENT, OWNER_LABEL, Presence, ScopedName, Secret, Version
-from stores.vault import VaultStore
+from stores.vault.store import VaultStore
 from tests.stores.vault.opening import engine_over, open_with_token, soon
 from tests.support.openbao import ApiError, OpenBao
 

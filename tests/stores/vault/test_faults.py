@@ -16,7 +16,7 @@ from store_plugin.errors import (
     TooLarge,
 )
 from store_plugin.model import ABSENT, ScopedName, Secret
-from stores.vault import VaultStore
+from stores.vault.store import VaultStore
 from tests.stores.vault.opening import engine_over, open_with_token, soon
 from tests.support.openbao import OpenBao, stored_server
 from tests.support.ports import free_port

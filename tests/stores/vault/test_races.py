@@ -9,7 +9,8 @@ import pytest
 from store_plugin.errors import Conflict, NotOwner, StoreDenied
 from store_plugin.model import ABSENT, OWNER_LABEL, ScopedName, Secret, StoredSecret, Version
 from store_plugin.store import Store
-from stores.vault import VaultStore, kv2
+from stores.vault import kv2
+from stores.vault.store import VaultStore
 from tests.stores.vault.opening import engine_over, open_with_token, soon
 from tests.support.openbao import OpenBao
 

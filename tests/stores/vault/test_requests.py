@@ -6,7 +6,7 @@ import pytest
 
 from store_plugin.engine import Engine
 from store_plugin.model import OWNER_LABEL, ScopedName, Secret
-from stores.vault import VaultStore
+from stores.vault.store import VaultStore
 from tests.stores.vault.opening import engine_over, open_with_token, soon
 from tests.support.openbao import OpenBao
 from tests.support.proxy import Proxy

@@ -8,11 +8,11 @@ import pytest
 from store_plugin.errors import LoginRefused, StoreDenied, StorePluginError, StoreUnavailable
 from store_plugin.model import ABSENT, ScopedName, Secret
 from store_plugin.testing.environment import MemoryCredentials, RecordingLog
-from stores.vault import VaultStore
 from stores.vault.auth.approle import AppRoleMethod
 from stores.vault.session import Session
 from stores.vault.shared import SharedAttempt
 from stores.vault.spec import AppRoleAuth
+from stores.vault.store import VaultStore
 from stores.vault.transport import Transport
 from tests.stores.vault.opening import GIVEN, open_with, open_with_token, spec_of
 from tests.support.openbao import ApiError, OpenBao

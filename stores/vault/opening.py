@@ -1,0 +1,36 @@
+"""Opens a Vault store. Imported with the first use of one: hvac and aiohttp are not cheap."""
+
+from pathlib import Path
+
+from store_plugin.store import Environment
+from stores.vault.auth import method_for
+from stores.vault.authorized import AuthorizedAdapter
+from stores.vault.kv import KeyValue
+from stores.vault.kv1 import KeyValue1
+from stores.vault.kv2 import KeyValue2
+from stores.vault.session import Session
+from stores.vault.spec import VaultSpec
+from stores.vault.store import VaultStore
+from stores.vault.transport import Transport
+
+
+def open_store(spec: VaultSpec, environment: Environment, pod_token: Path) -> VaultStore:
+    """A store that logs in with its first request. Raises ConfigInvalid."""
+    credentials = environment.credentials
+    transport = Transport(spec, credentials, environment.config)
+    session = Session(
+        method_for(spec.auth, credentials, pod_token),
+        transport,
+        namespace=spec.namespace,
+        login_namespace=spec.login_namespace,
+        log=environment.log,
+    )
+
+    def credentials_changed() -> None:
+        session.credentials_changed()
+        transport.reload()
+
+    adapter = AuthorizedAdapter(transport, session)
+    key_value: KeyValue = (KeyValue1 if spec.version == "v1" else KeyValue2)(adapter, spec.mount_path)
+    unsubscribe = credentials.subscribe(credentials_changed)
+    return VaultStore(spec, key_value, adapter, session, transport, unsubscribe)
