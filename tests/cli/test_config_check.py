@@ -1,0 +1,116 @@
+"""`store-plugin config check`: everything that is wrong, and where."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from store_plugin.cli._app import cli
+from tests.support import manifests
+from tests.support.ports import free_port
+
+OPEN = {"access": [{"scopes": ["*"]}]}
+
+
+@pytest.fixture
+def configs(tmp_path: Path) -> Path:
+    directory = tmp_path / "configs"
+    directory.mkdir()
+    return directory
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    directory = tmp_path / "data"
+    directory.mkdir(mode=0o700)
+    return directory
+
+
+def check(directory: Path, *options: str) -> Result:
+    return CliRunner().invoke(cli, ["config", "check", str(directory), *options])
+
+
+def test_sound_directory_ends_with_zero(configs: Path, data: Path) -> None:
+    manifests.local(configs, "files", data, **OPEN)
+    result = check(configs)
+    assert (result.exit_code, result.output) == (0, "1 config, 0 errors, 0 warnings\n")
+
+
+def test_empty_directory_is_no_error(configs: Path) -> None:
+    assert check(configs).output == "0 configs, 0 errors, 0 warnings\n"
+
+
+def test_config_that_everyone_may_use_is_a_warning(configs: Path, data: Path) -> None:
+    path = manifests.local(configs, "files", data)
+    result = check(configs)
+    assert result.exit_code == 0
+    assert f"warning {path}:1: LocalConfig/files has no access rules" in result.output
+
+
+def test_every_problem_is_told_with_file_and_line(configs: Path, data: Path) -> None:
+    head = "apiVersion: secrets.crossplane.io/v1alpha1\nkind: LocalConfig\nmetadata: {name: x}\n"
+    (configs / "one.yaml").write_text(head + "spec:\n  path: /x\n  kee: {}\n")
+    (configs / "two.yaml").write_text("a: [\n")
+    result = check(configs)
+    assert result.exit_code == 1
+    assert f"error   {configs}/one.yaml:6: " in result.output
+    assert f"error   {configs}/two.yaml:" in result.output
+
+
+def test_missing_credential_is_a_problem(configs: Path, data: Path) -> None:
+    manifests.local(configs, "files", data, **OPEN)
+    (data / "files.key").unlink()
+    result = check(configs)
+    assert result.exit_code == 1
+    assert "spec.key" in result.output
+
+
+def test_directory_that_is_not_there_is_wrong_usage(tmp_path: Path) -> None:
+    assert check(tmp_path / "nothing").exit_code == 2
+
+
+def test_stores_are_left_alone_without_connect(configs: Path, data: Path) -> None:
+    manifests.local(configs, "files", data, **OPEN)
+    check(configs)
+    assert not (data / "files.db").exists()
+
+
+def test_connect_opens_each_store_and_says_ok(configs: Path, data: Path) -> None:
+    manifests.local(configs, "one", data, **OPEN)
+    manifests.local(configs, "two", data, **OPEN)
+    result = check(configs, "--connect")
+    assert result.exit_code == 0
+    assert (
+        result.output == "ok      LocalConfig/one\nok      LocalConfig/two\n2 configs, 0 errors, 0 warnings\n"
+    )
+
+
+def wrong_key(configs: Path, data: Path) -> None:
+    manifests.local(configs, "broken", data, **OPEN)
+    check(configs, "--connect")
+    (data / "broken.key").write_text(manifests.new_key())
+
+
+def nobody_listening(configs: Path, data: Path) -> None:
+    (data / "token").write_text("canary-token")
+    auth = {"method": "Token", "token": manifests.from_file(data / "token")}
+    server = f"http://127.0.0.1:{free_port()}"
+    spec = {"server": server, "mountPath": "secret", "version": "v2", "auth": auth, **OPEN}
+    manifests.write(configs, "VaultConfig", "broken", spec)
+
+
+@pytest.mark.parametrize("breaking", [wrong_key, nobody_listening])
+def test_connect_tells_which_store_fails_and_why(
+    configs: Path, data: Path, breaking: Callable[[Path, Path], None]
+) -> None:
+    manifests.local(configs, "sound", data, **OPEN)
+    breaking(configs, data)
+    result = check(configs, "--connect")
+    assert result.exit_code == 1
+    lines = result.output.splitlines()
+    assert "ok      LocalConfig/sound" in lines
+    failing = [line for line in lines if line.startswith("error")]
+    assert len(failing) == 1
+    assert "Config/broken: " in failing[0]
+    assert "canary-token" not in result.output

@@ -1,0 +1,120 @@
+"""Help for everything, and a start without what a command does not need."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from store_plugin.cli._app import COMMANDS, cli
+
+HEAVY = {"aiohttp", "pydantic", "structlog", "watchfiles", "hvac", "yaml", "rich", "uvloop", "cryptography"}
+
+
+def commands(group: click.Group, path: str) -> Iterator[tuple[str, click.Command]]:
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        yield f"{path} {name}", command
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{path} {name}")
+
+
+ALL = dict(commands(cli, "store-plugin"))
+
+
+def test_every_command_is_there() -> None:
+    expected = {"serve", "get", "apply", "delete", "kinds", "config", "config check", "copy", "demo"}
+    assert {path.removeprefix("store-plugin ") for path in ALL} == expected
+
+
+@pytest.mark.parametrize("path", ALL)
+def test_every_command_and_option_has_help(path: str) -> None:
+    command = ALL[path]
+    assert command.help
+    without = [
+        parameter.name
+        for parameter in command.params
+        if isinstance(parameter, click.Option) and not parameter.help
+    ]
+    assert without == []
+    result = CliRunner().invoke(cli, [*path.split()[1:], "--help"])
+    assert result.exit_code == 0
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_list_of_commands_says_what_each_says_of_itself(name: str) -> None:
+    """The list is written down apart, so that showing it imports nothing."""
+    assert ALL[f"store-plugin {name}"].get_short_help_str(200) == COMMANDS[name].help
+
+
+def test_help_tells_exit_codes_and_completion() -> None:
+    shown = CliRunner().invoke(cli, ["--help"]).output
+    for said in (
+        "Exit codes: 0 done; 1 refused",
+        "2 wrong usage",
+        "3 the sidecar",
+        "_STORE_PLUGIN_COMPLETE=bash",
+    ):
+        assert said in shown
+
+
+@pytest.mark.parametrize("command", ["get", "apply", "delete"])
+def test_connection_variables_are_in_the_help(command: str) -> None:
+    shown = CliRunner().invoke(cli, [command, "--help"]).output
+    for name in ("ENDPOINT", "TOKEN_FILE", "CERTS_DIR", "SERVER_NAME", "TIMEOUT", "CONNECT_TIMEOUT"):
+        assert f"STORE_PLUGIN_{name}" in shown
+
+
+def loaded_by(*arguments: str) -> set[str]:
+    program = (
+        "import sys; from store_plugin.cli._app import cli\n"
+        f"cli({list(arguments)!r}, standalone_mode=False)\n"
+        "print(' '.join(sys.modules), file=sys.stderr)"
+    )
+    output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    return {name.split(".")[0] for name in output.stderr.split()}
+
+
+def test_list_of_commands_loads_no_grpc() -> None:
+    assert loaded_by("--help") & {"grpc", *HEAVY} == set()
+
+
+@pytest.mark.parametrize("command", ["get", "apply", "delete"])
+def test_client_commands_load_nothing_of_the_sidecar(command: str) -> None:
+    loaded = loaded_by(command, "--help")
+    assert "grpc" in loaded
+    assert loaded & HEAVY == set()
+
+
+def test_kinds_loads_no_store() -> None:
+    loaded = loaded_by("kinds", "-o", "json")
+    assert loaded & {"stores", "aiohttp", "hvac", "cryptography"} == set()
+
+
+def test_completion_offers_commands() -> None:
+    environ = {"_STORE_PLUGIN_COMPLETE": "bash_complete", "COMP_WORDS": "store-plugin ", "COMP_CWORD": "1"}
+    command = [sys.executable, "-c", "from store_plugin.cli import main; main()"]
+    output = subprocess.run(command, env=environ, capture_output=True, text=True)
+    assert {f"plain,{name}" for name in COMMANDS} <= set(output.stdout.split())
+
+
+def test_missing_click_is_told_with_what_to_install() -> None:
+    program = "import sys; sys.modules['click'] = None; from store_plugin.cli import main; main()"
+    output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert output.returncode == 2
+    assert "pip install 'store-plugin[cli]'" in output.stderr
+
+
+def test_missing_library_of_a_command_is_told_with_what_to_install() -> None:
+    program = (
+        "import sys; sys.modules['pydantic'] = None\n"
+        "sys.argv[1:] = ['kinds']; from store_plugin.cli import main; main()"
+    )
+    output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert output.returncode == 1
+    assert "'pydantic'" in output.stderr
+    assert "Traceback" not in output.stderr
