@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+import click
+
 READY_SECONDS = 30.0
 STOP_SECONDS = 10.0
 _TAIL_LINES = 15
@@ -43,7 +45,7 @@ def running(
         _await(what, process, is_ready, log)
         yield
     finally:
-        _stop(process)
+        _stop(what, process)
 
 
 @contextmanager
@@ -96,13 +98,14 @@ def _await(what: str, process: "subprocess.Popen[bytes]", is_ready: Callable[[],
         time.sleep(0.02)
 
 
-def _stop(process: "subprocess.Popen[bytes]") -> None:
+def _stop(what: str, process: "subprocess.Popen[bytes]") -> None:
     """SIGTERM, some time, SIGKILL. A second Ctrl-C must not leave it behind."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         process.terminate()
         process.wait(STOP_SECONDS)
     except subprocess.TimeoutExpired:
+        click.echo(f"{what} did not stop within {STOP_SECONDS:g} s and is killed", err=True)
         process.kill()
         process.wait()
     finally:

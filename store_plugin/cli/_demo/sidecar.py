@@ -47,7 +47,7 @@ def running_sidecar(directory: Path, endpoint: Endpoint, bao: OpenBao) -> Iterat
     configs = _write_configs(directory, sidecar, bao)
     admin = f"127.0.0.1:{free_ports(1)[0]}"
     command = [sys.executable, "-m", "store_plugin.cli", "serve", "--config-dir", str(configs)]
-    command += ["--listen", str(endpoint), "--admin-listen", admin]
+    command += ["--listen", str(endpoint), "--admin-listen", admin, "--shutdown-grace", "5"]
     environ = {key: value for key, value in os.environ.items() if not key.startswith("STORE_PLUGIN_")}
     with running("the sidecar", command, environ, sidecar.log, lambda: _is_ready(admin)):
         yield sidecar
