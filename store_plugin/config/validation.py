@@ -5,6 +5,7 @@ nowhere, so nothing of the input passes through here: names of fields are shown 
 model knows them, and texts of validators without whatever they quote of the input.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -21,7 +22,7 @@ MOST_ERRORS = 10
 """Most errors told of one document."""
 
 _HIDDEN = "…"
-_SHORTEST_HIDDEN = 4
+_SHORT = 4
 _LONGEST_SHARED = 12
 """A validator's text that shares this many characters with the input is not shown."""
 
@@ -127,11 +128,18 @@ def _without_input(message: str, value: object, words: frozenset[str]) -> str:
     for text in _texts(value):
         if text in words:
             continue
-        if len(text) >= _SHORTEST_HIDDEN:
-            message = message.replace(text, _HIDDEN)
+        if text:
+            message = re.sub(_quoted(text), _HIDDEN, message)
         if _shares(message, text):
             return "is not valid here"
     return message
+
+
+def _quoted(text: str) -> str:
+    """A pattern for `text` in a message; for a short one, which may be a part of any
+    word, as a word of its own."""
+    pattern = re.escape(text)
+    return pattern if len(text) >= _SHORT else rf"(?<!\w){pattern}(?!\w)"
 
 
 def _shares(message: str, text: str) -> bool:

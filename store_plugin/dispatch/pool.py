@@ -105,14 +105,12 @@ class Pool:
         self._closing = False
 
     async def lease(self, config: LoadedConfig, spec: StoreSpec) -> Lease:
-        """A lease on the store of this generation of the config.
+        """A lease on the store of the config; `retire` goes before another generation.
 
         Opens the store where it is not open, together with whoever else waits for it, and
         raises what opening raised. Costs no trip to the event loop where it is open.
         """
-        entry = self._current.get(config.reference)
-        if entry is None or entry.config.generation != config.generation:
-            entry = self._enter(config)
+        entry = self._current.get(config.reference) or self._enter(config)
         entry.leases += 1
         try:
             opened = entry.opened or await self._opened(entry)
@@ -159,8 +157,7 @@ class Pool:
 
     def _enter(self, config: LoadedConfig) -> _Entry:
         if self._closing:
-            raise StoreUnavailable("the sidecar is stopping", retry_after=1.0)
-        self.retire(config.reference)
+            raise _stopping()
         entry = self._current[config.reference] = _Entry(config)
         return entry
 

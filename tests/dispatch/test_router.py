@@ -1,0 +1,193 @@
+"""From a reference to an engine, and what each config says of itself."""
+
+import json
+
+import pytest
+
+from store_plugin.engine import OwnershipPolicy, Rules
+from store_plugin.errors import (
+    Code,
+    ConfigInvalid,
+    ConfigNotFound,
+    Conflict,
+    InvalidRequest,
+    KindNotServed,
+    NotOwner,
+    StorePluginError,
+    StoreUnavailable,
+)
+from store_plugin.model import OWNER_LABEL, ConfigReference, Presence, ScopedName, Secret, StoredSecret
+from tests.dispatch.conftest import House, reference
+from tests.support.fakes import GROUP_VERSION
+
+NAME = ScopedName.parse("team/db")
+CANARY = "s.CAESIcanaryX7f3"
+
+
+async def test_a_lease_brings_the_engine_and_the_config(house: House) -> None:
+    house.put("a")
+    with await house.router.lease(reference("a")) as lease:
+        assert not (await lease.engine.get(NAME)).present
+        assert lease.config is house.table.get(reference("a"))
+        assert lease.spec is lease.config.spec
+    assert house.calls == [("ShelfConfig", "read", Code.OK)]
+
+
+@pytest.mark.parametrize(
+    ("asked", "error", "message"),
+    [
+        pytest.param(
+            ConfigReference(GROUP_VERSION, "PodConfig", "a"),
+            KindNotServed,
+            f"no store here serves the kind 'PodConfig' ('{GROUP_VERSION}'); "
+            f"served: OtherConfig ({GROUP_VERSION}), ShelfConfig ({GROUP_VERSION})",
+            id="kind",
+        ),
+        pytest.param(
+            ConfigReference("v2", "ShelfConfig", "a"), KindNotServed, "no store here serves", id="version"
+        ),
+        pytest.param(
+            reference("absent"), ConfigNotFound, "there is no ShelfConfig named 'absent'", id="name"
+        ),
+        pytest.param(
+            reference("broken"), ConfigInvalid, "ShelfConfig/broken is invalid: x.yaml:1: bad", id="invalid"
+        ),
+    ],
+)
+async def test_a_reference_that_leads_nowhere_says_why(
+    asked: ConfigReference, error: type[StorePluginError], message: str, house: House
+) -> None:
+    house.break_("broken")
+    with pytest.raises(error) as caught:
+        await house.router.lease(asked)
+    assert caught.value.message.startswith(message)
+    assert house.factory.attempts == 0
+
+
+async def test_long_names_are_shortened_in_messages(house: House) -> None:
+    with pytest.raises(KindNotServed) as caught:
+        await house.router.lease(ConfigReference("v1", "K" * 10_000, "a"))
+    assert len(caught.value.message) < 400
+
+
+@pytest.mark.parametrize(
+    ("fields", "rules"),
+    [
+        pytest.param({}, Rules(), id="defaults"),
+        pytest.param(
+            {"ownership": {"policy": "Adopt", "requireOnDelete": True}},
+            Rules(OwnershipPolicy.ADOPT, require_owner_on_delete=True),
+            id="ownership",
+        ),
+        pytest.param({"ownership": {"policy": "Ignore"}}, Rules(OwnershipPolicy.IGNORE), id="ignore"),
+        pytest.param({"updatePolicy": "IfNotExists"}, Rules(keep_existing=True), id="update policy"),
+    ],
+)
+async def test_the_spec_decides_the_rules(fields: dict[str, object], rules: Rules, house: House) -> None:
+    house.put("a", **fields)
+    with await house.router.lease(reference("a")) as lease:
+        assert lease.engine._rules == rules
+
+
+async def test_the_rules_are_enforced_through_a_lease(house: House) -> None:
+    house.put("a")
+    with await house.router.lease(reference("a")) as lease:
+        owned = StoredSecret(Presence.PRESENT, Secret({"k": b"v"}, {OWNER_LABEL: "other"}))
+
+        async def read(*_: object) -> StoredSecret:
+            return owned
+
+        house.factory.stores[0].read = read  # type: ignore[method-assign]
+        with pytest.raises(NotOwner):
+            await lease.engine.apply(NAME, Secret({"k": b"w"}), deadline=1e9)
+
+
+async def test_a_missing_credential_is_what_the_store_says_when_it_opens(house: House) -> None:
+    keys = [{"source": "Environment", "env": {"name": name}} for name in ("PRESENT", "ABSENT")]
+    house.put("a", keys=keys)
+    with await house.router.lease(reference("a")):
+        credentials = house.factory.stores[0].environment.credentials
+    assert credentials.get("keys.0") == b"value"
+    with pytest.raises(ConfigInvalid, match=r"keys\.1: the environment variable ABSENT is not set"):
+        credentials.get("keys.1")
+
+
+async def test_a_store_knows_its_config_by_name(house: House) -> None:
+    house.put("a")
+    with await house.router.lease(reference("a")):
+        assert house.factory.stores[0].environment.config == "ShelfConfig/a"
+
+
+async def test_states_tell_each_config_in_order(house: House) -> None:
+    for name in ("stale", "ready", "idle", "failing"):
+        house.put(name)
+    house.break_("invalid")
+    house.break_("stale", "x.yaml:2: bad")
+    house.factory.failure = ConfigInvalid("no key")
+    with pytest.raises(ConfigInvalid):
+        await house.router.lease(reference("failing"))
+    house.factory.failure = None
+    with await house.router.lease(reference("ready")):
+        found = [
+            (state.reference.name, state.state, state.open, state.leases, state.generation, state.last_error)
+            for state in house.router.states()
+        ]
+    assert found == [
+        ("failing", "Failing", False, 0, 1, "no key"),
+        ("idle", "Ready", False, 0, 1, None),
+        ("invalid", "Invalid", False, 0, 0, "x.yaml:1: bad"),
+        ("ready", "Ready", True, 1, 1, None),
+        ("stale", "Stale", False, 0, 1, "x.yaml:2: bad"),
+    ]
+
+
+async def test_a_stale_config_still_serves(house: House) -> None:
+    house.put("a")
+    house.break_("a")
+    with await house.router.lease(reference("a")) as lease:
+        await lease.engine.get(NAME)
+
+
+@pytest.mark.parametrize(
+    ("failure", "shown"),
+    [
+        pytest.param(StoreUnavailable("vault is sealed"), "vault is sealed", id="store is away"),
+        pytest.param(RuntimeError(CANARY), "read failed with RuntimeError", id="bug hides its text"),
+        pytest.param(Conflict("lost the race"), None, id="a lost race is no failure of the store"),
+        pytest.param(InvalidRequest("bad name"), None, id="nor is a bad request"),
+    ],
+)
+async def test_the_last_failed_call_shows_until_one_succeeds(
+    failure: Exception, shown: str | None, house: House
+) -> None:
+    house.put("a")
+    with await house.router.lease(reference("a")) as lease:
+        store = house.factory.stores[0]
+        store.failure = failure
+        with pytest.raises(type(failure)):
+            await lease.engine.get(NAME)
+        (state,) = house.router.states()
+        assert (state.last_error, state.state) == (shown, "Failing" if shown else "Ready")
+        store.failure = None
+        await lease.engine.get(NAME)
+        (state,) = house.router.states()
+        assert (state.last_error, state.state) == (None, "Ready")
+        assert state.last_success_at is not None
+
+
+async def test_states_are_ready_for_json(house: House) -> None:
+    house.put("a")
+    (state,) = json.loads(json.dumps([state.as_json() for state in house.router.states()]))
+    assert (state["kind"], state["name"], state["state"], state["source"]) == (
+        "ShelfConfig", "a", "Ready", "a.yaml:1",
+    )  # fmt: skip
+
+
+async def test_lookup_among_ten_thousand_configs_is_by_key(house: House) -> None:
+    """What a lookup costs must not grow with the configs: it may not walk them."""
+    house.put("a")
+    with await house.router.lease(reference("a")):
+        pass
+    house.table.all = None  # type: ignore[method-assign,assignment]
+    with await house.router.lease(reference("a")) as lease:
+        assert lease.config.reference == reference("a")
