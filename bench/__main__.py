@@ -22,7 +22,7 @@ from bench.figures import Table
 from bench.process import Load, background, resident_mb, run_load
 from store_plugin.client import Client
 from tests.support import manifests
-from tests.support.openbao import OpenBao, dev_openbao
+from tests.support.openbao import OpenBao, dev_server
 from tests.support.sidecar import SidecarProcess, running_sidecar
 
 NAME = "bench/db"
@@ -67,7 +67,7 @@ def prepared(table: Table, rounds: int, seconds: float) -> Iterator[Bench]:
     """OpenBao, the echo, a sidecar with two configs and one with ten thousand."""
     with ExitStack() as stack:
         directory = Path(stack.enter_context(temporary_directory()))
-        bao = stack.enter_context(dev_openbao(directory))
+        bao = stack.enter_context(dev_server(directory))
         sidecar = stack.enter_context(running_sidecar(configs(directory / "few", bao)))
         crowded = stack.enter_context(running_sidecar(configs(directory / "many", bao, MANY_CONFIGS)))
         echo_target = f"unix-abstract:store-plugin-bench/{uuid4().hex}"
@@ -106,7 +106,7 @@ def start_and_memory(table: Table) -> None:
     """Start to ready and memory at rest, with a config of each kind in use."""
     with temporary_directory() as name, ExitStack() as stack:
         directory = Path(name)
-        bao = stack.enter_context(dev_openbao(directory))
+        bao = stack.enter_context(dev_server(directory))
         directory_of_configs = configs(directory / "start", bao)
         times = []
         for _ in range(5):
@@ -131,11 +131,22 @@ def median_of(bench: Bench, *loads: Callable[[], Load]) -> list[list[Load]]:
 
 
 def get(
-    bench: Bench, sidecar: SidecarProcess, callers: int, load: str = "get", config: str = "VaultConfig/vault"
+    bench: Bench,
+    sidecar: SidecarProcess,
+    callers: int,
+    load: str = "get",
+    store: tuple[str, str] = ("VaultConfig", "vault"),
 ) -> Load:
     process = psutil.Process(sidecar.pid)
     return run_load(
-        load, sidecar.endpoint, process, callers=callers, seconds=bench.seconds, config=config, name=NAME
+        load,
+        sidecar.endpoint,
+        process,
+        callers=callers,
+        seconds=bench.seconds,
+        kind=store[0],
+        config=store[1],
+        name=NAME,
     )
 
 
@@ -148,7 +159,7 @@ def http(bench: Bench, callers: int) -> Load:
     return run_load(
         "http",
         url,
-        psutil.Process(bench.bao.pid),
+        psutil.Process(),
         token=bench.bao.root_token,
         callers=callers,
         seconds=bench.seconds,
@@ -184,7 +195,7 @@ def processor(bench: Bench) -> None:
         bench,
         lambda: get(bench, bench.sidecar, CALLERS),
         lambda: get(bench, bench.sidecar, CALLERS, "apply"),
-        lambda: get(bench, bench.sidecar, CALLERS, config="LocalConfig/files"),
+        lambda: get(bench, bench.sidecar, CALLERS, store=("LocalConfig", "files")),
         lambda: echo(bench, CALLERS),
     )
 

@@ -16,9 +16,13 @@ import grpc
 import uvloop
 
 from bench.echo import METHOD
-from store_plugin.client import AsyncClient
+from store_plugin._proto.ess_pb2 import ApplySecretRequest, ConfigReference, GetSecretRequest, Secret
+from store_plugin.client import AsyncClient, Client
+from store_plugin.endpoints import Endpoint
+from store_plugin.wire import SERVICES
 
 Call = Callable[[int], Awaitable[None]]
+API_VERSION = "secrets.crossplane.io/v1alpha1"
 PAYLOAD = b"x" * 200
 
 
@@ -74,25 +78,49 @@ async def http(options: argparse.Namespace) -> dict[str, float]:
 
 
 async def get(options: argparse.Namespace) -> dict[str, float]:
-    async with AsyncClient(options.target) as client:
-
-        async def call(_number: int) -> None:
-            assert (await client.get(options.config, options.name)).data
-
-        return await measure(call, options.callers, options.seconds)
+    """A get with nothing of the client but the channel, as the echo is called."""
+    request = GetSecretRequest(
+        config=ConfigReference(api_version=API_VERSION, kind=options.kind, name=options.config),
+        secret=Secret(scoped_name=options.name),
+    )
+    return await calls(options, "GetSecret", request.SerializeToString())
 
 
 async def apply(options: argparse.Namespace) -> dict[str, float]:
-    async with AsyncClient(options.target) as client:
-        stored = await client.get(options.config, options.name)
+    """An apply of what is stored already."""
+    with Client(options.target) as client:
+        stored = client.get(f"{options.kind}/{options.config}", options.name)
+    request = ApplySecretRequest(
+        config=ConfigReference(api_version=API_VERSION, kind=options.kind, name=options.config),
+        secret=Secret(scoped_name=options.name, data=stored.data),
+    )
+    return await calls(options, "ApplySecret", request.SerializeToString())
+
+
+async def calls(options: argparse.Namespace, method: str, request: bytes) -> dict[str, float]:
+    path = f"/{SERVICES[0].full_name}/{method}"
+    channel_options = [("grpc.default_authority", "localhost")]
+    async with grpc.aio.insecure_channel(Endpoint.parse(options.target).target, channel_options) as channel:
+        stub = channel.unary_unary(path)
 
         async def call(_number: int) -> None:
-            assert not (await client.apply(options.config, options.name, stored.data)).changed
+            assert await stub(request)
 
         return await measure(call, options.callers, options.seconds)
 
 
-LOADS = {"echo": echo, "http": http, "get": get, "apply": apply}
+async def client(options: argparse.Namespace) -> dict[str, float]:
+    """A get through AsyncClient, as operators call it."""
+    reference = f"{options.kind}/{options.config}"
+    async with AsyncClient(options.target) as client:
+
+        async def call(_number: int) -> None:
+            assert (await client.get(reference, options.name)).data
+
+        return await measure(call, options.callers, options.seconds)
+
+
+LOADS = {"echo": echo, "http": http, "get": get, "apply": apply, "client": client}
 
 
 def main() -> None:
@@ -101,6 +129,7 @@ def main() -> None:
     parser.add_argument("target")
     parser.add_argument("--callers", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=3.0)
+    parser.add_argument("--kind", default="VaultConfig")
     parser.add_argument("--config", default="")
     parser.add_argument("--name", default="")
     options = parser.parse_args()
