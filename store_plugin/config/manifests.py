@@ -20,7 +20,8 @@ from store_plugin.model import ConfigReference
 from store_plugin.spec import StoreSpec, credential_references
 from store_plugin.store import StoreFactory
 
-_NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?\Z")
+NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?\Z")
+"""How the names of Kubernetes objects are spelled."""
 _CONFIG_FIELDS = ("apiVersion", "kind", "metadata", "spec", "status")
 _SECRET_FIELDS = ("apiVersion", "kind", "metadata", "type", "immutable", "data", "stringData")
 _SECRET = ("v1", "Secret")
@@ -214,7 +215,7 @@ class _FileReader:
     def _secret(self, document: Document, manifest: dict[str, Value], name: str) -> DeclaredSecret:
         metadata = manifest["metadata"]
         namespace = metadata.get("namespace", "default") if isinstance(metadata, dict) else "default"
-        if not isinstance(namespace, str) or not _NAME.match(namespace):
+        if not isinstance(namespace, str) or not NAME.match(namespace):
             raise _Unidentified(("metadata", "namespace"), f"metadata.namespace: {_NAME_RULE}")
         problems = self._unknown_fields(document, manifest, _SECRET_FIELDS)
         data, errors = decode_secret(document, manifest)
@@ -264,7 +265,7 @@ def _name_of(manifest: dict[str, Value]) -> str:
     name = metadata.get("name")
     if name is None:
         raise _Unidentified(("metadata", "name"), "metadata.name: is required")
-    if not isinstance(name, str) or not _NAME.match(name):
+    if not isinstance(name, str) or not NAME.match(name):
         raise _Unidentified(("metadata", "name"), f"metadata.name: {_NAME_RULE}")
     return name
 

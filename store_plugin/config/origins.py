@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from store_plugin.config.manifests import SecretName
+from store_plugin.config.manifests import NAME, SecretName
 from store_plugin.config.merging import SecretData
 from store_plugin.config.signatures import Signature, signature_of
 from store_plugin.spec import CredentialReference, StoreSpec, credential_references
@@ -20,7 +20,6 @@ MAX_VALUE_BYTES = 1024 * 1024
 
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,127}\Z")
 _PATH = re.compile(r"/[^\x00-\x1f\x7f]{0,1023}\Z")
-_NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?\Z")
 _KEY = re.compile(r"[a-z._-]{1,40}\Z|[A-Z_]{1,40}\Z")
 
 
@@ -56,7 +55,7 @@ class SecretKey:
     key: str
 
     def __str__(self) -> str:
-        namespace, name = _shown(self.secret.namespace, _NAME), _shown(self.secret.name, _NAME)
+        namespace, name = _shown(self.secret.namespace, NAME), _shown(self.secret.name, NAME)
         return f"the Secret {namespace}/{name}"
 
 
