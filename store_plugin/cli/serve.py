@@ -8,41 +8,19 @@ from typing import Any, TypeVar
 
 import click
 
+from store_plugin.cli._parameters import parsed_by
 from store_plugin.endpoints import DEFAULT_ENDPOINT, Endpoint
 from store_plugin.errors import InvalidRequest
 
-EXIT_REFUSED = 1
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
 
-class EndpointType(click.ParamType[Endpoint]):
-    """An endpoint in any of its spellings."""
-
-    name = "addr"
-
-    def convert(
-        self, value: str | Endpoint, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Endpoint:
-        if isinstance(value, Endpoint):
-            return value
-        try:
-            return Endpoint.parse(value)
-        except InvalidRequest as error:
-            self.fail(error.message, param, ctx)
-
-
-class OctalType(click.ParamType[int]):
+def parse_mode(text: str) -> int:
     """A file mode in octal."""
-
-    name = "mode"
-
-    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        if isinstance(value, int):
-            return value
-        try:
-            return int(value, 8)
-        except ValueError:
-            self.fail(f"{value!r} is not a file mode such as 0660", param, ctx)
+    try:
+        return int(text, 8)
+    except ValueError:
+        raise InvalidRequest(f"{text!r} is not a file mode such as 0660") from None
 
 
 def _setting(name: str, **attributes: Any) -> Callable[[CommandT], CommandT]:
@@ -60,7 +38,7 @@ def _setting(name: str, **attributes: Any) -> Callable[[CommandT], CommandT]:
 )
 @_setting(
     "--listen",
-    type=EndpointType(),
+    type=parsed_by(Endpoint.parse),
     multiple=True,
     default=(DEFAULT_ENDPOINT,),
     help="Where operators reach the sidecar; repeatable: unix:///@name, unix:///path, host:port (mTLS).",
@@ -77,7 +55,7 @@ def _setting(name: str, **attributes: Any) -> Callable[[CommandT], CommandT]:
     default=None,
     help="Callers on sockets must show the token in this file; re-read when it changes.",
 )
-@_setting("--socket-mode", type=OctalType(), default="0660", help="File mode of path sockets.")
+@_setting("--socket-mode", type=parsed_by(parse_mode), default="0660", help="File mode of path sockets.")
 @_setting("--socket-group", default=None, help="Group of path sockets.")
 @_setting(
     "--admin-listen",
@@ -136,13 +114,8 @@ def serve(config_dir: Path, listen: tuple[Endpoint, ...], **options: object) -> 
     Configs are manifests in --config-dir: a changed, added or removed file takes effect
     without a restart. SIGTERM drains and exits 0; a second one leaves at once.
     """
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # C-core's lines are noise; ours say what failed
     from store_plugin.sidecar.app import run
     from store_plugin.sidecar.settings import Settings
 
     settings = Settings(config_dir=config_dir, listen=listen, **options)  # type: ignore[arg-type]
-    try:
-        sys.exit(run(settings, os.environ))
-    except InvalidRequest as error:
-        click.echo(f"store-plugin: {error.message}", err=True)
-        sys.exit(EXIT_REFUSED)
+    sys.exit(run(settings, os.environ))
