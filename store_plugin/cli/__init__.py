@@ -1,5 +1,6 @@
 """The command `store-plugin`: one module per command, each imported when it is run."""
 
+import os
 import sys
 
 
@@ -10,6 +11,9 @@ def main() -> None:
     except ImportError:
         print("store-plugin needs its extra 'cli': pip install 'store-plugin[cli]'", file=sys.stderr)
         sys.exit(2)
+    # gRPC reads it when it is imported, which several commands' modules do. Its lines are
+    # noise; ours say what failed.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     from store_plugin.cli._app import cli
 
     cli(prog_name="store-plugin")

@@ -1,7 +1,6 @@
 """The group of all commands. A command's module is imported when the command is run, so
 that `store-plugin get` starts without the libraries of the sidecar."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -90,4 +89,3 @@ def cli() -> None:
     Options can also be set by variables of the environment: those that name the sidecar by
     the ones in the help of each command, all others by STORE_PLUGIN_COMMAND_OPTION.
     """
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # gRPC's own lines say nothing that ours do not
