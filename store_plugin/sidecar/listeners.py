@@ -4,7 +4,8 @@ import grp
 import os
 import socket
 import stat
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import grpc
@@ -39,7 +40,8 @@ class Listener:
 
     async def start(self) -> None:
         """Bind and serve; InvalidRequest where the endpoint is taken or cannot be bound."""
-        self._bind()
+        with _private_umask():
+            self._bind()
         await self._server.start()
         if self.endpoint.transport is Transport.PATH:
             _protect(Path(self.endpoint.address), self._settings)
@@ -139,6 +141,16 @@ def _remove_stale_socket(path: Path) -> None:
         except OSError as error:
             raise InvalidRequest(f"cannot listen on {path}: {error.strerror}") from None
     raise InvalidRequest(f"cannot listen on {path}: another process listens there")
+
+
+@contextmanager
+def _private_umask() -> Iterator[None]:
+    """A path socket belongs to nobody else until it has its mode and group."""
+    before = os.umask(0o177)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def _protect(path: Path, settings: Settings) -> None:
