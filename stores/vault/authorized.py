@@ -4,8 +4,9 @@ refused because the token died is sent once more with a new one."""
 from collections.abc import Mapping
 
 from stores.vault.adapter import VaultAdapter
+from stores.vault.answer import Answer
 from stores.vault.session import Session
-from stores.vault.transport import Answer, Transport
+from stores.vault.transport import Transport
 
 
 class AuthorizedAdapter(VaultAdapter):

@@ -10,7 +10,6 @@ import re
 import ssl
 from collections.abc import Sequence
 
-import aiohttp
 import hvac.exceptions
 
 from store_plugin.errors import (
@@ -52,10 +51,7 @@ _BY_STATUS: dict[int, type[StorePluginError]] = {
     473: StoreUnavailable,
 }
 _BY_CLASS: tuple[tuple[type[BaseException], type[StorePluginError]], ...] = (
-    (aiohttp.InvalidURL, ConfigInvalid),
-    (aiohttp.ConnectionTimeoutError, StoreUnavailable),
     (TimeoutError, DeadlineExceeded),
-    (aiohttp.ClientError, StoreUnavailable),
     (ssl.SSLError, StoreUnavailable),
     (OSError, StoreUnavailable),
     (hvac.exceptions.InvalidRequest, InvalidRequest),
@@ -86,11 +82,10 @@ def from_status(
 
 
 def from_exception(error: BaseException, where: str) -> StorePluginError:
-    """The error for what aiohttp, hvac or the network raised. Raise it `from None`: theirs
-    may carry headers."""
+    """The error for what hvac or the network raised. Raise it `from None`."""
     ours = next((ours for theirs, ours in _BY_CLASS if isinstance(error, theirs)), Bug)
     retry_after = 1.0 if ours is StoreUnavailable else None
-    return ours(f"{where}: {_described(error)}", retry_after=retry_after)
+    return ours(f"{where}: {described(error, type(error).__name__)}", retry_after=retry_after)
 
 
 def login_refused(error: StorePluginError) -> StorePluginError:
@@ -100,9 +95,23 @@ def login_refused(error: StorePluginError) -> StorePluginError:
     return error
 
 
+def described(error: BaseException, name: str) -> str:
+    """What failed, by its name; with its text only where that is about the network."""
+    if isinstance(error, ConnectionError) and error.errno:
+        return f"{name}: {os.strerror(error.errno)}"
+    if isinstance(error, OSError):
+        return f"{name}{_shown(error.strerror or str(error))}"
+    return name
+
+
+def unavailable(where: str, why: str) -> StorePluginError:
+    """No answer that counts as one; `why` is safe to show."""
+    return StoreUnavailable(f"{where}: {why}", retry_after=1.0)
+
+
 def not_vault(where: str) -> StorePluginError:
     """Something answered, and not as Vault does: a proxy, a wrong address."""
-    return StoreUnavailable(f"{where}: what answers does not speak Vault's API", retry_after=1.0)
+    return unavailable(where, "what answers does not speak Vault's API")
 
 
 def _shown(said: str) -> str:
@@ -112,17 +121,3 @@ def _shown(said: str) -> str:
         return ""
     plain = _UNPRINTABLE.sub(" ", said).strip()
     return f": {plain if len(plain) <= _LONGEST_TEXT else plain[: _LONGEST_TEXT - 3] + '...'}"
-
-
-def _described(error: BaseException) -> str:
-    """What failed, by its name; with its text only where that is about the network."""
-    name = type(error).__name__
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        error = error.certificate_error
-    elif isinstance(error, aiohttp.ClientConnectorError):
-        error = error.os_error
-    if isinstance(error, ConnectionError) and error.errno:
-        return f"{name}: {os.strerror(error.errno)}"
-    if isinstance(error, OSError) and not isinstance(error, aiohttp.ClientError):
-        return f"{name}{_shown(error.strerror or str(error))}"
-    return name

@@ -8,7 +8,7 @@ from store_plugin.model import MAX_SEGMENTS, ScopedName, Secret, StoredSecret, V
 from store_plugin.store import Capabilities
 from stores import _document as document
 from stores.vault import errors
-from stores.vault.transport import Answer
+from stores.vault.answer import Answer
 
 
 class KeyValue(Protocol):

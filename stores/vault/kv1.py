@@ -13,8 +13,8 @@ from store_plugin.store import Capabilities
 from stores import _document as document
 from stores.vault import errors
 from stores.vault.adapter import RawJson, VaultAdapter
+from stores.vault.answer import Answer
 from stores.vault.kv import data_of, document_in, values_in, walk
-from stores.vault.transport import Answer
 
 _PLACE = ("data",)
 _PREFIX = "metadata:"

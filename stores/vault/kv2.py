@@ -24,8 +24,8 @@ from store_plugin.store import Capabilities, Limits
 from stores import _document as document
 from stores.vault import errors
 from stores.vault.adapter import RawJson, VaultAdapter
+from stores.vault.answer import Answer
 from stores.vault.kv import data_of, document_in, values_in, walk
-from stores.vault.transport import Answer
 
 _PLACE = ("data", "data")
 _LIMITS = Limits(metadata_entries=64, metadata_key_bytes=128, metadata_value_bytes=512)

@@ -1,4 +1,4 @@
-"""Opens a Vault store. Imported with the first use of one: hvac and aiohttp are not cheap."""
+"""Opens a Vault store. Imported with the first use of one: hvac is not cheap."""
 
 from pathlib import Path
 
@@ -11,13 +11,13 @@ from stores.vault.kv2 import KeyValue2
 from stores.vault.session import Session
 from stores.vault.spec import VaultSpec
 from stores.vault.store import VaultStore
-from stores.vault.transport import Transport
+from stores.vault.transport import open_transport
 
 
 def open_store(spec: VaultSpec, environment: Environment, pod_token: Path) -> VaultStore:
     """A store that logs in with its first request. Raises ConfigInvalid."""
     credentials = environment.credentials
-    transport = Transport(spec, credentials, environment.config)
+    transport = open_transport(spec, credentials, environment.config)
     session = Session(
         method_for(spec.auth, credentials, pod_token),
         transport,

@@ -35,6 +35,8 @@ def _checked_server(server: str) -> str:
         raise ValueError("the server's address holds neither user, query nor fragment")
     if address.path.strip("/"):
         _checked_path(address.path)
+    if address.port == 0:
+        raise ValueError("0 is no port")
     return f"{address.scheme}://{address.netloc.lower()}{address.path.rstrip('/')}"
 
 

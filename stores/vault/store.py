@@ -8,10 +8,11 @@ from store_plugin.errors import ConfigInvalid, StoreDenied
 from store_plugin.model import ScopedName, Secret, StoredSecret, Version
 from store_plugin.store import Capabilities
 from stores.vault.adapter import VaultAdapter
+from stores.vault.answer import Answer
 from stores.vault.kv import KeyValue
 from stores.vault.session import Session
 from stores.vault.spec import VaultSpec
-from stores.vault.transport import Answer, Transport
+from stores.vault.transport import Transport
 
 _SAMPLE = "store-plugin/check"
 _ANY = frozenset({"root", "sudo"})

@@ -13,7 +13,7 @@ from stores.vault.session import Session
 from stores.vault.shared import SharedAttempt
 from stores.vault.spec import AppRoleAuth
 from stores.vault.store import VaultStore
-from stores.vault.transport import Transport
+from stores.vault.transport import open_transport
 from tests.stores.vault.opening import GIVEN, open_with, open_with_token, spec_of
 from tests.support.openbao import ApiError, OpenBao
 from tests.support.proxy import Proxy
@@ -40,7 +40,7 @@ class Bench:
         self.log = RecordingLog()
         mount, role_id, secret_id = bao.approle(["default"], **role)
         credentials = MemoryCredentials({"auth.appRole.secretIdSource": secret_id.encode()})
-        self.transport = Transport(
+        self.transport = open_transport(
             spec_of(proxy.address, "kv", {"method": "Token", "token": GIVEN}), credentials, "VaultConfig/test"
         )
         self.session = Session(

@@ -82,6 +82,8 @@ def test_the_login_is_in_the_namespace_of_the_secrets_unless_told_otherwise() ->
         pytest.param({"server": "unix:///vault.sock"}, "https://", id="other-scheme"),
         pytest.param({"server": "https://user:pw@vault"}, "neither user", id="user-in-address"),
         pytest.param({"server": "https://vault/?x=1"}, "neither user", id="query-in-address"),
+        pytest.param({"server": "https://vault:65536"}, "Port", id="port-out-of-range"),
+        pytest.param({"server": "https://vault:0"}, "no port", id="port-0"),
         pytest.param({"mountPath": "secret/../sys"}, "nor ..", id="mount-leaves-itself"),
         pytest.param({"mountPath": ""}, "empty", id="no-mount"),
         pytest.param({"mountPath": "a//b"}, "empty", id="empty-segment"),

@@ -1,0 +1,87 @@
+"""HTTP by aiohttp: for servers that the lean client cannot talk to.
+
+aiohttp's errors become ours here. They may carry a request's headers, and so its token:
+only names and what is about the network leave.
+"""
+
+from collections.abc import Mapping
+
+import aiohttp
+from yarl import URL
+
+from store_plugin.errors import ConfigInvalid, DeadlineExceeded, StorePluginError
+from store_plugin.store import Credentials
+from stores.vault import errors
+from stores.vault.answer import Answer, seconds
+from stores.vault.spec import VaultSpec
+from stores.vault.transport import CONNECT_SECONDS, IDLE_SECONDS, MOST_CONNECTIONS
+from stores.vault.trust import Trust
+
+_SKIPPED = ("Accept-Encoding", "User-Agent", "Accept")
+_RAISED = (aiohttp.ClientError, TimeoutError, OSError)
+
+
+class AiohttpTransport:
+    """A `Transport` over one session of aiohttp."""
+
+    def __init__(self, spec: VaultSpec, credentials: Credentials, config: str) -> None:
+        self._base = spec.server
+        self._trust = Trust(spec, credentials)
+        self._server_name = spec.tls_server_name
+        self._config = config
+        self._client = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=MOST_CONNECTIONS, keepalive_timeout=IDLE_SECONDS),
+            timeout=aiohttp.ClientTimeout(total=spec.timeout, sock_connect=CONNECT_SECONDS),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            skip_auto_headers=_SKIPPED,
+        )
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """As `Transport.send` says."""
+        where = f"{self._config}: {method} {path}"
+        url = URL(self._base + path, encoded=True)
+        try:
+            async with self._client.request(
+                method,
+                url.with_query(query) if query else url,
+                headers=headers,
+                data=body,
+                ssl=self._trust.context or await self._trust.load() or True,
+                server_hostname=self._server_name,
+                # A redirect would take the token to wherever the answer says.
+                allow_redirects=False,
+            ) as response:
+                content = await response.read()
+                date, retry_after = response.headers.get("Date"), response.headers.get("Retry-After")
+                return Answer(where, response.status, content, date, seconds(retry_after))
+        except _RAISED as error:
+            raise translated(error, where) from None
+
+    def reload(self) -> None:
+        self._trust.forget()
+
+    async def aclose(self) -> None:
+        await self._client.close()
+
+
+def translated(error: BaseException, where: str) -> StorePluginError:
+    """The error for what aiohttp raised. Raise it `from None`."""
+    if not isinstance(error, aiohttp.ClientError):
+        return errors.from_exception(error, where)
+    name = type(error).__name__
+    if isinstance(error, aiohttp.InvalidURL):
+        return ConfigInvalid(f"{where}: {name}")
+    if isinstance(error, TimeoutError) and not isinstance(error, aiohttp.ConnectionTimeoutError):
+        return DeadlineExceeded(f"{where}: {name}")
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return errors.unavailable(where, errors.described(error.certificate_error, name))
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return errors.unavailable(where, errors.described(error.os_error, name))
+    return errors.unavailable(where, name)
