@@ -1,0 +1,206 @@
+"""What the documents list is what there is."""
+
+import re
+import tomllib
+import typing
+from collections.abc import Iterable, Iterator
+
+import click
+import pytest
+from pydantic import BaseModel
+
+from store_plugin.cli.serve import serve
+from store_plugin.dispatch.state import ConfigState
+from store_plugin.errors import Code, error_classes
+from store_plugin.model import ConfigReference
+from store_plugin.sidecar.metrics import Metrics
+from store_plugin.spec import AccessRule, CredentialReference, Manifest, StoreSpec
+from stores.local.spec import LocalSpec
+from stores.vault.spec import VaultSpec
+from tests.docs.pages import DOCS, ROOT, code, rows, section
+
+OPERATIONS = DOCS / "operations.md"
+CONFIGS = DOCS / "configs.md"
+WIRE = DOCS / "wire.md"
+DEPENDENCIES = DOCS / "dependencies.md"
+
+
+# Options of `serve`.
+
+OPTIONS = [parameter for parameter in serve.params if isinstance(parameter, click.Option)]
+
+
+def spellings(option: click.Option) -> list[str]:
+    return [*option.opts, *option.secondary_opts]
+
+
+def documented_options() -> dict[str, str]:
+    """Default by spelling."""
+    table = rows(section(OPERATIONS, "Options"))
+    return {spelling: row[1] for row in table for spelling in re.findall(r"`(--[a-z-]+)", row[0])}
+
+
+def default_as_written(option: click.Option) -> str:
+    match option.default:
+        case _ if option.required:
+            return "required"
+        case False:
+            return "off"
+        case (single,):
+            return f"`{single}`"
+        case int() | float() as number:
+            return f"{number:g}"
+        case str() as text:
+            return f"`{text}`"
+        case _:
+            return "none"
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=[option.opts[0] for option in OPTIONS])
+def test_an_option_is_documented_with_its_default_and_variable(option: click.Option) -> None:
+    documented = documented_options()
+    for spelling in spellings(option):
+        assert documented[spelling] == default_as_written(option)
+    assert option.envvar == "STORE_PLUGIN_" + option.opts[0].removeprefix("--").replace("-", "_").upper()
+
+
+def test_the_rule_for_variables_is_documented_and_no_option_is_made_up() -> None:
+    text = " ".join(section(OPERATIONS, "Options").split())
+    assert "`STORE_PLUGIN_` and the option's name, such as `STORE_PLUGIN_CONFIG_DIR`" in text
+    assert documented_options().keys() == {spelling for option in OPTIONS for spelling in spellings(option)}
+
+
+# Metrics.
+
+
+def exported_metrics() -> dict[str, set[str]]:
+    """Labels by name, as a sidecar exports them that has seen a call."""
+    metrics = Metrics()
+    reference = ConfigReference("secrets.crossplane.io/v1alpha1", "LocalConfig", "dev")
+    state = ConfigState(reference, 1, "Ready", "dev.yaml:1", last_error=None, open=True, leases=0)
+    metrics.watch(in_flight=lambda: 0, configs=lambda: [state], problems=lambda: 0)
+    metrics.request("GetSecret", "LocalConfig", Code.OK, 0.1)
+    metrics.store_call("LocalConfig", "read", Code.OK, 0.1)
+    found: dict[str, set[str]] = {}
+    for family in metrics.registry.collect():
+        name = family.name + ("_total" if family.type == "counter" else "")
+        found[name] = {label for sample in family.samples for label in sample.labels} - {"le"}
+    return found
+
+
+def test_the_metrics_documented_are_those_exported() -> None:
+    table = rows(section(OPERATIONS, "Metrics"))
+    documented = {
+        row[0].strip("`"): set(re.findall(r"`(\w+)`", row[1]))
+        for row in table
+        if row[0].startswith("`store_plugin_")
+    }
+    assert documented == exported_metrics()
+
+
+def test_alerts_ask_for_metrics_that_exist() -> None:
+    asked = re.findall(r"store_plugin_\w+", section(OPERATIONS, "Metrics"))
+    assert set(asked) <= exported_metrics().keys()
+
+
+# Fields of store configs.
+
+SECTIONS: dict[type[Manifest], str] = {
+    StoreSpec: "Common fields",
+    CredentialReference: "Credential references",
+    LocalSpec: "LocalConfig",
+    VaultSpec: "VaultConfig",
+}
+
+
+def models_in(annotation: object) -> Iterator[type[Manifest]]:
+    """The models that a field's type speaks of."""
+    if isinstance(annotation, type) and issubclass(annotation, Manifest):
+        yield annotation
+    for argument in typing.get_args(annotation):
+        yield from models_in(argument)
+
+
+def fields(model: type[BaseModel], title: str, path: str = "") -> Iterator[tuple[str, str]]:
+    """Section and path of every field of a model, and of what is inside."""
+    for name, field in model.model_fields.items():
+        if model is not StoreSpec and name in StoreSpec.model_fields:
+            continue
+        here = f"{path}{field.alias or name}"
+        yield title, here
+        for inner in models_in(field.annotation):
+            if inner is not CredentialReference:
+                yield from fields(inner, title, f"{here}.")
+
+
+FIELDS = [found for model, title in SECTIONS.items() for found in fields(model, title)]
+
+
+@pytest.mark.parametrize(("title", "path"), FIELDS, ids=[path for _, path in FIELDS])
+def test_a_field_is_documented_in_the_section_of_its_kind(title: str, path: str) -> None:
+    assert re.search(rf"\b{path.rpartition('.')[2]}\b", code(section(CONFIGS, title)))
+
+
+def test_the_fields_are_found_at_every_depth() -> None:
+    paths = {path for _, path in FIELDS}
+    assert {"access.callers", "ownership.requireOnDelete", "secretRef.key", "auth.appRole.roleId"} <= paths
+    assert "callers" in {field.alias for field in AccessRule.model_fields.values()}
+
+
+@pytest.mark.parametrize("model", [StoreSpec, LocalSpec, VaultSpec])
+def test_a_field_documented_as_required_is_and_no_other(model: type[Manifest]) -> None:
+    # The kind's first table; a second one of a VaultConfig is that of its logins.
+    first = section(CONFIGS, SECTIONS[model]).partition("| `auth.method`")[0]
+    table = {row[0].strip("`"): row[1] for row in rows(first)}
+    own = {
+        field.alias or name: field
+        for name, field in model.model_fields.items()
+        if model is StoreSpec or name not in StoreSpec.model_fields
+    }
+    assert {path.partition(".")[0] for path in table} == own.keys()
+    required = {path for path, default in table.items() if default == "required"}
+    assert required == {alias for alias, field in own.items() if field.is_required()}
+
+
+# Errors.
+
+REASONS = sorted({cls.reason for cls in error_classes() if cls.reason})
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_a_reason_is_documented(reason: str) -> None:
+    assert f"`{reason}`" in section(WIRE, "Errors")
+
+
+# Dependencies.
+
+
+def plain(requirement: str) -> str:
+    name = re.match(r"[A-Za-z0-9._-]+", requirement)
+    assert name
+    return name[0].lower().replace("_", "-")
+
+
+def names(requirements: Iterable[object]) -> set[str]:
+    return {plain(text) for text in requirements if isinstance(text, str)} - {"store-plugin"}
+
+
+def declared() -> set[str]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    lists = [
+        project["build-system"]["requires"],
+        project["project"]["dependencies"],
+        *project["project"]["optional-dependencies"].values(),
+        *project["dependency-groups"].values(),
+    ]
+    return set().union(*map(names, lists))
+
+
+def test_the_dependencies_documented_are_those_declared() -> None:
+    documented = {plain(name) for row in rows(DEPENDENCIES.read_text()) for name in row[0].split(", ")}
+    assert documented == declared()
+
+
+def test_every_dependency_is_pinned() -> None:
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    assert declared() <= {plain(line) for line in lines if "==" in line}
