@@ -20,7 +20,15 @@ MAX_SEGMENTS = 8
 MAX_SEGMENT = 253
 MAX_KEY = 253
 MAX_DATA_BYTES = 1024 * 1024
-"""Most data in one request, in bytes: the sum of its values."""
+"""Most data in one secret, in bytes: the sum of its values."""
+MAX_KEYS = 10_000
+"""Most keys in one secret."""
+MAX_KEY_BYTES = 1024 * 1024
+"""Most bytes that the names of all keys of a secret may have together."""
+MAX_METADATA_ENTRIES = 256
+MAX_METADATA_BYTES = 256 * 1024
+"""Most metadata of one secret, names and values together; the bound that Kubernetes sets
+for annotations."""
 
 Version = NewType("Version", str)
 """A stored version, opaque to everybody but its store."""
@@ -116,10 +124,12 @@ class Secret:
         return sum(map(len, self.data.values()))
 
     def check_request(self) -> None:
-        """Raise InvalidRequest or TooLarge where a caller may not send this secret."""
+        """Raise InvalidRequest or TooLarge where a caller may not send this secret. Counts
+        before it looks at each entry, so that a flood of entries costs little."""
         check_keys(self.data)
-        if self.size > MAX_DATA_BYTES:
-            raise TooLarge(f"the secret's data is {self.size} bytes; at most {MAX_DATA_BYTES} are allowed")
+        _check_amount(self.size, MAX_DATA_BYTES, "bytes of data")
+        _check_amount(len(self.metadata), MAX_METADATA_ENTRIES, "metadata entries")
+        _check_amount(text_bytes(self.metadata), MAX_METADATA_BYTES, "bytes of metadata")
         for key in self.metadata:
             if not key or len(key) > MAX_KEY or _CONTROL.search(key):
                 raise InvalidRequest(f"the metadata key {_shown(key)} is not allowed")
@@ -129,12 +139,24 @@ class Secret:
 
 
 def check_keys(keys: Mapping[str, bytes]) -> None:
-    """Raise InvalidRequest naming the first key that is not allowed."""
+    """Raise TooLarge for too many keys, InvalidRequest naming the first that is not allowed."""
+    _check_amount(len(keys), MAX_KEYS, "keys")
     for key in keys:
         if not _KEY.match(key):
             raise InvalidRequest(
                 f"the key {_shown(key)} is not allowed: 1 to {MAX_KEY} letters, digits or ._-"
             )
+    _check_amount(sum(map(len, keys)), MAX_KEY_BYTES, "bytes in the names of its keys")
+
+
+def text_bytes(entries: Mapping[str, str]) -> int:
+    """Bytes of all names and values."""
+    return sum(len(key.encode()) + len(value.encode()) for key, value in entries.items())
+
+
+def _check_amount(found: int, most: int, what: str) -> None:
+    if found > most:
+        raise TooLarge(f"the secret has {found} {what}; at most {most} are allowed")
 
 
 class Presence(Enum):

@@ -20,7 +20,8 @@ ENTRY_POINT_GROUP = "store_plugin.stores"
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Most that one secret of a store can hold. None: no limit of its own."""
+    """Most that one secret of a store can hold. None: no limit of its own besides those
+    that `store_plugin.model` sets for all."""
 
     data_bytes: int = MAX_DATA_BYTES
     keys: int | None = None
