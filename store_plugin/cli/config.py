@@ -57,7 +57,7 @@ def check(directory: Path, connect: bool) -> None:
 def _declared(directory: Path) -> tuple[list[Finding], int]:
     """What the manifests say, and how many configs they declare."""
     from store_plugin.config.check import check_directory
-    from store_plugin.config.manifests import Problem
+    from store_plugin.config.declarations import Problem
     from store_plugin.store import served_kinds
 
     def finding(level: str, problem: Problem) -> Finding:

@@ -16,7 +16,8 @@ from watchfiles import awatch
 
 from store_plugin.config.credential_sources import SETTLE_SECONDS, CredentialSources
 from store_plugin.config.credentials import ConfigCredentials
-from store_plugin.config.manifests import Kinds, Problem
+from store_plugin.config.declarations import Problem
+from store_plugin.config.manifests import Kinds
 from store_plugin.config.merging import Reading
 from store_plugin.config.reading import DirectoryReader, Look, unreadable_directory
 from store_plugin.config.table import ConfigTable

@@ -8,13 +8,7 @@ from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias, TypeVar
 
-from store_plugin.config.manifests import (
-    DeclaredConfig,
-    DeclaredSecret,
-    FileReading,
-    Problem,
-    SecretName,
-)
+from store_plugin.config.declarations import DeclaredConfig, DeclaredSecret, FileReading, Problem, SecretName
 
 SecretData: TypeAlias = Mapping[SecretName, Mapping[str, bytes]]
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from store_plugin.config.manifests import NAME, SecretName
+from store_plugin.config.declarations import SecretName
+from store_plugin.config.manifests import NAME
 from store_plugin.config.merging import SecretData
 from store_plugin.config.signatures import Signature, signature_of
 from store_plugin.spec import CredentialReference, StoreSpec, credential_references

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
-from store_plugin.config.manifests import FileReading, Kinds, Problem, broken_file, read_manifests
+from store_plugin.config.declarations import FileReading, Problem, broken_file
+from store_plugin.config.manifests import Kinds, read_manifests
 from store_plugin.config.merging import Reading, carry_over, merge
 from store_plugin.config.signatures import Signature, lasting, signature_of
 

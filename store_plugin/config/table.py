@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from store_plugin.config.credentials import ConfigCredentials
-from store_plugin.config.manifests import DeclaredConfig
+from store_plugin.config.declarations import DeclaredConfig
 from store_plugin.config.subscribers import Subscribers
 from store_plugin.model import ConfigReference
 from store_plugin.spec import StoreSpec

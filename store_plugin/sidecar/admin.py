@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 
 from aiohttp import web
 
-from store_plugin.config.manifests import Problem
+from store_plugin.config.declarations import Problem
 from store_plugin.dispatch.state import ConfigState
 from store_plugin.errors import InvalidRequest
 from store_plugin.sidecar.metrics import Metrics

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
-from store_plugin.config.manifests import FileReading, read_manifests
+from store_plugin.config.declarations import FileReading
+from store_plugin.config.manifests import read_manifests
 from store_plugin.errors import KindNotServed
 from tests.config.conftest import Kinds
 from tests.config.manifest_text import documents, reference, secret, shelf

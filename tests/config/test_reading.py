@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from store_plugin.config import reading as module
-from store_plugin.config.manifests import SecretName
+from store_plugin.config.declarations import SecretName
 from store_plugin.config.merging import Reading
 from store_plugin.config.reading import DirectoryReader, read_directory
 from tests.config.conftest import Kinds

@@ -7,7 +7,7 @@ import pytest
 
 from store_plugin.config.credential_sources import CredentialSources
 from store_plugin.config.credentials import ConfigCredentials
-from store_plugin.config.manifests import DeclaredConfig
+from store_plugin.config.declarations import DeclaredConfig
 from store_plugin.config.table import ConfigStatus, ConfigTable, LoadedConfig
 from store_plugin.model import ConfigReference
 from store_plugin.spec import StoreSpec
