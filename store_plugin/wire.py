@@ -15,6 +15,9 @@ from store_plugin import errors
 from store_plugin._proto import ess_design_pb2, ess_pb2
 from store_plugin.model import ChangeKind, ConfigReference, KeyChange, ScopedName, Secret
 
+MAX_REFERENCE_PART = 253
+"""Most characters in each part of a config reference, as in Kubernetes' names."""
+
 STATUS_TRAILER = "grpc-status-details-bin"
 """Trailing metadata that carries a serialized google.rpc.Status."""
 
@@ -31,10 +34,16 @@ _CLASS_OF_CODE: dict[int, type[errors.StorePluginError]] = {
 
 
 def reference_from(message: ess_pb2.ConfigReference) -> ConfigReference:
-    """The config reference; InvalidRequest where a part of it is missing."""
+    """The config reference; InvalidRequest where a part of it is missing or no name."""
     for part in ("api_version", "kind", "name"):
-        if not getattr(message, part):
+        text = getattr(message, part)
+        if not text:
             raise errors.InvalidRequest(f"the request's config has no {part}")
+        if len(text) > MAX_REFERENCE_PART or not text.isprintable():
+            raise errors.InvalidRequest(
+                f"the {part} of the request's config is no name: "
+                f"at most {MAX_REFERENCE_PART} printable characters are allowed"
+            )
     return ConfigReference(message.api_version, message.kind, message.name)
 
 
@@ -82,9 +91,12 @@ def status_of(error: errors.StorePluginError) -> status_pb2.Status:
 def error_from(
     code: int, message: str, trailing: Sequence[tuple[str, str | bytes]] = ()
 ) -> errors.StorePluginError:
-    """The typed error of a call that ended with `code`, `message` and trailing metadata."""
-    status = _status_in(trailing)
-    info, retry_after = _details_of(status)
+    """The typed error of a call that ended with `code`, `message` and trailing metadata.
+    Details that are damaged count as none: the code still tells."""
+    try:
+        info, retry_after = _details_of(_status_in(trailing))
+    except DecodeError:
+        info, retry_after = None, None
     metadata = dict(info.metadata) if info else {}
     cls = _CLASS_OF_REASON.get(info.reason) if info else _CLASS_OF_CODE.get(code)
     if cls is None:
@@ -95,10 +107,7 @@ def error_from(
 def _status_in(trailing: Sequence[tuple[str, str | bytes]]) -> status_pb2.Status:
     for key, value in trailing:
         if key == STATUS_TRAILER and isinstance(value, bytes):
-            try:
-                return status_pb2.Status.FromString(value)
-            except DecodeError:
-                break
+            return status_pb2.Status.FromString(value)
     return status_pb2.Status()
 
 

@@ -7,6 +7,9 @@ from hypothesis import strategies as st
 from store_plugin.errors import InvalidRequest, TooLarge
 from store_plugin.model import (
     MAX_DATA_BYTES,
+    MAX_KEYS,
+    MAX_METADATA_BYTES,
+    MAX_METADATA_ENTRIES,
     OWNER_LABEL,
     Applied,
     ChangeKind,
@@ -194,3 +197,24 @@ def test_a_change_is_told_by_key_and_kind() -> None:
 
 def test_a_config_reference_reads_as_kind_and_name() -> None:
     assert str(ConfigReference("secrets.crossplane.io/v1alpha1", "VaultConfig", "prod")) == "VaultConfig/prod"
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        Secret({f"k{n}": b"" for n in range(MAX_KEYS + 1)}),
+        Secret({f"{n:05}".ljust(253, "k"): b"" for n in range(4200)}),
+        Secret({}, {f"k{n}": "" for n in range(MAX_METADATA_ENTRIES + 1)}),
+        Secret({}, {"k": "v" * (MAX_METADATA_BYTES + 1)}),
+    ],
+    ids=["keys", "bytes-of-keys", "metadata-entries", "bytes-of-metadata"],
+)
+def test_a_flood_of_names_is_too_large(secret: Secret) -> None:
+    with pytest.raises(TooLarge):
+        secret.check_request()
+
+
+def test_the_most_that_is_allowed_passes() -> None:
+    Secret(
+        {f"k{n}": b"" for n in range(MAX_KEYS)}, {f"k{n}": "" for n in range(MAX_METADATA_ENTRIES)}
+    ).check_request()

@@ -38,7 +38,22 @@ def test_retry_info_only_where_waiting_helps() -> None:
     assert len(wire.status_of(errors.Conflict("x", retry_after=0.25)).details) == 2
 
 
-@pytest.mark.parametrize("trailing", [[], [(wire.STATUS_TRAILER, b"\xff\xff")], [("other", "x")]])
+def damaged_detail() -> bytes:
+    status = wire.status_of(errors.NotOwner("no"))
+    status.details[0].value = b"\xff\xff"
+    return status.SerializeToString()
+
+
+@pytest.mark.parametrize(
+    "trailing",
+    [
+        [],
+        [(wire.STATUS_TRAILER, b"\xff\xff")],
+        [(wire.STATUS_TRAILER, damaged_detail())],
+        [("other", "x")],
+    ],
+    ids=["none", "no-status", "damaged-detail", "others"],
+)
 def test_foreign_error_keeps_its_code(trailing: list[tuple[str, str | bytes]]) -> None:
     arrived = wire.error_from(int(errors.Code.UNKNOWN), "said by another server", trailing)
     assert isinstance(arrived, errors.RemoteError)
@@ -78,6 +93,18 @@ def test_reference_needs_all_its_parts(part: str) -> None:
     message.ClearField(part)  # type: ignore[arg-type]
     with pytest.raises(errors.InvalidRequest, match=part):
         wire.reference_from(message)
+
+
+@pytest.mark.parametrize(
+    "text", ["x" * 254, "a\nb", "a\0b", "\u202ea"], ids=["long", "newline", "nul", "bidi"]
+)
+@pytest.mark.parametrize("part", ["api_version", "kind", "name"])
+def test_a_part_of_a_reference_is_a_short_printable_name(part: str, text: str) -> None:
+    message = wire.reference_to(ConfigReference("v1", "K", "n"))
+    setattr(message, part, text)
+    with pytest.raises(errors.InvalidRequest, match=part) as caught:
+        wire.reference_from(message)
+    assert text not in caught.value.message
 
 
 def test_both_service_names_share_their_messages() -> None:

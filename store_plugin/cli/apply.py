@@ -1,7 +1,7 @@
 """`store-plugin apply`: keys and labels into a secret."""
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import click
@@ -28,7 +28,7 @@ class Assignment:
     """A key, and where its value comes from; the value itself is read later."""
 
     key: str
-    source: str
+    source: str = field(repr=False)
 
     @classmethod
     def parse(cls, text: str) -> "Assignment":
@@ -45,7 +45,7 @@ class Assignment:
     def value(self) -> bytes:
         """The value's bytes; a file's exactly as they are."""
         if self.source.startswith("@@"):
-            return self.source[1:].encode()
+            return self.source[1:].encode("utf-8", "surrogateescape")
         if self.from_stdin:
             return sys.stdin.buffer.read(MAX_DATA_BYTES + 1)
         if self.source.startswith("@"):

@@ -84,7 +84,7 @@ def _setting(name: str, **attributes: Any) -> Callable[[CommandT], CommandT]:
 @_setting(
     "--shutdown-grace",
     type=click.FloatRange(min=0.0),
-    default=20.0,
+    default=15.0,
     help="Seconds that calls in flight have to finish after SIGTERM.",
 )
 @_setting(

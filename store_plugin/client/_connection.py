@@ -5,7 +5,7 @@ channel of it.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -111,7 +111,7 @@ class OpenChannel(Generic[ChannelT]):
     """A channel, and what the TLS files held when it was made."""
 
     channel: ChannelT
-    material: TlsMaterial | None
+    material: TlsMaterial | None = field(repr=False)
 
 
 def open_channel(

@@ -4,7 +4,7 @@ A request that cannot be right is refused here, before anything is sent.
 """
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from store_plugin import wire
@@ -45,7 +45,7 @@ class Call(Generic[ResultT]):
     """One call, ready to be sent by any transport."""
 
     method: str
-    request: bytes
+    request: bytes = field(repr=False)
     respond: Callable[[bytes], ResultT]
     """Reads the response."""
 

@@ -43,6 +43,9 @@ from store_plugin.sidecar.tokens import TokenFile
 from store_plugin.store import Logger, served_kinds
 
 _LEFT_AT_ONCE = 130
+_WAIT_FOR_LEASES = 2.0
+"""Seconds; calls have had their grace by then. Grace, this and the closing of stores (10 s)
+stay within the 30 s that Kubernetes gives a Pod."""
 
 
 def run(settings: Settings, environ: Mapping[str, str]) -> int:
@@ -62,9 +65,7 @@ async def _serve(settings: Settings, environ: Mapping[str, str], log: Logger) ->
 class _Sidecar:
     """All parts of one sidecar. Made inside the event loop, which gRPC's servers bind to."""
 
-    def __init__(
-        self, settings: Settings, environ: Mapping[str, str], log: Logger
-    ) -> None:
+    def __init__(self, settings: Settings, environ: Mapping[str, str], log: Logger) -> None:
         self._settings = settings
         self._log = log
         self._serving = False
@@ -85,7 +86,7 @@ class _Sidecar:
         """Start everything, wait for a signal, stop everything."""
         self._watch_signals()
         async with AsyncExitStack() as stack:
-            stack.push_async_callback(self._router.aclose)
+            stack.push_async_callback(self._router.aclose, _WAIT_FOR_LEASES)
             await self._source.load()
             watching = asyncio.create_task(self._source.run(), name="config source")
             stack.push_async_callback(_end, watching)

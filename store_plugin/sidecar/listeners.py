@@ -34,7 +34,9 @@ class Listener:
         self.endpoint = endpoint
         self._settings = settings
         self._log = log
-        self._server = grpc.aio.server(options=_options(endpoint, settings))
+        self._server = grpc.aio.server(
+            options=_options(endpoint, settings), maximum_concurrent_rpcs=2 * settings.max_in_flight
+        )
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]  # missing in the stub
         self._register(handlers)
 

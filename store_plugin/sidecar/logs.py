@@ -21,9 +21,6 @@ else:
 
 from store_plugin.sidecar.call import current_call  # noqa: E402
 
-LEVELS = ("debug", "info", "warning", "error")
-FORMATS = ("json", "console")
-
 
 def configure_logs(level: str, log_format: str) -> structlog.stdlib.BoundLogger:
     """Set up logging for the process and return the logger to hand around."""

@@ -26,7 +26,7 @@ class Settings:
     max_in_flight: int = 1000
     max_connection_idle: float = 60.0
     max_connection_age: float = 1800.0
-    shutdown_grace: float = 20.0
+    shutdown_grace: float = 15.0
     credential_poll_interval: float = 2.0
     log_level: str = "info"
     log_format: str = "json"

@@ -185,8 +185,9 @@ def test_tls_below_1_2_is_refused(tls_sidecar: SidecarProcess, operator: Path) -
         ([SPIFFE], {"team-b"}),
         (["first.example.org", "provider-a.team-a", SPIFFE], {"team-a", "team-b"}),
         (["provider-a.team-a.example.org"], set()),
+        (["local", "provider-a.team-a"], {"team-a"}),
     ],
-    ids=["dns-name", "uri", "several-names", "longer-name"],
+    ids=["dns-name", "uri", "several-names", "longer-name", "called-local"],
 )
 def test_access_goes_by_the_names_in_the_certificate(
     tls_sidecar: SidecarProcess, ca: CertificateAuthority, tmp_path: Path, names: list[str], allowed: set[str]
@@ -224,6 +225,14 @@ def test_a_certificate_without_alternative_names_is_nobody(
         pytest.raises(CallerUnknown, match="alternative name"),
     ):
         client.get(CONFIG, "team-a/db")
+
+
+def test_a_certificate_that_is_only_called_local_is_nobody(
+    tls_sidecar: SidecarProcess, ca: CertificateAuthority, tmp_path: Path
+) -> None:
+    certs = ca.client("local").write(tmp_path / "certs")
+    with Client(tls_sidecar.endpoint, certs_dir=certs) as client, pytest.raises(CallerUnknown):
+        client.get("LocalConfig/scoped", "shared/db")
 
 
 def test_the_token_is_for_sockets_and_the_certificate_for_tcp(

@@ -1,4 +1,5 @@
-"""Keeps the number of calls in flight bounded, so that a burst costs errors, not memory."""
+"""Keeps the number of calls in flight bounded. The server itself stops reading calls a
+little above this limit (`listeners`); up to there, who comes too late is told so."""
 
 from store_plugin.errors import Overloaded
 from store_plugin.sidecar.call import Call, Handler

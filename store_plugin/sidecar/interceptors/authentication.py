@@ -49,8 +49,10 @@ def bearer_of_token(token_matches: Callable[[str], bool]) -> Authenticate:
 
 
 def holder_of_certificate(call: Call) -> tuple[str, ...]:
-    """The names in the client certificate that the TLS handshake has verified."""
-    names = call.context.auth_context().get(_SAN, ())
+    """The names in the client certificate that the TLS handshake has verified. One that is
+    called `local` does not make its holder a caller on the sidecar's own socket."""
+    found = (name.decode("utf-8", "replace") for name in call.context.auth_context().get(_SAN, ()))
+    names = tuple(name for name in found if name != LOCAL)
     if not names:
-        raise CallerUnknown("the client certificate has no subject alternative name")
-    return tuple(name.decode("utf-8", "replace") for name in names)
+        raise CallerUnknown("the client certificate has no subject alternative name that can be used")
+    return names

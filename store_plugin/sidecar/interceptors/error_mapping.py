@@ -10,6 +10,10 @@ from store_plugin.sidecar.call import Call, Handler
 from store_plugin.store import Logger
 from store_plugin.wire import STATUS_TRAILER, status_of
 
+_LONGEST_MESSAGE = 1000
+"""Characters of an error's message that travel: it goes out twice, plain and in the
+details, and clients take no more than 8 KiB of headers."""
+
 _GRPC_CODES: dict[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}
 
 
@@ -32,12 +36,19 @@ def error_mapping(handler: Handler, log: Logger) -> Handler:
 
 async def _abort(call: Call, error: StorePluginError) -> NoReturn:
     error.metadata["request_id"] = call.request_id
+    error.message = _shortened(error.message)
     await call.context.abort(
         _GRPC_CODES[error.code],
         error.message,
         trailing_metadata=((STATUS_TRAILER, status_of(error).SerializeToString()),),
     )
     raise AssertionError("abort never returns")
+
+
+def _shortened(message: str) -> str:
+    if len(message) <= _LONGEST_MESSAGE:
+        return message
+    return message[:_LONGEST_MESSAGE] + " … (the sidecar's log has it all)"
 
 
 def code_of(failure: BaseException) -> Code:
