@@ -151,7 +151,7 @@ class _Reader:
         node = yaml.ScalarNode(f"{_CORE}{kind}", event.value)
         try:
             number: bool | int | float = getattr(self._loader, f"construct_yaml_{kind}")(node)
-        except (ValueError, KeyError, IndexError):
+        except (ValueError, KeyError, IndexError, ArithmeticError):
             _fail(event, "not a number that can be read; put text in quotes")
         return number
 

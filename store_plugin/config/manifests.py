@@ -21,7 +21,7 @@ from store_plugin.config.declarations import (
 )
 from store_plugin.config.documents import Document, DocumentError, Path, Value, parse_documents
 from store_plugin.config.secret_data import decode_secret
-from store_plugin.config.validation import explain
+from store_plugin.config.validation import MOST_ERRORS, explain
 from store_plugin.errors import StorePluginError
 from store_plugin.model import ConfigReference
 from store_plugin.spec import StoreSpec, credential_references
@@ -107,7 +107,7 @@ class _FileReader:
         line = document.line(())
         problems = self._unknown_fields(document, manifest, _CONFIG_FIELDS)
         spec, spec_problems = self._spec(document, manifest, reference)
-        problems += spec_problems
+        problems = [*problems, *spec_problems][:MOST_ERRORS]
         if problems or spec is None:
             self._problems += problems
             error = "; ".join(map(str, problems))
@@ -144,7 +144,7 @@ class _FileReader:
         problems = self._unknown_fields(document, manifest, _SECRET_FIELDS)
         data, errors = decode_secret(document, manifest)
         problems += [Problem(self._file, error.line, error.message) for error in errors]
-        self._problems += problems
+        self._problems += problems[:MOST_ERRORS]
         return DeclaredSecret(
             file=self._file,
             line=document.line(()),

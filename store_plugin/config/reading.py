@@ -119,7 +119,10 @@ class DirectoryReader:
         except UnicodeDecodeError as error:
             line = content.count(b"\n", 0, error.start) + 1
             return broken_file(Problem(name, line, "the file is not UTF-8 text"))
-        return read_manifests(name, text, self._kinds)
+        try:
+            return read_manifests(name, text, self._kinds)
+        except Exception as error:  # a parser or a model may fail in any way; other files must not
+            return broken_file(Problem(name, 0, f"the file cannot be read ({type(error).__name__})"))
 
 
 def _is_manifest(name: str) -> bool:

@@ -60,6 +60,7 @@ def test_scalars_are_read_as_kubernetes_reads_them(text: str, value: object) -> 
         pytest.param(f"a: 1\n{CANARY}: \x01", 2, "control character", id="control character"),
         pytest.param("a: !!int " + CANARY, 1, "not a number", id="no number"),
         pytest.param("a: " + "9" * 5000, 1, "not a number", id="endless number"),
+        pytest.param("a: " + "1:" * 200 + "1.5", 1, "not a number", id="number too large to be one"),
         pytest.param("[" * 100_000, 1, "nested", id="deep flow"),
         pytest.param("\n".join(" " * n + "a:" for n in range(200)), 66, "nested", id="deep blocks"),
     ],

@@ -8,6 +8,7 @@ import yaml
 
 from store_plugin.config.declarations import FileReading
 from store_plugin.config.manifests import read_manifests
+from store_plugin.config.validation import MOST_ERRORS
 from store_plugin.errors import KindNotServed
 from tests.config.conftest import Kinds
 from tests.config.manifest_text import documents, reference, secret, shelf
@@ -148,6 +149,20 @@ def test_an_unknown_field_beside_the_spec_is_a_problem(kinds: Kinds) -> None:
     (problem,) = read(shelf("one") + "specs: {}\n", kinds).problems
     assert problem.line == 6
     assert "takes apiVersion, kind, metadata, spec" in problem.message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(shelf("one") + "".join(f"f{n}: 1\n" for n in range(1000)), id="fields of a manifest"),
+        pytest.param(shelf("one", "{" + ", ".join(f"f{n}: 1" for n in range(1000)) + "}"), id="of a spec"),
+        pytest.param(secret("one", "{" + ", ".join(f"f{n}: 1" for n in range(1000)) + "}"), id="of a Secret"),
+    ],
+)
+def test_of_many_mistakes_in_a_document_the_first_are_told(text: str, kinds: Kinds) -> None:
+    found = read(text, kinds)
+    assert 0 < len(found.problems) <= MOST_ERRORS
+    assert all(len(config.error or "") < 4000 for config in found.configs)
 
 
 @pytest.mark.parametrize(

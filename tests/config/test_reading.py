@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from store_plugin.config import reading as module
-from store_plugin.config.declarations import SecretName
+from store_plugin.config.declarations import FileReading, SecretName
+from store_plugin.config.manifests import read_manifests
 from store_plugin.config.merging import Reading
 from store_plugin.config.reading import DirectoryReader, read_directory
 from tests.config.conftest import Kinds
@@ -62,6 +63,24 @@ def test_a_file_that_cannot_be_text_is_a_problem(
     (configs / "a.yaml").write_bytes(content)
     (problem,) = read_directory(configs, kinds).problems
     assert str(problem) == message
+
+
+def test_a_file_that_fails_in_a_way_nobody_foresaw_is_a_problem_of_that_file_only(
+    configs: Path, kinds: Kinds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(file: str, text: str, kinds: Kinds) -> FileReading:
+        if file == "a.yaml":
+            raise RuntimeError(text)
+        return read_manifests(file, text, kinds)
+
+    monkeypatch.setattr(module, "read_manifests", read)
+    for name in ("a", "b"):
+        (configs / f"{name}.yaml").write_text(shelf(name))
+    reading = read_directory(configs, kinds)
+    assert [str(problem) for problem in reading.problems] == [
+        "a.yaml: the file cannot be read (RuntimeError)"
+    ]
+    assert names(reading) == ["b"]
 
 
 def test_a_byte_order_mark_is_no_problem(configs: Path, kinds: Kinds) -> None:
