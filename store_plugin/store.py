@@ -162,11 +162,16 @@ class ServedKind:
         try:
             factory: StoreFactory[Any] = self.entry_point.load()
         except ImportError as error:
-            raise KindNotServed(
-                f"kind {self.kind} needs the module {error.name!r}; install store-plugin with the extra "
-                f"for this store, such as 'store-plugin[all]'"
-            ) from error
+            raise library_missing(self.kind, error) from error
         return factory
+
+
+def library_missing(kind: str, error: ImportError) -> KindNotServed:
+    """What a kind is told to be whose store failed to import a module."""
+    return KindNotServed(
+        f"kind {kind} needs the module {error.name!r}; install store-plugin with the extra "
+        f"for this store, such as 'store-plugin[all]'"
+    )
 
 
 def served_kinds() -> dict[tuple[str, str], ServedKind]:

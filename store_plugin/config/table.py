@@ -53,12 +53,21 @@ Changed = Callable[[Collection[ConfigReference]], None]
 """Told which configs were added, changed or removed; `get` answers anew by then."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Tally:
+    """What is counted of the configs."""
+
+    counts: Mapping[tuple[str, ConfigStatus], int]
+    broken: tuple[LoadedConfig, ...]
+
+
 class ConfigTable:
     """The configs in effect. No I/O; belongs to one event loop."""
 
     def __init__(self) -> None:
         self._configs: dict[ConfigReference, LoadedConfig] = {}
         self._subscribers: Subscribers[[Collection[ConfigReference]]] = Subscribers()
+        self._tallied: _Tally | None = None
 
     def get(self, reference: ConfigReference) -> LoadedConfig | None:
         """The config in effect under a reference, or None."""
@@ -68,9 +77,13 @@ class ConfigTable:
         """Every config."""
         return self._configs.values()
 
-    def counts(self) -> Mapping[ConfigStatus, int]:
-        """How many configs there are of each status."""
-        return Counter(config.status for config in self._configs.values())
+    def counts(self) -> Mapping[tuple[str, ConfigStatus], int]:
+        """How many configs there are of each kind and status."""
+        return self._tally().counts
+
+    def broken(self) -> Collection[LoadedConfig]:
+        """Those that are not valid as they are declared now, in the order of their files."""
+        return self._tally().broken
 
     def subscribe(self, callback: Changed) -> Callable[[], None]:
         """Call back after every change; returns how to stop."""
@@ -90,9 +103,20 @@ class ConfigTable:
         }
         changed |= before.keys() - self._configs.keys()
         if changed:
+            self._tallied = None
             for callback in self._subscribers:
                 callback(changed)
         return changed
+
+    def _tally(self) -> _Tally:
+        """Counted once after each change: pages ask far more often."""
+        if self._tallied is None:
+            configs = self._configs.values()
+            self._tallied = _Tally(
+                Counter((config.reference.kind, config.status) for config in configs),
+                tuple(config for config in configs if config.error is not None),
+            )
+        return self._tallied
 
 
 def _in_effect(

@@ -1,10 +1,12 @@
-"""A store with a witness: each call is measured, and what it says of the store's health kept."""
+"""A store with a witness: each call is measured, what it says of the store's health is kept,
+and an error of the config names it."""
 
 import time
 from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from store_plugin.dispatch.failures import naming
 from store_plugin.errors import (
     Code,
     Conflict,
@@ -13,7 +15,7 @@ from store_plugin.errors import (
     StorePluginError,
     VersionNotFound,
 )
-from store_plugin.model import ScopedName, Secret, StoredSecret, Version
+from store_plugin.model import ConfigReference, ScopedName, Secret, StoredSecret, Version
 from store_plugin.store import Capabilities, Store
 
 T = TypeVar("T")
@@ -52,10 +54,10 @@ class Health:
 class ObservedStore:
     """A Store that reports each call to an observer and keeps `health`."""
 
-    def __init__(self, store: Store, kind: str, observe: StoreCallObserver) -> None:
+    def __init__(self, store: Store, config: ConfigReference, observe: StoreCallObserver) -> None:
         self.health = Health()
         self._store = store
-        self._kind = kind
+        self._config = config
         self._observe = observe
 
     @property
@@ -94,6 +96,9 @@ class ObservedStore:
         except StorePluginError as error:
             code = error.code
             self._note(error)
+            named = naming(self._config, error)
+            if named is not error:
+                raise named from error
             raise
         except Exception as error:
             code = Code.INTERNAL
@@ -105,7 +110,7 @@ class ObservedStore:
             self.health.succeeded()
             return result
         finally:
-            self._observe(self._kind, verb, code, time.perf_counter() - started)
+            self._observe(self._config.kind, verb, code, time.perf_counter() - started)
 
     def _note(self, error: StorePluginError) -> None:
         if isinstance(error, _STORE_ANSWERED):

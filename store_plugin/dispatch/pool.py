@@ -7,14 +7,12 @@ finish on the old one. The pool owns the tasks that open and close.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from store_plugin.config.table import LoadedConfig
-from store_plugin.dispatch.observed import ObservedStore
-from store_plugin.engine import Engine
-from store_plugin.errors import StorePluginError, StoreUnavailable
+from store_plugin.dispatch.failures import naming, told
+from store_plugin.dispatch.lease import Entry, Lease, OpenStore
+from store_plugin.errors import StoreUnavailable
 from store_plugin.model import ConfigReference
 from store_plugin.spec import StoreSpec
 from store_plugin.store import Logger
@@ -28,68 +26,7 @@ RETRY_SECONDS = 0.5
 than two attempts a second."""
 
 
-@dataclass(frozen=True, slots=True)
-class OpenStore:
-    """An open store and the rules over it."""
-
-    engine: Engine
-    store: ObservedStore
-
-
 Open = Callable[[LoadedConfig], Awaitable[OpenStore]]
-
-
-@dataclass(slots=True, eq=False)
-class _Entry:
-    """One generation of a config."""
-
-    config: LoadedConfig
-    opened: OpenStore | None = None
-    opening: "asyncio.Task[None] | None" = None
-    failure: Exception | None = None
-    retry_at: float = 0.0
-    leases: int = 0
-    """Of requests that use the store or wait for it."""
-    retired: bool = False
-
-    @property
-    def idle(self) -> bool:
-        return not self.leases and self.opening is None
-
-
-class Lease:
-    """The right to use an open store until the `with` block ends."""
-
-    __slots__ = ("_entry", "_release", "config", "engine", "spec")
-
-    def __init__(
-        self, entry: _Entry, opened: OpenStore, spec: StoreSpec, release: Callable[[_Entry], None]
-    ) -> None:
-        self.config = entry.config
-        self.engine = opened.engine
-        self.spec = spec
-        self._entry: _Entry | None = entry
-        self._release = release
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._entry is not None:
-            entry, self._entry = self._entry, None
-            self._release(entry)
-
-
-@dataclass(frozen=True, slots=True)
-class PoolState:
-    """What the pool knows of a config."""
-
-    open: bool
-    leases: int
-    opened: OpenStore | None
-    failure: str | None
 
 
 class Pool:
@@ -98,8 +35,8 @@ class Pool:
     def __init__(self, open_store: Open, log: Logger) -> None:
         self._open_store = open_store
         self._log = log
-        self._current: dict[ConfigReference, _Entry] = {}
-        self._retired: set[_Entry] = set()
+        self._current: dict[ConfigReference, Entry] = {}
+        self._retired: set[Entry] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._progress = asyncio.Event()
         self._closing = False
@@ -130,14 +67,19 @@ class Pool:
         self._retired.add(entry)
         self._close_if_idle(entry)
 
-    def state(self, reference: ConfigReference) -> PoolState:
-        """Of the current generation; the leases are of all."""
+    def entry(self, reference: ConfigReference) -> Entry | None:
+        """Of the current generation of a config; None before its first request."""
+        return self._current.get(reference)
+
+    def entries(self) -> list[Entry]:
+        """Of the current generation of every config that had a request."""
+        return list(self._current.values())
+
+    def leases(self, reference: ConfigReference) -> int:
+        """Of all generations of a config."""
         leases = sum(entry.leases for entry in self._retired if entry.config.reference == reference)
         entry = self._current.get(reference)
-        if entry is None:
-            return PoolState(False, leases, None, None)
-        failure = None if entry.failure is None else _told(entry.failure)
-        return PoolState(entry.opened is not None, leases + entry.leases, entry.opened, failure)
+        return leases if entry is None else leases + entry.leases
 
     async def aclose(self, wait: float = CLOSE_SECONDS) -> None:
         """Give out no more leases, wait for those there are for `wait` seconds, close all
@@ -155,24 +97,24 @@ class Pool:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _enter(self, config: LoadedConfig) -> _Entry:
+    def _enter(self, config: LoadedConfig) -> Entry:
         if self._closing:
             raise _stopping()
-        entry = self._current[config.reference] = _Entry(config)
+        entry = self._current[config.reference] = Entry(config)
         return entry
 
-    async def _opened(self, entry: _Entry) -> OpenStore:
+    async def _opened(self, entry: Entry) -> OpenStore:
         """Wait for the one attempt to open that all waiters share; it goes on without them."""
         if entry.opening is None:
             if entry.failure is not None and asyncio.get_running_loop().time() < entry.retry_at:
-                raise entry.failure.with_traceback(None)
+                raise _failure_of(entry)
             entry.opening = self._own(self._open(entry))
         await asyncio.wait((entry.opening,))
         if entry.opened is None:
-            raise entry.failure.with_traceback(None) if entry.failure else _stopping()
+            raise _failure_of(entry)
         return entry.opened
 
-    async def _open(self, entry: _Entry) -> None:
+    async def _open(self, entry: Entry) -> None:
         try:
             async with asyncio.timeout(OPEN_SECONDS):
                 entry.opened = await self._open_store(entry.config)
@@ -186,30 +128,28 @@ class Pool:
             entry.opening = None
             self._close_if_idle(entry)
 
-    def _fail(self, entry: _Entry, error: Exception) -> None:
-        if entry.failure is None or _told(entry.failure) != _told(error):
-            self._log.warning(
-                "store cannot be opened", config=str(entry.config.reference), error=_told(error)
-            )
+    def _fail(self, entry: Entry, error: Exception) -> None:
+        if entry.failure is None or told(entry.failure) != told(error):
+            self._log.warning("store cannot be opened", config=str(entry.config.reference), error=told(error))
         entry.failure = error
         entry.retry_at = asyncio.get_running_loop().time() + RETRY_SECONDS
 
-    def _release(self, entry: _Entry) -> None:
+    def _release(self, entry: Entry) -> None:
         entry.leases -= 1
         self._close_if_idle(entry)
 
-    def _close_if_idle(self, entry: _Entry) -> None:
+    def _close_if_idle(self, entry: Entry) -> None:
         if entry.retired and entry.idle and entry in self._retired:
             self._abandon(entry)
 
-    def _abandon(self, entry: _Entry) -> None:
+    def _abandon(self, entry: Entry) -> None:
         """Forget a retired entry and close its store."""
         self._retired.discard(entry)
         self._progress.set()
         if entry.opened is not None:
             self._own(self._close(entry.config.reference, entry.opened))
 
-    def _force(self, entry: _Entry) -> None:
+    def _force(self, entry: Entry) -> None:
         """End what still opens (whoever waits for it lets go then), close what is in use."""
         if entry.opening is not None:
             entry.opening.cancel()
@@ -251,6 +191,7 @@ def _stopping() -> StoreUnavailable:
     return StoreUnavailable("the sidecar is stopping", retry_after=1.0)
 
 
-def _told(error: Exception) -> str:
-    """An error for people; the text of one that is not ours may hold anything."""
-    return error.message if isinstance(error, StorePluginError) else f"failed with {type(error).__name__}"
+def _failure_of(entry: Entry) -> Exception:
+    """What whoever waited for the store is told."""
+    failure = entry.failure or _stopping()
+    return naming(entry.config.reference, failure).with_traceback(None)

@@ -1,19 +1,19 @@
 """The way from a config reference to a lease on an open store. The lookup is in memory."""
 
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Iterator
 
 from store_plugin.config.manifests import Kinds
-from store_plugin.config.table import ConfigStatus, ConfigTable, LoadedConfig
+from store_plugin.config.table import ConfigTable, LoadedConfig
+from store_plugin.dispatch.lease import Lease, OpenStore
 from store_plugin.dispatch.observed import ObservedStore, StoreCallObserver
-from store_plugin.dispatch.pool import CLOSE_SECONDS, Lease, OpenStore, Pool
-from store_plugin.dispatch.state import ConfigState
+from store_plugin.dispatch.pool import CLOSE_SECONDS, Pool
+from store_plugin.dispatch.state import FAILING, READY, ConfigState, Counts, state_of
 from store_plugin.engine import Engine, LocationLocks, OwnershipPolicy, Rules
 from store_plugin.errors import ConfigInvalid, ConfigNotFound, KindNotServed
 from store_plugin.model import ConfigReference
 from store_plugin.spec import StoreSpec
-from store_plugin.store import Environment, Logger
-
-__all__ = ["Lease", "Router"]
+from store_plugin.store import Environment, Logger, library_missing
 
 
 class Router:
@@ -35,20 +35,46 @@ class Router:
         self._pool = Pool(self._open, log)
         self._stop_following = table.subscribe(self._on_change)
 
-    async def lease(self, reference: ConfigReference) -> Lease:
-        """A lease, to be used in a `with` block.
+    def find(self, reference: ConfigReference) -> tuple[LoadedConfig, StoreSpec]:
+        """The config in effect and its spec; opens nothing.
 
-        KindNotServed, ConfigNotFound, ConfigInvalid, and what opening the store raises.
+        KindNotServed, ConfigNotFound, ConfigInvalid where there never was a good spec.
         """
         config = self._table.get(reference)
         if config is None or config.spec is None:
             raise self._refusal(reference, config)
-        return await self._pool.lease(config, config.spec)
+        return config, config.spec
 
-    def states(self) -> list[ConfigState]:
-        """Every config as it is doing, ordered by kind and name."""
-        configs = sorted(self._table.all(), key=lambda config: str(config.reference))
-        return [self._state(config) for config in configs]
+    async def lease_of(self, config: LoadedConfig, spec: StoreSpec) -> Lease:
+        """A lease, to be used in a `with` block, on the store of what `find` returned; await
+        nothing between the two. Raises what opening the store raises."""
+        return await self._pool.lease(config, spec)
+
+    async def lease(self, reference: ConfigReference) -> Lease:
+        """`find` and `lease_of` in one, for whoever may use every scope."""
+        return await self._pool.lease(*self.find(reference))
+
+    def states(self) -> Iterator[ConfigState]:
+        """Every config as it is doing, ordered by kind and name; each is looked at when it is
+        asked for."""
+        return map(self._state, sorted(self._table.all(), key=lambda config: str(config.reference)))
+
+    def broken(self) -> Iterator[ConfigState]:
+        """The configs that something is wrong with: those declared wrongly, then those whose
+        stores fail."""
+        yield from map(self._state, self._table.broken())
+        yield from map(self._state, self._failing())
+
+    def counts(self) -> Counts:
+        """How many configs and stores there are; looks at none but those that had a request."""
+        configs = Counter(
+            {(kind, state_of(status)): number for (kind, status), number in self._table.counts().items()}
+        )
+        for config in self._failing():
+            configs[config.reference.kind, READY] -= 1
+            configs[config.reference.kind, FAILING] += 1
+        opened = (entry.config for entry in self._pool.entries() if entry.opened is not None)
+        return Counts(+configs, Counter(config.reference.kind for config in opened))
 
     async def aclose(self, wait: float = CLOSE_SECONDS) -> None:
         """Close all stores, at the latest `wait` seconds and the time to close them later."""
@@ -72,7 +98,11 @@ class Router:
         factory = self.kinds[reference.api_version, reference.kind].load()
         await config.credentials.load()
         environment = Environment(str(reference), config.credentials, self._log)
-        store = ObservedStore(await factory.open(spec, environment), reference.kind, self._observe)
+        try:
+            opened = await factory.open(spec, environment)
+        except ImportError as error:  # a store may leave its libraries until it is opened
+            raise library_missing(reference.kind, error) from error
+        store = ObservedStore(opened, reference, self._observe)
         return OpenStore(Engine(store, _rules(spec), self._locks), store)
 
     def _on_change(self, changed: Collection[ConfigReference]) -> None:
@@ -80,21 +110,26 @@ class Router:
             config = self._table.get(reference)
             self._pool.retire(reference, except_generation=config.generation if config else None)
 
+    def _failing(self) -> Iterator[LoadedConfig]:
+        """The configs that are valid and whose stores fail."""
+        for entry in self._pool.entries():
+            if entry.problem is not None:
+                config = self._table.get(entry.config.reference)
+                if config is not None and config.error is None:
+                    yield config
+
     def _state(self, config: LoadedConfig) -> ConfigState:
-        pooled = self._pool.state(config.reference)
-        health = pooled.opened.store.health if pooled.opened else None
-        failing = health.last_error if health is not None and health.failing else pooled.failure
-        state = "Ready" if failing is None else "Failing"
-        if config.status is not ConfigStatus.VALID:
-            state = config.status.value
+        entry = self._pool.entry(config.reference)
+        health = entry.health if entry is not None else None
+        problem = entry.problem if entry is not None else None
         return ConfigState(
             reference=config.reference,
             generation=config.generation,
-            state=state,
+            state=FAILING if config.error is None and problem is not None else state_of(config.status),
             source=config.source,
-            last_error=config.error or failing,
-            open=pooled.open,
-            leases=pooled.leases,
+            last_error=config.error or problem,
+            open=health is not None,
+            leases=self._pool.leases(config.reference),
             last_error_at=health.last_error_at if health else None,
             last_success_at=health.last_success_at if health else None,
         )

@@ -1,8 +1,31 @@
 """How a store config is doing, for whoever runs the sidecar."""
 
+from collections import Counter
 from dataclasses import dataclass
 
+from store_plugin.config.table import ConfigStatus
 from store_plugin.model import ConfigReference
+
+READY = "Ready"
+FAILING = "Failing"
+
+
+def state_of(status: ConfigStatus) -> str:
+    """The state of a config whose store does not fail."""
+    return READY if status is ConfigStatus.VALID else status.value
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many configs there are of each (kind, state), and open stores of each kind."""
+
+    configs: Counter[tuple[str, str]]
+    open_stores: Counter[str]
+
+    @property
+    def broken(self) -> int:
+        """Configs that something is wrong with."""
+        return sum(number for (_, state), number in self.configs.items() if state != READY)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,20 +1,37 @@
 """Admin HTTP: probes, metrics, and the state of every config.
 
 Readiness means serving: a broken config never makes the Pod unready, it shows in the
-probe's body, in a metric and in the calls that use it.
+probe's body, in a metric and in the calls that use it. There may be ten thousand configs:
+no page looks at all of them in one go, calls are served in between.
 """
 
+import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from itertools import islice
+from typing import Protocol
 
 from aiohttp import web
 
 from store_plugin.config.declarations import Problem
-from store_plugin.dispatch.state import ConfigState
+from store_plugin.dispatch.state import ConfigState, Counts
 from store_plugin.errors import InvalidRequest
 from store_plugin.sidecar.metrics import Metrics
 from store_plugin.sidecar.settings import host_and_port
+
+_MOST_BROKEN = 20
+"""Most configs that the readiness probe tells of."""
+_AT_ONCE = 100
+"""Entries of a page that are made before others get their turn."""
+
+
+class Configs(Protocol):
+    """How the store configs are doing; the router."""
+
+    def states(self) -> Iterator[ConfigState]: ...
+    def broken(self) -> Iterator[ConfigState]: ...
+    def counts(self) -> Counts: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +39,7 @@ class View:
     """What the pages show, read when they are asked for."""
 
     serving: Callable[[], bool]
-    configs: Callable[[], list[ConfigState]]
+    configs: Configs
     problems: Callable[[], tuple[Problem, ...]]
     metrics: Metrics
 
@@ -72,20 +89,31 @@ class AdminServer:
     async def _readyz_in_full(self, request: web.Request) -> web.Response:
         if not self._view.serving():
             return await self._readyz(request)
-        broken = [state for state in self._view.configs() if state.last_error]
-        lines = ["ok: serving", *(f"{state.reference}: {state.last_error}" for state in broken[:20])]
-        if len(broken) > 20:
-            lines.append(f"and {len(broken) - 20} more: see /configs")
+        configs = self._view.configs
+        shown = list(islice(configs.broken(), _MOST_BROKEN))
+        lines = ["ok: serving", *(f"{state.reference}: {state.last_error}" for state in shown)]
+        if (more := configs.counts().broken - len(shown)) > 0:
+            lines.append(f"and {more} more: see /configs")
         return web.Response(text="\n".join(lines) + "\n")
 
     async def _metrics(self, _request: web.Request) -> web.Response:
         return web.Response(body=self._view.metrics.render(), content_type="text/plain", charset="utf-8")
 
-    async def _configs(self, _request: web.Request) -> web.Response:
-        body = {
-            "configs": [state.as_json() for state in self._view.configs()],
-            "problems": [asdict(problem) for problem in self._view.problems()],
-        }
-        return web.Response(
-            text=json.dumps(body, indent=2, default=str) + "\n", content_type="application/json"
-        )
+    async def _configs(self, request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "application/json; charset=utf-8"})
+        await response.prepare(request)
+        await response.write(b'{"configs": [')
+        await _write_each(response, (state.as_json() for state in self._view.configs.states()))
+        await response.write(b'],\n"problems": [')
+        await _write_each(response, (asdict(problem) for problem in self._view.problems()))
+        await response.write(b"]}\n")
+        return response
+
+
+async def _write_each(response: web.StreamResponse, entries: Iterator[Mapping[str, object]]) -> None:
+    """As JSON, a line each."""
+    separator = "\n"
+    while some := list(islice(entries, _AT_ONCE)):
+        await response.write((separator + ",\n".join(map(json.dumps, some))).encode())
+        separator = ",\n"
+        await asyncio.sleep(0)

@@ -94,7 +94,7 @@ class _Sidecar:
             await self._start_admin(stack)
             await self._start_listeners(stack)
             self._serving = True
-            self._log.info("serving", configs=len(self._router.states()))
+            self._log.info("serving", configs=self._router.counts().configs.total())
             await self._until_stopped(watching)
             self._serving = False
         self._log.info("stopped")
@@ -113,11 +113,11 @@ class _Sidecar:
     async def _start_admin(self, stack: AsyncExitStack) -> None:
         self._metrics.watch(
             in_flight=lambda: self._admission.in_flight,
-            configs=self._router.states,
+            configs=self._router.counts,
             problems=lambda: len(self._source.problems),
         )
         admin = AdminServer(
-            View(lambda: self._serving, self._router.states, lambda: self._source.problems, self._metrics)
+            View(lambda: self._serving, self._router, lambda: self._source.problems, self._metrics)
         )
         stack.push_async_callback(admin.stop)
         await admin.start(self._settings.admin_listen, self._settings.health_listen)

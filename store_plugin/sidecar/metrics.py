@@ -4,14 +4,13 @@ Labels are bounded: methods and codes are fixed, kinds are those served, verbs a
 Store protocol's. No label holds a config's or a secret's name.
 """
 
-from collections import Counter as Tally
 from collections.abc import Callable, Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from store_plugin.dispatch.state import ConfigState
+from store_plugin.dispatch.state import Counts
 from store_plugin.errors import Code
 
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -64,7 +63,7 @@ class Metrics:
         self,
         *,
         in_flight: Callable[[], int],
-        configs: Callable[[], Iterable[ConfigState]],
+        configs: Callable[[], Counts],
         problems: Callable[[], int],
     ) -> None:
         """Read these whenever the metrics are asked for."""
@@ -98,17 +97,17 @@ class Metrics:
 class _ConfigCollector(Collector):
     """Store configs by kind and state, and the stores that are open, at the time of asking."""
 
-    def __init__(self, configs: Callable[[], Iterable[ConfigState]]) -> None:
-        self._configs = configs
+    def __init__(self, counts: Callable[[], Counts]) -> None:
+        self._counts = counts
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         configs = GaugeMetricFamily(
             "store_plugin_configs", "Store configs by kind and state.", labels=("kind", "state")
         )
         stores = GaugeMetricFamily("store_plugin_open_stores", "Open stores by kind.", labels=("kind",))
-        states = list(self._configs())
-        for (kind, state), count in Tally((s.reference.kind, s.state) for s in states).items():
-            configs.add_metric((kind, state), count)
-        for kind, count in Tally(s.reference.kind for s in states if s.open).items():
-            stores.add_metric((kind,), count)
+        counts = self._counts()
+        for labels, number in counts.configs.items():
+            configs.add_metric(labels, number)
+        for kind, number in counts.open_stores.items():
+            stores.add_metric((kind,), number)
         return (configs, stores)

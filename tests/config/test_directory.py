@@ -311,7 +311,7 @@ async def test_ten_thousand_configs_load_and_one_of_them_changes(followed: Follo
     for number in range(10_000):
         (followed.directory / f"{number}.yaml").write_text(shelf(f"c{number}"))
     await followed.source.load()
-    assert followed.table.counts() == {ConfigStatus.VALID: 10_000}
+    assert followed.table.counts() == {("ShelfConfig", ConfigStatus.VALID): 10_000}
     followed.write("77.yaml", shelf("c77", "{server: 'https://two'}"))
     told: list[int] = []
     followed.table.subscribe(lambda changed: told.append(len(changed)))

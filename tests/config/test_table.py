@@ -110,10 +110,20 @@ def test_a_removed_config_is_gone(table: Table) -> None:
     assert [config.reference.name for config in table.table.all()] == ["b"]
 
 
-def test_counts_tell_configs_by_status(table: Table) -> None:
+def test_counts_tell_configs_by_kind_and_status(table: Table) -> None:
     table.put(declared("a"), declared("b"), declared("c", None, error="bad"))
     table.put(declared("a"), declared("b", None, error="bad"), declared("c", None, error="bad"))
-    assert dict(table.table.counts()) == dict.fromkeys(ConfigStatus, 1)
+    assert dict(table.table.counts()) == {("ShelfConfig", status): 1 for status in ConfigStatus}
+    assert [config.reference.name for config in table.table.broken()] == ["b", "c"]
+
+
+def test_counts_follow_each_change(table: Table) -> None:
+    assert (dict(table.table.counts()), list(table.table.broken())) == ({}, [])
+    table.put(declared("a", None, error="bad"))
+    assert dict(table.table.counts()) == {("ShelfConfig", ConfigStatus.INVALID): 1}
+    table.put(declared("a"))
+    assert dict(table.table.counts()) == {("ShelfConfig", ConfigStatus.VALID): 1}
+    assert list(table.table.broken()) == []
 
 
 def test_a_spec_of_the_same_values_and_another_model_is_another_spec(table: Table) -> None:

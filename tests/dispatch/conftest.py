@@ -10,6 +10,7 @@ from store_plugin.config.credentials import ConfigCredentials
 from store_plugin.config.declarations import DeclaredConfig
 from store_plugin.config.table import ConfigTable
 from store_plugin.dispatch.router import Router
+from store_plugin.dispatch.state import ConfigState
 from store_plugin.engine import LocationLocks
 from store_plugin.errors import Code
 from store_plugin.model import ConfigReference
@@ -56,6 +57,9 @@ class House:
     def remove(self, name: str) -> None:
         del self._declared[name]
         self._replace()
+
+    def states(self) -> list[ConfigState]:
+        return list(self.router.states())
 
     def _declare(self, config: DeclaredConfig) -> None:
         self._declared[config.reference.name] = config

@@ -8,6 +8,7 @@ from store_plugin.dispatch.observed import ObservedStore
 from store_plugin.errors import Code, StorePluginError, error_classes
 from store_plugin.model import ABSENT, ScopedName, Secret
 from store_plugin.store import Environment
+from tests.dispatch.conftest import reference
 from tests.support.fakes import FakeStore, RecordingLog, ShelfSpec
 
 NAME = ScopedName.parse("team/db")
@@ -20,7 +21,7 @@ class Witness:
         self.calls: list[tuple[str, str, Code]] = []
         environment = Environment("ShelfConfig/a", None, RecordingLog())  # type: ignore[arg-type]
         self.inner = FakeStore(ShelfSpec(server="https://x"), environment)
-        self.store = ObservedStore(self.inner, "ShelfConfig", self._see)
+        self.store = ObservedStore(self.inner, reference("a"), self._see)
 
     def _see(self, kind: str, verb: str, code: Code, seconds: float) -> None:
         self.calls.append((kind, verb, code))

@@ -52,11 +52,11 @@ async def test_first_requests_wait_for_one_open_together(house: House) -> None:
     leases = await asyncio.gather(*waiting)
     assert house.factory.attempts == 1
     assert {id(lease.engine) for lease in leases} == {id(leases[0].engine)}
-    assert house.router.states()[0].leases == 10
+    assert house.states()[0].leases == 10
     for lease in leases:
         with lease:
             pass
-    assert house.router.states()[0].leases == 0
+    assert house.states()[0].leases == 0
 
 
 async def test_a_waiter_that_gives_up_takes_nobody_with_it(house: House) -> None:
@@ -70,7 +70,7 @@ async def test_a_waiter_that_gives_up_takes_nobody_with_it(house: House) -> None
     house.factory.gate.set()
     with await patient as lease:
         await lease.engine.get(NAME)
-    assert (house.factory.attempts, house.router.states()[0].leases) == (1, 0)
+    assert (house.factory.attempts, house.states()[0].leases) == (1, 0)
 
 
 async def test_an_open_that_nobody_waits_for_any_more_serves_the_next(house: House) -> None:
@@ -93,7 +93,7 @@ async def test_a_failed_open_reaches_all_waiters_and_is_not_repeated_at_once(hou
     await until(lambda: house.factory.attempts)
     house.factory.gate.set()
     outcomes = await asyncio.gather(*waiting, return_exceptions=True)
-    assert [str(outcome) for outcome in outcomes] == ["no key"] * 5
+    assert [str(outcome) for outcome in outcomes] == ["ShelfConfig/a: no key"] * 5
     for _ in range(20):
         with pytest.raises(ConfigInvalid):
             await house.router.lease(A)
@@ -115,7 +115,7 @@ async def test_a_failed_open_is_tried_again_after_a_moment(
         pass
     assert house.factory.attempts == 4
     assert house.log.events("warning") == ["store cannot be opened"]
-    assert house.router.states()[0].last_error is None
+    assert house.states()[0].last_error is None
 
 
 async def test_a_new_spec_does_not_wait_for_the_failure_of_the_old(house: House) -> None:
@@ -146,7 +146,7 @@ async def test_a_changed_config_swaps_the_store_while_requests_finish_on_the_old
             assert (old.config.generation, new.config.generation) == (1, 2)
             await old.engine.get(NAME)
             await new.engine.get(NAME)
-            assert house.router.states()[0].leases == 2
+            assert house.states()[0].leases == 2
         assert closed(house) == [0, 0]
     await until(lambda: closed(house) == [1, 0])
 
@@ -223,7 +223,7 @@ async def test_leaving_a_lease_twice_counts_once(house: House) -> None:
     for _ in range(2):
         with first:
             pass
-    assert house.router.states()[0].leases == 1
+    assert house.states()[0].leases == 1
     with second:
         pass
 
@@ -232,14 +232,14 @@ async def test_a_lease_ends_with_an_error_in_its_block(house: House) -> None:
     house.put("a")
     with pytest.raises(ZeroDivisionError), await house.router.lease(A):
         raise ZeroDivisionError
-    assert house.router.states()[0].leases == 0
+    assert house.states()[0].leases == 0
 
 
 async def test_close_waits_for_leases_and_lets_nobody_in(house: House) -> None:
     house.put("a")
     lease = await house.router.lease(A)
     closing = asyncio.create_task(house.router.aclose(wait=20.0))
-    await until(lambda: not house.router.states()[0].open)
+    await until(lambda: not house.states()[0].open)
     with pytest.raises(StoreUnavailable, match="stopping"):
         await house.router.lease(A)
     assert not closing.done()

@@ -2,13 +2,14 @@
 never a closed store under a lease, and every store closed exactly once in the end."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
-from store_plugin.dispatch.router import Lease
+from store_plugin.dispatch.lease import Lease
 from store_plugin.errors import ConfigInvalid, StorePluginError
 from store_plugin.spec import StoreSpec
 from tests.dispatch.conftest import House, reference
@@ -93,6 +94,15 @@ class PoolMachine(RuleBasedStateMachine):
         idle = [store for store in self.house.factory.stores if not store.closed and id(store) not in used]
         assert len(idle) <= 2, "one for each name"
 
+    @invariant()
+    def counts_are_those_of_the_states(self) -> None:
+        states, counts = self.house.states(), self.house.router.counts()
+        assert counts.configs == Counter((state.reference.kind, state.state) for state in states)
+        assert counts.open_stores == Counter(state.reference.kind for state in states if state.open)
+        broken = {state.reference for state in states if state.last_error}
+        assert {state.reference for state in self.house.router.broken()} == broken
+        assert counts.broken == len(broken)
+
     def teardown(self) -> None:
         assert self.house.factory.gate is not None
         self.house.factory.gate.set()
@@ -101,7 +111,7 @@ class PoolMachine(RuleBasedStateMachine):
             lease, store = self.held.popitem()[1]
             assert not store.closed
             self.do(lease.__exit__, None, None, None)
-        assert all(state.leases == 0 for state in self.house.router.states())
+        assert all(state.leases == 0 for state in self.house.states())
         self.loop.run_until_complete(self.house.router.aclose(wait=1.0))
         assert "store closed while in use" not in self.house.log.events()
         self.collect()

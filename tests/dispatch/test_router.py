@@ -59,9 +59,47 @@ async def test_a_reference_that_leads_nowhere_says_why(
 ) -> None:
     house.break_("broken")
     with pytest.raises(error) as caught:
-        await house.router.lease(asked)
+        house.router.find(asked)
     assert caught.value.message.startswith(message)
+    with pytest.raises(error):
+        await house.router.lease(asked)
     assert house.factory.attempts == 0
+
+
+async def test_a_config_is_found_without_its_store(house: House) -> None:
+    house.put("a")
+    config, spec = house.router.find(reference("a"))
+    assert house.factory.attempts == 0
+    with await house.router.lease_of(config, spec) as lease:
+        assert (lease.config, lease.spec) == (config, spec)
+        assert house.factory.attempts == 1
+
+
+async def test_a_library_that_is_missing_when_the_store_opens_means_that_its_kind_is_not_served(
+    house: House,
+) -> None:
+    house.put("a")
+    house.factory.failure = ModuleNotFoundError("No module named 'hvac'", name="hvac")
+    with pytest.raises(KindNotServed, match=r"kind ShelfConfig needs the module 'hvac'; install"):
+        await house.router.lease(reference("a"))
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        pytest.param("auth.token: is empty", "ShelfConfig/a: auth.token: is empty", id="prefixed"),
+        pytest.param("login of ShelfConfig/a: no", "login of ShelfConfig/a: no", id="named already"),
+    ],
+)
+@pytest.mark.parametrize("opened", [False, True], ids=["opening", "call"])
+async def test_an_invalid_config_is_named(said: str, told: str, opened: bool, house: House) -> None:
+    house.put("a")
+    house.factory.failure = None if opened else ConfigInvalid(said, metadata={"k": "v"})
+    with pytest.raises(ConfigInvalid) as caught, await house.router.lease(reference("a")) as lease:
+        house.factory.stores[0].failure = ConfigInvalid(said, metadata={"k": "v"})
+        await lease.engine.get(NAME)
+    assert (caught.value.message, caught.value.metadata) == (told, {"k": "v"})
+    assert [state.last_error for state in house.states()] == [said], "pages name the config beside it"
 
 
 async def test_long_names_are_shortened_in_messages(house: House) -> None:
@@ -130,7 +168,7 @@ async def test_states_tell_each_config_in_order(house: House) -> None:
     with await house.router.lease(reference("ready")):
         found = [
             (state.reference.name, state.state, state.open, state.leases, state.generation, state.last_error)
-            for state in house.router.states()
+            for state in house.states()
         ]
     assert found == [
         ("failing", "Failing", False, 0, 1, "no key"),
@@ -166,18 +204,18 @@ async def test_the_last_failed_call_shows_until_one_succeeds(
         store.failure = failure
         with pytest.raises(type(failure)):
             await lease.engine.get(NAME)
-        (state,) = house.router.states()
+        (state,) = house.states()
         assert (state.last_error, state.state) == (shown, "Failing" if shown else "Ready")
         store.failure = None
         await lease.engine.get(NAME)
-        (state,) = house.router.states()
+        (state,) = house.states()
         assert (state.last_error, state.state) == (None, "Ready")
         assert state.last_success_at is not None
 
 
 async def test_states_are_ready_for_json(house: House) -> None:
     house.put("a")
-    (state,) = json.loads(json.dumps([state.as_json() for state in house.router.states()]))
+    (state,) = json.loads(json.dumps([state.as_json() for state in house.states()]))
     assert (state["kind"], state["name"], state["state"], state["source"]) == (
         "ShelfConfig", "a", "Ready", "a.yaml:1",
     )  # fmt: skip
