@@ -12,14 +12,12 @@ from google.protobuf.message import DecodeError, Message
 
 from store_plugin._proto import ess_pb2
 from store_plugin.dispatch.access import check_access
-from store_plugin.dispatch.router import Lease, Router
+from store_plugin.dispatch.lease import Lease
+from store_plugin.dispatch.router import Router
 from store_plugin.errors import DeadlineExceeded, InvalidRequest
 from store_plugin.model import ConfigReference, ScopedName, Version, check_keys
 from store_plugin.sidecar.call import Call, Handler
 from store_plugin.wire import changes_to, reference_from, secret_from, secret_to
-
-DEFAULT_TIMEOUT = 30.0
-"""Seconds a call may take before its config is known; then the config's `timeout` counts."""
 
 MessageT = TypeVar("MessageT", bound=Message)
 Request = ess_pb2.GetSecretRequest | ess_pb2.ApplySecretRequest | ess_pb2.DeleteKeysRequest
@@ -93,17 +91,19 @@ class SecretStoreService:
         return await self._run(request, call, action)
 
     async def _run(self, request: Request, call: Call, action: Action) -> bytes:
-        """Do `action` with a lease on the store, allowed, and within the deadline."""
+        """Do `action` with a lease on the store, if it is allowed, within the deadline."""
         reference, name = _target(request, call)
-        now = asyncio.get_running_loop().time()
+        config, spec = self._router.find(reference)
+        call.kind = reference.kind
+        # Before the store is opened: whoever may not use it neither learns what is wrong
+        # with it nor makes it do anything.
+        check_access(spec, reference, call.callers, name)
         remaining = call.context.time_remaining()
+        timeout = spec.timeout if remaining is None else remaining
+        deadline = asyncio.get_running_loop().time() + timeout
         try:
-            async with asyncio.timeout_at(now + min(remaining or DEFAULT_TIMEOUT, DEFAULT_TIMEOUT)) as limit:
-                with await self._router.lease(reference) as lease:
-                    call.kind = reference.kind
-                    check_access(lease.spec, reference, call.callers, name)
-                    deadline = now + (lease.spec.timeout if remaining is None else remaining)
-                    limit.reschedule(deadline)
+            async with asyncio.timeout_at(deadline):
+                with await self._router.lease_of(config, spec) as lease:
                     return (await action(lease, name, deadline)).SerializeToString()
         except TimeoutError:
             raise DeadlineExceeded(f"{reference} did not answer in time for secret {name}") from None

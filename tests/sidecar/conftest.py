@@ -28,6 +28,10 @@ def config_dir(tmp_path_factory: pytest.TempPathFactory, data_dir: Path) -> Path
         "keyless",
         {"path": str(data_dir / "keyless.db"), "key": manifests.from_file(data_dir / "missing.key")},
     )
+    nobody = [{"callers": ["nobody"]}]
+    manifests.local(directory, "forbidden", data_dir, access=nobody)
+    missing = manifests.from_file(data_dir / "missing.key")
+    manifests.local(directory, "forbidden-keyless", data_dir, access=nobody, key=missing)
     (directory / "broken.yaml").write_text(
         "apiVersion: secrets.crossplane.io/v1alpha1\nkind: LocalConfig\nmetadata: {name: broken}\nspec: {}\n"
     )

@@ -11,7 +11,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
 from store_plugin.client import Client
-from store_plugin.errors import ConfigNotFound
+from store_plugin.errors import ConfigInvalid, ConfigNotFound, ScopeNotAllowed
 from tests.support import manifests
 from tests.support.ports import free_port
 from tests.support.raw import SERVICE_NAMES, channel_to
@@ -45,6 +45,18 @@ def test_metrics_count_calls_by_method_kind_and_code(sidecar: SidecarProcess, cl
     assert "store_plugin_in_flight 0.0" in metrics
     assert "store_plugin_request_seconds_bucket" in metrics
     assert "store_plugin_config_problems 2.0" in metrics
+
+
+@pytest.mark.parametrize(
+    ("name", "code"), [("keyless", "FAILED_PRECONDITION"), ("forbidden-keyless", "PERMISSION_DENIED")]
+)
+def test_a_call_that_gets_no_lease_counts_under_its_kind(
+    name: str, code: str, sidecar: SidecarProcess, client: Client
+) -> None:
+    with pytest.raises((ConfigInvalid, ScopeNotAllowed)):
+        client.get(f"LocalConfig/{name}", "metrics/db")
+    counted = f'store_plugin_requests_total{{code="{code}",kind="LocalConfig",method="GetSecret"}}'
+    assert counted in sidecar.http("/metrics")
 
 
 def test_no_metric_is_labelled_with_the_name_of_a_secret(sidecar: SidecarProcess, client: Client) -> None:

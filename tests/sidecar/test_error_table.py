@@ -12,6 +12,7 @@ from store_plugin import errors
 from store_plugin._proto.ess_pb2 import (
     ApplyOptions,
     ApplySecretRequest,
+    ConfigReference,
     DeleteKeysRequest,
     GetOptions,
     GetSecretRequest,
@@ -38,12 +39,12 @@ BAD_NAMES = {
 }
 
 
-def requests_for(name: str) -> list[Message]:
+def requests_for(name: str, where: ConfigReference = FILES) -> list[Message]:
     one = secret(name, {"k": b"v"})
     return [
-        GetSecretRequest(config=FILES, secret=one),
-        ApplySecretRequest(config=FILES, secret=one),
-        DeleteKeysRequest(config=FILES, secret=one),
+        GetSecretRequest(config=where, secret=one),
+        ApplySecretRequest(config=where, secret=one),
+        DeleteKeysRequest(config=where, secret=one),
     ]
 
 
@@ -163,6 +164,14 @@ def test_a_scope_that_access_does_not_name_is_refused_on_every_verb(service: Raw
     ):
         with pytest.raises(errors.ScopeNotAllowed):
             service.call(request)
+
+
+@pytest.mark.parametrize("name", ["forbidden", "forbidden-keyless"])
+def test_access_is_checked_before_the_store_is_opened(service: RawService, data_dir: Path, name: str) -> None:
+    for request in requests_for("team-a/db", config(name)):
+        with pytest.raises(errors.ScopeNotAllowed):
+            service.call(request)
+    assert not (data_dir / f"{name}.db").exists()
 
 
 def test_if_version_that_differs_is_a_conflict(service: RawService) -> None:
