@@ -7,10 +7,9 @@ from pathlib import Path
 
 from store_plugin.errors import ConfigInvalid, StorePluginError, StoreUnavailable, Tampered, TooLarge
 
+_LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)
 _UNAVAILABLE = {
-    sqlite3.SQLITE_BUSY: "is locked by another process",
-    sqlite3.SQLITE_LOCKED: "is locked by another process",
-    sqlite3.SQLITE_PROTOCOL: "is locked by another process",
+    **dict.fromkeys(_LOCKED, "is locked by another process"),
     sqlite3.SQLITE_FULL: "cannot grow: the disk is full",
     sqlite3.SQLITE_IOERR: "cannot be read or written: the disk reports an error",
     sqlite3.SQLITE_READONLY: "is read-only",
@@ -37,9 +36,19 @@ def translated(path: Path) -> Iterator[None]:
         raise _unavailable(path, f"cannot be used: {error.strerror}") from error
 
 
+def is_locked(error: StoreUnavailable) -> bool:
+    """Whether another process holds a lock that was needed: nothing was done, and a moment
+    later it may be free."""
+    return isinstance(error.__cause__, sqlite3.Error) and _code_of(error.__cause__) in _LOCKED
+
+
+def _code_of(error: sqlite3.Error) -> int:
+    return int(getattr(error, "sqlite_errorcode", 0)) & _PRIMARY_CODE
+
+
 def _of_sqlite(error: sqlite3.Error, path: Path) -> StorePluginError | None:
     """None for what can only be a mistake of ours."""
-    code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE
+    code = _code_of(error)
     if code in _UNAVAILABLE:
         return _unavailable(path, _UNAVAILABLE[code])
     if code == sqlite3.SQLITE_NOTADB:

@@ -16,8 +16,6 @@ from urllib.parse import quote
 from store_plugin.errors import ConfigInvalid
 from stores.local.faults import not_ours
 
-BUSY_SECONDS = 5.0
-"""How long a call waits for another process that writes."""
 FILE_ID_BYTES = 16
 _APPLICATION_ID = 0x53504C53
 _SCHEMA_VERSION = 1
@@ -127,8 +125,9 @@ def _sync_directory(directory: Path) -> None:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
+    # No waiting for locks here: all calls of a store share one thread.
     connection = sqlite3.connect(
-        f"file:{quote(str(path))}?mode=rw", uri=True, timeout=BUSY_SECONDS, isolation_level=None
+        f"file:{quote(str(path))}?mode=rw", uri=True, timeout=0.0, isolation_level=None
     )
     # A tampered text need not be UTF-8; it is found by its seal, not by its spelling.
     connection.text_factory = _decoded

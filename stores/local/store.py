@@ -2,7 +2,8 @@
 
 SQLite and the disk block, so everything runs on one thread of the store's own. A get is
 one hop to it and one statement there. Writers of several processes take turns by
-SQLite's lock, and versions are compared under it.
+SQLite's lock, and versions are compared under it. Whoever finds it taken waits on the
+event loop, so that the thread stays free for those who need no lock.
 """
 
 import asyncio
@@ -22,6 +23,7 @@ from store_plugin.errors import (
 from store_plugin.model import ScopedName, Secret, StoredSecret, Version
 from store_plugin.store import Capabilities, Credentials, Environment
 from stores.local.cipher import KeyRing, decode_key
+from stores.local.faults import is_locked
 from stores.local.session import Session
 from stores.local.spec import LocalSpec
 
@@ -29,6 +31,10 @@ P = ParamSpec("P")
 ResultT = TypeVar("ResultT")
 
 CAPABILITIES = Capabilities(compare_and_set=True, conditional_delete=True, listing=True)
+BUSY_SECONDS = 5.0
+"""How long a call waits for another process that writes."""
+_PAUSES = (0.002, 0.1)
+"""Shortest and longest wait between two attempts, in seconds; it doubles in between."""
 _NAMES_A_PAGE = 500
 _AFTER_ALL_NAMES = "\x7f"
 _AFTER_SLASH = "0"
@@ -95,10 +101,20 @@ class LocalStore:
             thread.shutdown(wait=False)
 
     async def _call(self, function: Callable[P, ResultT], *args: P.args, **kwargs: P.kwargs) -> ResultT:
-        if self._thread is None:
-            raise StoreUnavailable("the store is closed")
         work = partial(function, *args, **kwargs)
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        loop = asyncio.get_running_loop()
+        give_up = loop.time() + BUSY_SECONDS
+        pause, longest = _PAUSES
+        while True:
+            if self._thread is None:
+                raise StoreUnavailable("the store is closed")
+            try:
+                return await loop.run_in_executor(self._thread, work)
+            except StoreUnavailable as error:
+                if not is_locked(error) or loop.time() >= give_up:
+                    raise
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, longest)
 
     def _reload_keys(self) -> None:
         """A key changed at its source: use it from the next call on. One that cannot be a

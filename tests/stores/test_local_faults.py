@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from store_plugin.errors import ConfigInvalid, StorePluginError, StoreUnavailable, Tampered, TooLarge
-from stores.local.faults import translated
+from stores.local.faults import is_locked, translated
 
 TRANSLATED = {
     "BUSY": StoreUnavailable,
@@ -58,6 +58,14 @@ def test_what_only_a_mistake_of_ours_can_raise_stays_a_bug(name: str) -> None:
 def test_every_error_code_of_sqlite_is_decided() -> None:
     decided = {code_of(name) for name in (*TRANSLATED, *OUR_MISTAKES)}
     assert decided == set(range(1, LAST_ERROR_CODE + 1))
+
+
+@pytest.mark.parametrize("name", TRANSLATED)
+def test_only_a_lock_of_another_process_is_worth_another_attempt(name: str) -> None:
+    error = raised(sqlite_error(code_of(name)))
+    locked = isinstance(error, StoreUnavailable) and is_locked(error)
+    assert locked == (name in {"BUSY", "LOCKED", "PROTOCOL"})
+    assert not is_locked(StoreUnavailable("the file is locked by another process"))
 
 
 def code_of(name: str) -> int:

@@ -203,7 +203,7 @@ async def test_a_read_only_file_reads_and_refuses_writes(
 async def test_a_file_locked_for_long_is_unavailable_and_comes_back(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(file, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr("stores.local.store.BUSY_SECONDS", 0.05)
     store = await open_local(path)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -214,6 +214,26 @@ async def test_a_file_locked_for_long_is_unavailable_and_comes_back(
         other.execute("ROLLBACK")
         await put(store, {"a": b"1"})
         await store.aclose()
+
+
+async def test_a_writer_that_waits_for_a_lock_holds_nobody_up(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stores.local.store.BUSY_SECONDS", 1.0)
+    store = await open_local(path)
+    await put(store, {"a": b"1"})
+    base = await store.read(NAME)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        names = [NAME.parse(f"team/n{number}") for number in range(20)]
+        writing = [asyncio.create_task(store.write(name, Secret(), base=ABSENT)) for name in names]
+        await asyncio.sleep(0)
+        assert await store.read(NAME) == base
+        assert not any(task.done() for task in writing), "a read waits for no writer"
+        async with asyncio.timeout(10):
+            outcomes = await asyncio.gather(*writing, return_exceptions=True)
+        assert {type(outcome) for outcome in outcomes} == {StoreUnavailable}, "they wait side by side"
+    await store.aclose()
 
 
 async def test_a_disk_that_fails_at_opening_is_tried_again(
@@ -286,7 +306,7 @@ async def test_a_closed_store_is_unavailable(store: Store) -> None:
 
 async def test_reads_do_not_block_the_event_loop(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While SQLite waits for a lock the event loop goes on."""
-    monkeypatch.setattr(file, "BUSY_SECONDS", 30.0)
+    monkeypatch.setattr("stores.local.store.BUSY_SECONDS", 30.0)
     store = await open_local(path)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
