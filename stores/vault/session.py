@@ -1,9 +1,9 @@
 """The life of a store's one token: login, renewal, replacement, end.
 
-Everything happens in a request that needs a token; there is no task in the background. So
-an idle store causes no traffic, and a cancelled request leaves nothing behind. However
-many requests need a token at the same time, one of them gets it and the others share the
-outcome.
+Everything begins with a request that needs a token, so an idle store causes no traffic.
+However many requests need one at the same time, one login serves them all. It is a task of
+the session and not of a request: a request whose deadline is shorter than a login leaves
+the token to the next one, instead of a token at the server that nobody knows.
 """
 
 import asyncio
@@ -14,7 +14,14 @@ from dataclasses import dataclass, field, replace
 
 from hvac.api.auth_methods import Token as TokenApi
 
-from store_plugin.errors import InvalidRequest, LoginRefused, StoreDenied, StorePluginError
+from store_plugin.errors import (
+    DeadlineExceeded,
+    InvalidRequest,
+    LoginRefused,
+    StoreDenied,
+    StorePluginError,
+    StoreUnavailable,
+)
 from store_plugin.store import Logger
 from stores.vault import errors
 from stores.vault.adapter import VaultAdapter, base_headers
@@ -28,7 +35,11 @@ _REFRESH_AT = 2 / 3
 _POSTPONED_BY = 1 / 4
 _SHORTEST_SECONDS = 0.5
 _REST_SECONDS = 1.0
-_REVOKE_SECONDS = 2.0
+_LOGIN_SECONDS = 60.0
+"""Bounds a login beyond the timeout of its request: the credentials are read before it."""
+_ALIVE_SECONDS = 1.0
+"""How long a token that the server knew is not asked about again."""
+_CLOSE_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +83,12 @@ class Session:
         self._token: Token | None = None
         self._generation = 0
         self._refusal = LoginRefused("")
-        self._rest_until = self._review_again_at = float("-inf")
+        self._rest_until = self._review_again_at = self._alive_until = float("-inf")
+        self._closed = False
 
     async def token(self) -> Token:
         """A token to send. LoginRefused, ConfigInvalid, StoreUnavailable, DeadlineExceeded."""
+        self._check_open()
         held, now = self._token, self._clock()
         if held and held.generation == self._generation:
             if now < held.refresh_at:
@@ -101,15 +114,28 @@ class Session:
             self._generation += 1
 
     async def aclose(self) -> None:
-        """Revoke the token that was made for us, unless that takes too long. Never raises."""
-        held, self._token = self._token, None
-        if held is None or not self._method.obtains:
-            return
+        """Revoke the token that was made for us, also by a login that is just under way,
+        unless that takes too long. Never raises."""
+        self._closed = True
         try:
-            async with asyncio.timeout(_REVOKE_SECONDS):
-                await TokenApi(self._adapter_for(held.grant.token)).revoke_self()
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await self._refreshing.ended()
+                await self._reviewing.ended()
+                await self._revoke()
         except (StorePluginError, TimeoutError) as error:
             self._log.warning("vault_token_not_revoked", error=str(error))
+        finally:
+            await self._refreshing.aclose()
+            await self._reviewing.aclose()
+
+    async def _revoke(self) -> None:
+        held, self._token = self._token, None
+        if held and self._method.obtains:
+            await TokenApi(self._adapter_for(held.grant.token)).revoke_self()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreUnavailable("the store has been closed; its config has changed or is gone")
 
     async def _refresh(self) -> None:
         held, now = self._token, self._clock()
@@ -150,25 +176,38 @@ class Session:
             self._token = await self._login()
 
     async def _lives(self, token: Token) -> bool:
+        if self._clock() < self._alive_until:
+            return True
         try:
             await TokenApi(self._adapter_for(token.grant.token)).lookup_self()
         except StoreDenied as denied:
-            return lacks_lookup(denied)
+            if not lacks_lookup(denied):
+                return False
+        self._alive_until = self._clock() + _ALIVE_SECONDS
         return True
 
     async def _login(self) -> Token:
+        self._check_open()
         if self._clock() < self._rest_until:
             raise copy(self._refusal)
         generation = self._generation
         try:
-            grant = await self._method.login(self._adapter_for)
+            grant = await self._granted()
         except StorePluginError as error:
             refused = errors.login_refused(error)
             if isinstance(refused, LoginRefused):
                 self._refusal, self._rest_until = refused, self._clock() + _REST_SECONDS
             raise refused from None
         self._log.debug("vault_logged_in", ttl_seconds=grant.ttl, renewable=grant.renewable)
+        self._alive_until = float("-inf")
         return self._started(grant, grant.ttl, generation)
+
+    async def _granted(self) -> Grant:
+        try:
+            async with asyncio.timeout(_LOGIN_SECONDS):
+                return await self._method.login(self._adapter_for)
+        except TimeoutError:
+            raise DeadlineExceeded(f"no login within {_LOGIN_SECONDS:.0f} seconds") from None
 
     def _started(self, grant: Grant, ttl: float, generation: int) -> Token:
         """`ttl` in seconds, 0: for ever."""

@@ -5,7 +5,13 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from store_plugin.errors import LoginRefused, StoreDenied, StorePluginError, StoreUnavailable
+from store_plugin.errors import (
+    DeadlineExceeded,
+    LoginRefused,
+    StoreDenied,
+    StorePluginError,
+    StoreUnavailable,
+)
 from store_plugin.model import ABSENT, ScopedName, Secret
 from store_plugin.testing.environment import MemoryCredentials, RecordingLog
 from stores.vault.auth.approle import AppRoleMethod
@@ -200,6 +206,68 @@ async def test_an_end_without_a_server_is_quiet(make_bench: MakeBench) -> None:
     assert bench.log.events("warning") == ["vault_token_not_revoked"]
 
 
+async def test_a_login_outlives_the_request_that_wanted_it(make_bench: MakeBench) -> None:
+    """However short the deadlines are, one login is made, and its token serves the next."""
+    bench = make_bench()
+    before = bench.bao.accessors()
+    bench.proxy.delay = 0.2
+    for _ in range(3):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await bench.token()
+    await bench.token()
+    assert bench.proxy.count("POST", LOGIN) == 1
+    assert len(bench.bao.accessors() - before) == 1
+
+
+async def test_a_login_that_is_under_way_at_the_end_leaves_no_token(make_bench: MakeBench) -> None:
+    bench = make_bench()
+    before = bench.bao.accessors()
+    bench.proxy.delay = 0.1
+    login = asyncio.create_task(bench.token())
+    await until(lambda: bench.proxy.count("POST", LOGIN))
+    await bench.session.aclose()
+    await asyncio.gather(login, return_exceptions=True)
+    assert bench.bao.accessors() <= before
+
+
+async def test_a_login_that_hangs_does_not_hold_up_the_end(
+    make_bench: MakeBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stores.vault.session._CLOSE_SECONDS", 0.05)
+    bench = make_bench()
+    bench.proxy.silent = True
+    login = asyncio.create_task(bench.token())
+    await until(lambda: bench.proxy.count("POST", LOGIN))
+    await bench.session.aclose()
+    assert bench.log.events("warning") == ["vault_token_not_revoked"]
+    with pytest.raises(StoreUnavailable, match="closed"):
+        await login
+
+
+async def test_a_login_that_reads_for_ever_ends(
+    make_bench: MakeBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("stores.vault.session._LOGIN_SECONDS", 0.05)
+    monkeypatch.setattr(AppRoleMethod, "login", never)
+    with pytest.raises(DeadlineExceeded):
+        await make_bench().token()
+
+
+async def test_a_closed_session_gives_no_token(make_bench: MakeBench) -> None:
+    bench = make_bench()
+    held = await bench.session.token()
+    await bench.session.aclose()
+    before = bench.bao.accessors()
+    for call in (bench.session.token(), bench.session.after_refusal(held)):
+        with pytest.raises(StoreUnavailable, match="closed"):
+            await call
+    assert bench.bao.accessors() == before
+
+
 # A store whose token dies.
 
 
@@ -248,6 +316,28 @@ async def test_what_the_policy_denies_causes_no_login(bao: OpenBao, proxy: Proxy
     await store.aclose()
 
 
+async def test_denied_calls_ask_about_their_token_once_a_second(bao: OpenBao, proxy: Proxy) -> None:
+    mount = bao.mount_kv("v2")
+    store = await approle_store(bao, proxy, mount, ["default"])
+    clock = store._session._clock = Clock()
+    for asked in (1, 2):
+        for _ in range(5):
+            with pytest.raises(StoreDenied):
+                await store.read(NAME)
+        assert proxy.count("GET", LOOKUP) == asked
+        clock.now += 1.1
+    await store.aclose()
+
+
+async def test_a_closed_store_says_so(bao: OpenBao, proxy: Proxy) -> None:
+    mount = bao.mount_kv("v2")
+    store = await approle_store(bao, proxy, mount, [bao.kv_policy(mount)])
+    await store.read(NAME)
+    await store.aclose()
+    with pytest.raises(StoreUnavailable, match="closed"):
+        await store.read(NAME)
+
+
 async def test_a_denied_token_that_may_not_look_itself_up_causes_no_login(bao: OpenBao, proxy: Proxy) -> None:
     mount = bao.mount_kv("v2")
     store = await approle_store(bao, proxy, mount, [], token_no_default_policy=True)
@@ -272,25 +362,45 @@ async def test_a_revoked_token_of_the_config_is_a_refused_login(bao: OpenBao) ->
 # One attempt for all.
 
 
-async def test_a_cancelled_attempt_has_no_outcome() -> None:
+async def test_an_attempt_goes_on_when_who_wanted_it_gives_up() -> None:
     shared = SharedAttempt(asyncio.Lock())
-    started, never = asyncio.Event(), asyncio.Event()
+    started, release = asyncio.Event(), asyncio.Event()
     attempts = []
 
     async def attempt() -> None:
         attempts.append(len(attempts))
         started.set()
-        if len(attempts) == 1:
-            await never.wait()
+        await release.wait()
 
     first = asyncio.create_task(shared.run(attempt))
     await started.wait()
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
     second = asyncio.create_task(shared.run(attempt))
     await asyncio.sleep(0)
-    first.cancel()
+    release.set()
     await second
-    assert first.cancelled() or first.cancelling()
-    assert attempts == [0, 1]
+    assert first.cancelled()
+    assert attempts == [0]
+
+
+async def test_the_owner_ends_an_attempt() -> None:
+    shared = SharedAttempt(asyncio.Lock())
+    ended = asyncio.Event()
+
+    async def attempt() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    waiting = asyncio.create_task(shared.run(attempt))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    await shared.aclose()
+    assert ended.is_set()
+    with pytest.raises(StoreUnavailable):
+        await waiting
 
 
 async def test_who_comes_after_a_failure_makes_an_attempt_of_its_own() -> None:
