@@ -213,27 +213,17 @@ class Engine:
             backoff = min(backoff * 2, _LONGEST_BACKOFF)
 
     def _check_owner_of_apply(self, name: ScopedName, stored: StoredSecret, request: Secret) -> None:
+        if request.metadata:
+            _check_settled(name, stored)
         if not stored.present or stored.secret.owner == request.owner:
             return
         policy = self._rules.ownership
         if policy is OwnershipPolicy.IGNORE:
             return
         free_to_take = stored.secret.owner is None and request.owner is not None
-        if free_to_take and (
-            self._is_unfinished_create_of(stored, request) or policy is OwnershipPolicy.ADOPT
-        ):
+        if free_to_take and (_is_left_of(stored, request) or policy is OwnershipPolicy.ADOPT):
             return
         raise _not_owner(name, request.owner)
-
-    @staticmethod
-    def _is_unfinished_create_of(stored: StoredSecret, request: Secret) -> bool:
-        """Whether an unowned secret is what a crash between data and owner label left of
-        this very apply. While its creator may still be at work, that is a lost race."""
-        if stored.unfinished_age is None:
-            return False
-        if stored.unfinished_age < SETTLE_SECONDS:
-            raise Conflict("the secret has just been created and may still get its owner")
-        return bool(stored.secret.data) and stored.secret.data == request.data
 
     def _check_owner_of_delete(self, name: ScopedName, stored: StoredSecret, owner: str | None) -> None:
         """As for apply, except that a request without an owner passes unless the config
@@ -241,11 +231,28 @@ class Engine:
         if owner is None and not self._rules.require_owner_on_delete:
             return
         policy = self._rules.ownership
-        if stored.secret.owner == owner or policy is OwnershipPolicy.IGNORE:
+        if policy is OwnershipPolicy.IGNORE:
+            return
+        _check_settled(name, stored)
+        if stored.secret.owner == owner:
             return
         if stored.secret.owner is None and policy is OwnershipPolicy.ADOPT:
             return
         raise _not_owner(name, owner)
+
+
+def _check_settled(name: ScopedName, stored: StoredSecret) -> None:
+    """While a creator may still be at work on the metadata, who needs to know it or writes
+    some has lost the race."""
+    if stored.unfinished_age is not None and stored.unfinished_age < SETTLE_SECONDS:
+        raise Conflict(f"secret {name} has just been created and may still get its owner")
+
+
+def _is_left_of(stored: StoredSecret, request: Secret) -> bool:
+    """Whether an unowned secret is what a crash between data and owner label left of this
+    very apply."""
+    unfinished = stored.unfinished_age is not None
+    return unfinished and bool(stored.secret.data) and stored.secret.data == request.data
 
 
 def _not_owner(name: ScopedName, owner: str | None) -> NotOwner:

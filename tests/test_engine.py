@@ -458,12 +458,51 @@ async def test_another_apply_does_not_adopt_it(
         await engine_over(store).apply(NAME, secret_of("me", applied), deadline=DEADLINE)
 
 
-async def test_an_apply_without_owner_does_not_wait(
+async def test_an_apply_of_data_alone_does_not_wait(
     engine_over: Callable[..., Engine], clock: FakeClock
 ) -> None:
     store = await unfinished(clock, age=0.0)
     assert (await engine_over(store).apply(NAME, secret_of(None, {"b": b"2"}), deadline=DEADLINE)).changed
     assert clock.pauses == []
+
+
+@pytest.mark.parametrize("policy", [ENFORCE, ADOPT, IGNORE])
+async def test_an_apply_of_metadata_waits_until_the_creator_has_written_its_own(
+    engine_over: Callable[..., Engine], clock: FakeClock, policy: OwnershipPolicy
+) -> None:
+    engine = engine_over(await unfinished(clock, age=0.0), ownership=policy)
+    with pytest.raises(Conflict):
+        await engine.apply(NAME, Secret({}, {"label": "x"}), deadline=SETTLE_SECONDS - 1)
+    assert (await engine.apply(NAME, Secret({}, {"label": "x"}), deadline=DEADLINE)).changed
+
+
+@pytest.mark.parametrize(
+    ("policy", "owner", "required", "waits"),
+    [
+        (ENFORCE, "me", False, True),
+        (ADOPT, "me", False, True),
+        (IGNORE, "me", False, False),
+        (ENFORCE, None, False, False),
+        (ENFORCE, None, True, True),
+    ],
+)
+async def test_a_delete_that_asks_for_the_owner_waits_for_it(
+    engine_over: Callable[..., Engine],
+    clock: FakeClock,
+    policy: OwnershipPolicy,
+    owner: str | None,
+    required: bool,
+    waits: bool,
+) -> None:
+    store = await unfinished(clock, age=0.0)
+    engine = engine_over(store, ownership=policy, require_owner_on_delete=required)
+    delete = engine.delete(NAME, [], deadline=SETTLE_SECONDS - 1, owner=owner)
+    if waits:
+        with pytest.raises(Conflict):
+            await delete
+    else:
+        assert await delete
+        assert clock.pauses == []
 
 
 async def test_a_finished_unowned_secret_is_not_adopted_even_with_the_same_data(

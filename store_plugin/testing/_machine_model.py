@@ -42,6 +42,12 @@ class PlainModel:
             return not self.require_owner_on_delete or self.may_apply(name, None)
         return self.may_apply(name, owner)
 
+    def asks_for_owner(self, owner: str | None) -> bool:
+        """Whether a delete looks at the secret's owner."""
+        if self.policy is OwnershipPolicy.IGNORE:
+            return False
+        return owner is not None or self.require_owner_on_delete
+
     def would_change(self, name: ScopedName, request: Secret) -> set[str]:
         """Data keys and metadata entries that an apply adds or changes."""
         held = self.held.get(name, Held())

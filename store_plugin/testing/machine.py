@@ -174,12 +174,13 @@ class StoreMachine(RuleBasedStateMachine):
     ) -> None:
         held = self.model.secret(name).data
         expected = {key for key in held if not keys or key in keys}
+        unsettled = self._may_be_unfinished(name) and self.model.asks_for_owner(owner)
         try:
             changes = self._run(
                 self.engine.delete(
                     name,
                     keys,
-                    deadline=self._deadline(_PLENTY),
+                    deadline=self._deadline(_IMPATIENT if unsettled else _PLENTY),
                     owner=owner,
                     keep_empty=keep_empty,
                     dry_run=dry_run,
@@ -187,6 +188,8 @@ class StoreMachine(RuleBasedStateMachine):
             )
         except NotOwner:
             assert not self.model.may_delete(name, owner)
+        except Conflict:
+            assert unsettled
         else:
             assert self.model.may_delete(name, owner)
             assert {change.key for change in changes} == expected
@@ -232,11 +235,14 @@ class StoreMachine(RuleBasedStateMachine):
         return self.runner.get_loop().time() + seconds
 
     def _looks_unfinished(self, name: ScopedName, request: Secret) -> bool:
+        """Whether this apply may have to wait, in conflict."""
+        return bool(request.metadata) and self._may_be_unfinished(name)
+
+    def _may_be_unfinished(self, name: ScopedName) -> bool:
         """Whether a store that writes metadata after data may take the secret for one whose
-        creator has yet to write the owner: then an owner's apply waits, in conflict."""
+        creator has yet to write it."""
         held = self.model.held.get(name)
-        ignored = self.model.policy is OwnershipPolicy.IGNORE
-        return held is not None and not held.metadata and request.owner is not None and not ignored
+        return held is not None and not held.metadata
 
     def _note_version(self, name: ScopedName, version: Version | None) -> None:
         """Remember what a version holds; None: there is no secret, or it has no versions."""
