@@ -49,10 +49,15 @@ class VaultAdapter(Adapter):  # type: ignore[misc]  # hvac is not typed
         query = {key: str(value) for key, value in params.items()} if params else None
         return checked(await self._send(method.upper(), url, body, query))
 
+    async def patch(self, url: str, changes: Mapping[str, object]) -> Answer:
+        """A JSON merge patch (RFC 7396), which hvac does not know. Unlike elsewhere the
+        answer has any status, and None means "remove"."""
+        return await self._send("PATCH", url, _dumped(changes).encode("utf-8"), None)
+
     async def _send(
         self, method: str, url: str, body: bytes | None, query: Mapping[str, str] | None
     ) -> Answer:
-        return await self._transport.send(method, url, self._headers, body, query)
+        return await self._transport.send(method, url, headers_for(method, self._headers), body, query)
 
     async def login(self, url: str, use_token: bool = True, *, json: object = None) -> Answer:
         """The answer to a login; the token in it is kept by the session, not here."""
@@ -69,6 +74,13 @@ def base_headers(namespace: str) -> dict[str, str]:
     """Headers of every request in a namespace."""
     headers = {"X-Vault-Request": "true", "Content-Type": "application/json", "User-Agent": "store-plugin"}
     return {**headers, "X-Vault-Namespace": namespace} if namespace else headers
+
+
+def headers_for(method: str, headers: Mapping[str, str]) -> Mapping[str, str]:
+    """`headers`, as a request of this method needs them."""
+    if method != "PATCH":
+        return headers
+    return {**headers, "Content-Type": "application/merge-patch+json"}
 
 
 def to_json(body: object) -> bytes:

@@ -3,7 +3,7 @@ refused because the token died is sent once more with a new one."""
 
 from collections.abc import Mapping
 
-from stores.vault.adapter import VaultAdapter
+from stores.vault.adapter import VaultAdapter, headers_for
 from stores.vault.answer import Answer
 from stores.vault.session import Session
 from stores.vault.transport import Transport
@@ -20,10 +20,10 @@ class AuthorizedAdapter(VaultAdapter):
         self, method: str, url: str, body: bytes | None, query: Mapping[str, str] | None
     ) -> Answer:
         token = await self._session.token()
-        answer = await self._transport.send(method, url, token.headers, body, query)
+        answer = await self._transport.send(method, url, headers_for(method, token.headers), body, query)
         if answer.status != 403:
             return answer
         successor = await self._session.after_refusal(token)
         if successor is None:
             return answer
-        return await self._transport.send(method, url, successor.headers, body, query)
+        return await self._transport.send(method, url, headers_for(method, successor.headers), body, query)
