@@ -86,6 +86,11 @@ class CredentialSources:
         held = self._held.get(origin)
         return held.problem if held is not None and held.value is not None else None
 
+    @property
+    def any_loss(self) -> bool:
+        """Whether the last good value of any origin is in use in place of a present one."""
+        return any(held.problem is not None and held.value is not None for held in self._held.values())
+
     async def load(self, origins: Iterable[Origin]) -> None:
         """Read those that have no value yet."""
         wanted = [origin for origin in origins if not self._has_value(origin)]

@@ -167,6 +167,8 @@ class DirectorySource:
             self._log.info("store configs changed", changed=len(changed), configs=len(self._table.all()))
 
     def _credential_problems(self) -> list[Problem]:
+        if not self._sources.any_loss:  # the configs may be many, and pages ask often
+            return []
         return [
             Problem(file, int(line), f"spec.{path}: {loss}; its last value stays in use")
             for config in self._table.all()

@@ -99,21 +99,17 @@ class AdminServer:
     async def _metrics(self, _request: web.Request) -> web.Response:
         return web.Response(body=self._view.metrics.render(), content_type="text/plain", charset="utf-8")
 
-    async def _configs(self, request: web.Request) -> web.StreamResponse:
-        response = web.StreamResponse(headers={"Content-Type": "application/json; charset=utf-8"})
-        await response.prepare(request)
-        await response.write(b'{"configs": [')
-        await _write_each(response, (state.as_json() for state in self._view.configs.states()))
-        await response.write(b'],\n"problems": [')
-        await _write_each(response, (asdict(problem) for problem in self._view.problems()))
-        await response.write(b"]}\n")
-        return response
+    async def _configs(self, _request: web.Request) -> web.Response:
+        configs = await _as_json(state.as_json() for state in self._view.configs.states())
+        problems = await _as_json(asdict(problem) for problem in self._view.problems())
+        body = f'{{"configs": {configs},\n"problems": {problems}}}\n'
+        return web.Response(text=body, content_type="application/json")
 
 
-async def _write_each(response: web.StreamResponse, entries: Iterator[Mapping[str, object]]) -> None:
-    """As JSON, a line each."""
-    separator = "\n"
+async def _as_json(entries: Iterator[Mapping[str, object]]) -> str:
+    """A list with a line for each entry; others get their turn while it is made."""
+    lines: list[str] = []
     while some := list(islice(entries, _AT_ONCE)):
-        await response.write((separator + ",\n".join(map(json.dumps, some))).encode())
-        separator = ",\n"
+        lines += map(json.dumps, some)
         await asyncio.sleep(0)
+    return "[\n" + ",\n".join(lines) + "\n]"

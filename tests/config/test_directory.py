@@ -289,6 +289,15 @@ async def test_a_secret_that_vanishes_is_a_problem_of_the_configs_that_use_it(fo
         assert config.credentials.get("keys.0") == CANARY.encode()
 
 
+async def test_problems_walk_the_configs_only_where_a_credential_was_lost(
+    followed: Followed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    followed.write("a.yaml", shelf("a", USES_LOGIN))
+    await followed.source.load()
+    monkeypatch.setattr(followed.table, "all", None)
+    assert followed.source.problems == ()
+
+
 async def test_a_rotated_credential_file_is_announced(followed: Followed, tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.write_text("one\n")

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from store_plugin.config.table import LoadedConfig
 from store_plugin.engine import OwnershipPolicy, Rules
 from store_plugin.errors import (
     Code,
@@ -229,3 +230,23 @@ async def test_lookup_among_ten_thousand_configs_is_by_key(house: House) -> None
     house.table.all = None  # type: ignore[method-assign,assignment]
     with await house.router.lease(reference("a")) as lease:
         assert lease.config.reference == reference("a")
+
+
+async def test_counting_the_configs_again_walks_none_of_them(house: House) -> None:
+    """What metrics and probes cost must not grow with the configs: counts are kept."""
+    for name in ("a", "b"):
+        house.put(name)
+    house.break_("c")
+    assert house.router.counts().broken == 1
+    house.table._configs = Unwalkable(house.table._configs)
+    house.factory.failure = ConfigInvalid("no key")
+    with pytest.raises(ConfigInvalid):
+        await house.router.lease(reference("b"))
+    assert house.router.counts().broken == 2
+    assert [state.reference.name for state in house.router.broken()] == ["c", "b"]
+
+
+class Unwalkable(dict[ConfigReference, LoadedConfig]):
+    """A dict that can be asked and not walked."""
+
+    __iter__ = keys = values = items = None  # type: ignore[assignment]

@@ -1,0 +1,97 @@
+"""What the admin pages cost the calls that are served beside them."""
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+
+import aiohttp
+
+from store_plugin.config.declarations import Problem
+from store_plugin.dispatch.state import ConfigState, Counts
+from store_plugin.model import ConfigReference
+from store_plugin.sidecar.admin import AdminServer, View
+from store_plugin.sidecar.metrics import Metrics
+from tests.support.manifests import GROUP_VERSION
+from tests.support.ports import free_port
+
+MANY = 10_000
+
+
+class ManyConfigs:
+    """All of them broken; counts how many were looked at, and the most between two turns of
+    the event loop."""
+
+    def __init__(self) -> None:
+        self.looked_at = 0
+        self.most_at_once = 0
+        self._at_once = 0
+
+    def states(self) -> Iterator[ConfigState]:
+        for number in range(MANY):
+            self.looked_at += 1
+            self._at_once += 1
+            self.most_at_once = max(self.most_at_once, self._at_once)
+            reference = ConfigReference(GROUP_VERSION, "LocalConfig", f"c{number}")
+            yield ConfigState(reference, 1, "Stale", f"{number}.yaml:1", "bad", False, 0)
+
+    def broken(self) -> Iterator[ConfigState]:
+        return self.states()
+
+    def counts(self) -> Counts:
+        return Counts(Counter({("LocalConfig", "Stale"): MANY}), Counter())
+
+    async def take_turns(self) -> None:
+        while True:
+            self._at_once = 0
+            await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def pages(configs: ManyConfigs) -> AsyncIterator[aiohttp.ClientSession]:
+    problems = tuple(Problem("a.yaml", number, "bad") for number in range(MANY))
+    metrics = Metrics()
+    metrics.watch(in_flight=lambda: 0, configs=configs.counts, problems=lambda: len(problems))
+    admin = AdminServer(View(lambda: True, configs, lambda: problems, metrics))
+    address = f"127.0.0.1:{free_port()}"
+    await admin.start(address, None)
+    turns = asyncio.create_task(configs.take_turns())
+    try:
+        async with aiohttp.ClientSession(f"http://{address}") as session:
+            yield session
+    finally:
+        turns.cancel()
+        await admin.stop()
+
+
+async def test_the_list_of_configs_lets_calls_in_between() -> None:
+    configs = ManyConfigs()
+    async with pages(configs) as session, session.get("/configs") as response:
+        body = json.loads(await response.text())
+        assert response.content_type == "application/json"
+    assert (len(body["configs"]), len(body["problems"])) == (MANY, MANY)
+    assert body["configs"][7]["name"] == "c7"
+    assert body["problems"][7] == {"file": "a.yaml", "line": 7, "message": "bad"}
+    assert configs.most_at_once <= 200
+
+
+async def test_the_head_of_the_list_of_configs_has_no_body() -> None:
+    async with pages(ManyConfigs()) as session, session.head("/configs") as response:
+        assert (response.status, await response.read()) == (200, b"")
+
+
+async def test_readiness_tells_of_a_few_configs_and_counts_the_rest() -> None:
+    configs = ManyConfigs()
+    async with pages(configs) as session, session.get("/readyz") as response:
+        lines = (await response.text()).splitlines()
+    assert lines[:2] == ["ok: serving", "LocalConfig/c0: bad"]
+    assert lines[21:] == ["and 9980 more: see /configs"]
+    assert configs.looked_at == 20
+
+
+async def test_metrics_look_at_no_config() -> None:
+    configs = ManyConfigs()
+    async with pages(configs) as session, session.get("/metrics") as response:
+        assert 'store_plugin_configs{kind="LocalConfig",state="Stale"} 10000.0' in await response.text()
+    assert configs.looked_at == 0
