@@ -1,48 +1,21 @@
 """What a VaultConfig may say. Every manifest of ess-plugin-vault's VaultConfig is valid
 here and means the same; the fields it does not know come from us."""
 
-import re
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
 from store_plugin.spec import CredentialReference, Manifest, StoreSpec
-
-_NOT_IN_PATHS = re.compile(r"[\x00-\x20\x7f?#%\\]")
-
-
-def _checked_path(path: str) -> str:
-    """`path` without the slashes around it: `secret/` and `/secret` are the mount `secret`."""
-    trimmed = path.strip("/")
-    if any(segment in ("", ".", "..") for segment in trimmed.split("/")):
-        raise ValueError("a path needs segments that are neither empty nor . nor ..")
-    if _NOT_IN_PATHS.search(trimmed):
-        raise ValueError(r"a path holds no white space, no control character and none of ? # % \ ")
-    return trimmed
+from stores.vault.address import checked_path, checked_server
 
 
 def _checked_namespace(namespace: str) -> str:
-    return _checked_path(namespace) if namespace.strip("/") else ""
+    return checked_path(namespace) if namespace.strip("/") else ""
 
 
-def _checked_server(server: str) -> str:
-    """The address without a slash at its end, host in lower case: it is compared."""
-    address = urlsplit(server)
-    if address.scheme not in ("http", "https") or not address.hostname:
-        raise ValueError("the server is written like https://vault.example.com:8200")
-    if address.username or address.password or address.query or address.fragment:
-        raise ValueError("the server's address holds neither user, query nor fragment")
-    if address.path.strip("/"):
-        _checked_path(address.path)
-    if address.port == 0:
-        raise ValueError("0 is no port")
-    return f"{address.scheme}://{address.netloc.lower()}{address.path.rstrip('/')}"
-
-
-MountPath = Annotated[str, AfterValidator(_checked_path)]
+MountPath = Annotated[str, AfterValidator(checked_path)]
 Namespace = Annotated[str, AfterValidator(_checked_namespace)]
-Server = Annotated[str, AfterValidator(_checked_server)]
+Server = Annotated[str, AfterValidator(checked_server)]
 
 
 class KubernetesAuth(Manifest):

@@ -70,6 +70,21 @@ def test_one_server_has_one_spelling(server: str) -> None:
     assert spec_of(server, "secret", WITH_TOKEN).server == "https://vault.example.com"
 
 
+@pytest.mark.parametrize(
+    "server",
+    [
+        "http://127.0.0.1:8200",
+        "http://[::1]:8200",
+        "http://vault",
+        "https://vault.vault-system.svc.cluster.local:8200",
+        "https://my_vault:8200/behind/a/proxy",
+        f"https://{'a' * 63}.example.com.",
+    ],
+)
+def test_servers_that_can_be_reached(server: str) -> None:
+    assert spec_of(server, "secret", WITH_TOKEN).server == server
+
+
 def test_the_login_is_in_the_namespace_of_the_secrets_unless_told_otherwise() -> None:
     assert spec_of(SERVER, "kv", WITH_TOKEN, namespace="a/b/").login_namespace == "a/b"
     assert spec_of(SERVER, "kv", WITH_TOKEN, namespace="a", authNamespace="").login_namespace == ""
@@ -84,6 +99,23 @@ def test_the_login_is_in_the_namespace_of_the_secrets_unless_told_otherwise() ->
         pytest.param({"server": "https://vault/?x=1"}, "neither user", id="query-in-address"),
         pytest.param({"server": "https://vault:65536"}, "Port", id="port-out-of-range"),
         pytest.param({"server": "https://vault:0"}, "no port", id="port-0"),
+        pytest.param({"server": "https://vault:abc"}, "Port", id="port-of-letters"),
+        pytest.param({"server": "https://@vault"}, "neither user", id="empty-user"),
+        pytest.param({"server": "https://vault?"}, "neither user", id="empty-query"),
+        pytest.param({"server": "https://a..b:8200"}, "name of a host", id="empty-label"),
+        pytest.param({"server": f"https://{'a' * 64}.com"}, "name of a host", id="long-label"),
+        pytest.param({"server": f"https://{'a.' * 130}com"}, "name of a host", id="long-host"),
+        pytest.param({"server": "https://-vault"}, "name of a host", id="leading-hyphen"),
+        pytest.param({"server": "https://va%20ult"}, "name of a host", id="percent-in-host"),
+        pytest.param({"server": r"https://vault\x"}, "name of a host", id="backslash-in-host"),
+        pytest.param({"server": "https://1.2.3.999"}, "1.2.3.999", id="no-ipv4"),
+        pytest.param({"server": "https://[::g]"}, "::g", id="no-ipv6"),
+        pytest.param({"server": "https://[v1.x]"}, "v1.x", id="future-ip"),
+        pytest.param({"server": " https://vault"}, "white space", id="space-before"),
+        pytest.param({"server": "https://va ult"}, "white space", id="space-in-host"),
+        pytest.param({"server": "https://vau\tlt"}, "white space", id="tab-in-host"),
+        pytest.param({"server": "https://vault/a b"}, "white space", id="space-in-path"),
+        pytest.param({"server": "https://váult"}, "ASCII", id="no-ascii"),
         pytest.param({"mountPath": "secret/../sys"}, "nor ..", id="mount-leaves-itself"),
         pytest.param({"mountPath": ""}, "empty", id="no-mount"),
         pytest.param({"mountPath": "a//b"}, "empty", id="empty-segment"),
