@@ -1,6 +1,6 @@
 """Secrets in a KV secrets engine of HashiCorp Vault or OpenBao.
 
-hvac and aiohttp are imported below here and nowhere else, and not before a store is opened.
+hvac and an HTTP client are imported below here and nowhere else, not before a store is opened.
 """
 
 import asyncio

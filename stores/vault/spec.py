@@ -81,6 +81,8 @@ class VaultSpec(StoreSpec):
     """PEM certificates the server's certificate is checked against; left out: the system's."""
     tls_server_name: str | None = None
     """Name expected in the server's certificate, where it is not the address's host."""
+    http_client: Literal["Lean", "Aiohttp"] = "Lean"
+    """Aiohttp: for a server that the lean client cannot talk to."""
     auth: Auth
 
     @property

@@ -1,6 +1,7 @@
 """A KV secrets engine as a `Store`: puts the parts together and says how to check them."""
 
 from collections.abc import AsyncIterator, Callable
+from urllib.parse import quote
 
 from hvac.api.system_backend import Capabilities as CapabilitiesApi
 
@@ -77,7 +78,7 @@ class VaultStore:
 
     async def _check_mount(self) -> None:
         mount = self._spec.mount_path
-        answer: Answer = await self._adapter.get(f"/v1/sys/internal/ui/mounts/{mount}")
+        answer: Answer = await self._adapter.get(f"/v1/sys/internal/ui/mounts/{quote(mount)}")
         data = answer.json().get("data") or {}
         kind, options = data.get("type"), data.get("options") or {}
         if kind not in ("kv", "generic"):

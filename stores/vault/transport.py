@@ -48,6 +48,10 @@ class Transport(Protocol):
 
 def open_transport(spec: VaultSpec, credentials: Credentials, config: str) -> Transport:
     """The client that the config names; only its library is imported."""
-    from stores.vault.http_aiohttp import AiohttpTransport
+    if spec.http_client == "Aiohttp":
+        from stores.vault.http_aiohttp import AiohttpTransport
 
-    return AiohttpTransport(spec, credentials, config)
+        return AiohttpTransport(spec, credentials, config)
+    from stores.vault.http_lean import LeanTransport
+
+    return LeanTransport(spec, credentials, config)

@@ -15,10 +15,13 @@ NO_POD = Path("/nonexistent/token")
 GIVEN = {"source": "Environment", "env": {"name": "UNUSED"}}
 """A credential reference; what it resolves to is in `MemoryCredentials`."""
 WITH_TOKEN = {"method": "Token", "token": GIVEN}
+HTTP_CLIENT = "Lean"
+"""Set by the fixture `both_clients`."""
 
 
 def spec_of(server: str, mount: str, auth: Mapping[str, object], **fields: object) -> VaultSpec:
-    return VaultSpec.model_validate({"server": server, "mountPath": mount, "auth": auth, **fields})
+    common = {"server": server, "mountPath": mount, "auth": auth, "httpClient": HTTP_CLIENT}
+    return VaultSpec.model_validate({**common, **fields})
 
 
 async def open_with(

@@ -10,6 +10,8 @@ from stores.vault.kv2 import KeyValue2
 from tests.stores.vault.opening import open_with_token
 from tests.support.openbao import OpenBao
 
+pytestmark = pytest.mark.usefixtures("both_clients")
+
 
 class TestKeyValue2(StoreContract):
     capabilities = KeyValue2.capabilities

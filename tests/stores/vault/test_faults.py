@@ -22,6 +22,7 @@ from tests.support.openbao import OpenBao, stored_server
 from tests.support.ports import free_port
 from tests.support.proxy import Proxy
 
+pytestmark = pytest.mark.usefixtures("both_clients")
 NAME = ScopedName.parse("team-a/db")
 SECRET = Secret({"a": b"1"}, {"label": "x"})
 

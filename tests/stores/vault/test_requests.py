@@ -11,6 +11,7 @@ from tests.stores.vault.opening import engine_over, open_with_token, soon
 from tests.support.openbao import OpenBao
 from tests.support.proxy import Proxy
 
+pytestmark = pytest.mark.usefixtures("both_clients")
 NAME = ScopedName.parse("team-a/db")
 DATA = Secret({"user": b"admin", "password": b"\xff\x00"}, {OWNER_LABEL: "uid-1"})
 

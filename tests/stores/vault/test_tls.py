@@ -10,6 +10,7 @@ from tests.stores.vault.opening import GIVEN, WITH_TOKEN, open_with, open_with_t
 from tests.support.certificates import CertificateAuthority
 from tests.support.openbao import OpenBao, stored_server
 
+pytestmark = pytest.mark.usefixtures("both_clients")
 NAME = ScopedName.parse("team-a/db")
 
 

@@ -1,0 +1,89 @@
+"""HTTP/1.1 with no more than Vault's API needs, and so at a third of a general client's
+cost (docs/decisions/0012-a-lean-http-client.md, also for what it does not do)."""
+
+import asyncio
+from collections.abc import Mapping
+
+from store_plugin.store import Credentials
+from stores.vault import errors
+from stores.vault.answer import Answer
+from stores.vault.connection import Connection, Unanswered
+from stores.vault.pool import Pool
+from stores.vault.request import RequestEncoder
+from stores.vault.response import HttpFailure
+from stores.vault.spec import VaultSpec
+from stores.vault.transport import CONNECT_SECONDS, IDLE_SECONDS, MOST_CONNECTIONS
+from stores.vault.trust import Trust
+
+_REPEATABLE = frozenset({"GET", "LIST", "HEAD", "DELETE"})
+
+
+class LeanTransport:
+    """A `Transport` over connections of our own."""
+
+    def __init__(self, spec: VaultSpec, credentials: Credentials, config: str) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._requests = RequestEncoder(spec.server)
+        self._trust = Trust(spec, credentials)
+        self._server_name = spec.tls_server_name or self._requests.host
+        self._timeout = spec.timeout
+        self._config = config
+        self._pool = Pool(self._dial, MOST_CONNECTIONS, IDLE_SECONDS)
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """As `Transport.send` says. A kept connection that the server closed meanwhile costs
+        nothing but a new one, unless a write may have been done: that is StoreUnavailable."""
+        where = f"{self._config}: {method} {path}"
+        request = self._requests.encode(method, path, headers, body, query)
+        try:
+            return await self._answer(request, where, method)
+        except HttpFailure as failure:
+            raise errors.unavailable(where, str(failure)) from None
+        except OSError as error:
+            raise errors.from_exception(error, where) from None
+
+    def reload(self) -> None:
+        if self._trust.encrypted:
+            self._trust.forget()
+            self._pool.retire()
+
+    async def aclose(self) -> None:
+        await self._pool.aclose()
+
+    async def _answer(self, request: bytes, where: str, method: str) -> Answer:
+        deadline = self._loop.time() + self._timeout
+        repeatable = method in _REPEATABLE
+        connection = self._pool.take(surely_alive=not repeatable) or await self._pool.acquire(deadline)
+        try:
+            return await connection.exchange(request, where, deadline, head_only=method == "HEAD")
+        except Unanswered:
+            if not repeatable:
+                raise
+        finally:
+            self._pool.release(connection)
+        connection = await self._pool.acquire(deadline, fresh=True)
+        try:
+            return await connection.exchange(request, where, deadline, head_only=method == "HEAD")
+        finally:
+            self._pool.release(connection)
+
+    async def _dial(self, connection: Connection) -> None:
+        context = self._trust.context or await self._trust.load()
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await self._loop.create_connection(
+                    lambda: connection,
+                    self._requests.host,
+                    self._requests.port,
+                    ssl=context,
+                    server_hostname=self._server_name if context else None,
+                )
+        except TimeoutError:
+            raise HttpFailure(f"no connection within {CONNECT_SECONDS:.0f} seconds") from None
