@@ -22,8 +22,10 @@ from store_plugin.sidecar.settings import host_and_port
 
 _MOST_BROKEN = 20
 """Most configs that the readiness probe tells of."""
-_AT_ONCE = 100
-"""Entries of a page that are made before others get their turn."""
+_AT_ONCE = 20
+_PAUSE = 0.001
+"""Entries of a page that are made in one go, and seconds for others until the next: a call
+takes many turns of the event loop, so each must be short and leave time."""
 
 
 class Configs(Protocol):
@@ -111,5 +113,5 @@ async def _as_json(entries: Iterator[Mapping[str, object]]) -> str:
     lines: list[str] = []
     while some := list(islice(entries, _AT_ONCE)):
         lines += map(json.dumps, some)
-        await asyncio.sleep(0)
+        await asyncio.sleep(_PAUSE)
     return "[\n" + ",\n".join(lines) + "\n]"

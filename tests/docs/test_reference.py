@@ -3,6 +3,7 @@
 import re
 import tomllib
 import typing
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 import click
@@ -10,9 +11,8 @@ import pytest
 from pydantic import BaseModel
 
 from store_plugin.cli.serve import serve
-from store_plugin.dispatch.state import ConfigState
+from store_plugin.dispatch.state import Counts
 from store_plugin.errors import Code, error_classes
-from store_plugin.model import ConfigReference
 from store_plugin.sidecar.metrics import Metrics
 from store_plugin.spec import AccessRule, CredentialReference, Manifest, StoreSpec
 from stores.local.spec import LocalSpec
@@ -76,9 +76,8 @@ def test_the_rule_for_variables_is_documented_and_no_option_is_made_up() -> None
 def exported_metrics() -> dict[str, set[str]]:
     """Labels by name, as a sidecar exports them that has seen a call."""
     metrics = Metrics()
-    reference = ConfigReference("secrets.crossplane.io/v1alpha1", "LocalConfig", "dev")
-    state = ConfigState(reference, 1, "Ready", "dev.yaml:1", last_error=None, open=True, leases=0)
-    metrics.watch(in_flight=lambda: 0, configs=lambda: [state], problems=lambda: 0)
+    counts = Counts(Counter({("LocalConfig", "Ready"): 1}), Counter({"LocalConfig": 1}))
+    metrics.watch(in_flight=lambda: 0, configs=lambda: counts, problems=lambda: 0)
     metrics.request("GetSecret", "LocalConfig", Code.OK, 0.1)
     metrics.store_call("LocalConfig", "read", Code.OK, 0.1)
     found: dict[str, set[str]] = {}

@@ -73,7 +73,7 @@ async def test_the_list_of_configs_lets_calls_in_between() -> None:
     assert (len(body["configs"]), len(body["problems"])) == (MANY, MANY)
     assert body["configs"][7]["name"] == "c7"
     assert body["problems"][7] == {"file": "a.yaml", "line": 7, "message": "bad"}
-    assert configs.most_at_once <= 200
+    assert configs.most_at_once <= 50
 
 
 async def test_the_head_of_the_list_of_configs_has_no_body() -> None:
