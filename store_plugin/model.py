@@ -179,8 +179,8 @@ class StoredSecret:
     raw: object = field(default=None, repr=False)
     """The store's own document, so that what the engine did not touch goes back as it was."""
     unfinished_age: float | None = None
-    """Seconds since the creation of a secret that may still wait for its metadata: its
-    first version, without any metadata, in a store that writes metadata after data.
+    """Seconds since the creation of a secret that may still wait for its metadata, in a store
+    that writes metadata after data: a first version without any, or one over a tombstone.
     None everywhere else."""
 
     @property
