@@ -66,7 +66,7 @@ class Number(str):
 def parse(text: str | bytes) -> object:
     """`text` as JSON, its numbers as `Number`. ValueError where it is none."""
     try:
-        return json.loads(text, parse_int=Number, parse_float=Number, parse_constant=_refuse)
+        return _DECODER.decode(text if isinstance(text, str) else text.decode("utf-8", "surrogatepass"))
     except RecursionError:
         raise ValueError("nested too deeply") from None
 
