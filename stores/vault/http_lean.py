@@ -1,5 +1,5 @@
-"""HTTP/1.1 with no more than Vault's API needs, and so at a third of a general client's
-cost (docs/decisions/0012-a-lean-http-client.md, also for what it does not do)."""
+"""HTTP/1.1 with no more than Vault's API needs, and so for less than half of a general client's
+CPU (docs/decisions/0012-a-lean-http-client.md, also for what it does not do)."""
 
 import asyncio
 from collections.abc import Mapping
