@@ -84,7 +84,7 @@ async def _connected(directory: Path) -> list[Finding]:
                 with await router.lease(reference) as lease:
                     warnings = await lease.engine.store.check()
         except StorePluginError as error:
-            return [Finding("error", str(reference), error.message)]
+            return [Finding("error", str(reference), error.message.removeprefix(f"{reference}: "))]
         except TimeoutError:
             return [Finding("error", str(reference), f"no answer within {_CONNECT_SECONDS:g} s")]
         return [Finding("ok", str(reference)), *(Finding("warning", str(reference), w) for w in warnings)]
