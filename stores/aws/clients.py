@@ -1,0 +1,193 @@
+"""boto3's clients, on threads, shared by all configs that mean the same service and identity.
+
+boto3 blocks, so every call runs on one of a client's few threads. A client is made with its
+first call, and closed when the last store that holds it lets go. No thread sleeps for long:
+one retry after a fraction of a second; the rest is up to who asks.
+"""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import boto3
+from botocore import xform_name
+from botocore.config import Config
+from botocore.loaders import Loader
+from botocore.session import Session
+
+from store_plugin.errors import StoreUnavailable
+from stores.aws import errors
+from stores.aws.credentials import Login, provide
+from stores.aws.spec import AWSSpec
+
+THREADS = 16
+"""Most requests of one client under way at a time."""
+CONNECT_SECONDS = 3.0
+READ_SECONDS = 10.0
+_ATTEMPTS = 2
+_API = {"SecretsManager": "secretsmanager", "ParameterStore": "ssm"}
+
+Answer = dict[str, Any]
+"""The answer to a call, as boto3 gives it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a client is for."""
+
+    service: str
+    region: str
+    endpoint: str | None
+    use_fips: bool
+    use_dual_stack: bool
+    login: Login
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """The same for targets that one client can serve."""
+        flags = self.use_fips, self.use_dual_stack
+        return (self.service, self.region, self.endpoint, *flags, self.login.key)
+
+
+def target_of(spec: AWSSpec, login: Login) -> Target:
+    """What the config's client is for."""
+    return Target(_API[spec.service], spec.region, spec.endpoint, spec.use_fips, spec.use_dual_stack, login)
+
+
+class Client:
+    """One boto3 client and the threads that wait for its answers."""
+
+    def __init__(self, target: Target, loader: Loader) -> None:
+        self._target = target
+        self._loader = loader
+        self._making = threading.Lock()
+        self._made: Any = None
+        self._threads = ThreadPoolExecutor(THREADS, f"aws-{target.service}")
+
+    async def call(
+        self, operation: str, where: str, expect: Collection[str] = (), /, **parameters: object
+    ) -> Answer:
+        """The answer to an operation of the API; `where` names the request in messages.
+
+        `errors.Refused` for codes in `expect`; else the errors of store_plugin.errors. A
+        call that is cancelled may still be carried out.
+        """
+        work = partial(self._call, operation, where, frozenset(expect), parameters)
+        try:
+            pending = asyncio.get_running_loop().run_in_executor(self._threads, work)
+        except RuntimeError:
+            raise StoreUnavailable(f"{where}: the store is closed") from None
+        return await pending
+
+    def close(self) -> None:
+        """Take no more calls; those under way end as they would."""
+        try:
+            self._threads.submit(self._close)
+        except RuntimeError:
+            return
+        self._threads.shutdown(wait=False)
+
+    def _call(self, operation: str, where: str, expect: Collection[str], parameters: Answer) -> Answer:
+        try:
+            answer: Answer = getattr(self._client(), xform_name(operation))(**parameters)
+        except Exception as error:
+            ours = errors.from_exception(error, where)
+            code = errors.code_of(error)
+            raise errors.Refused(code, ours) if code in expect else ours from None
+        return answer
+
+    def _client(self) -> Any:
+        with self._making:
+            if self._made is None:
+                self._made = _make(self._target, self._loader)
+            return self._made
+
+    def _close(self) -> None:
+        with self._making:
+            if self._made is not None:
+                self._made.close()
+
+
+class Clients:
+    """The clients in use, each counted. Used from one thread at a time."""
+
+    def __init__(self) -> None:
+        # botocore shows whole requests at DEBUG, secrets and all.
+        for name in ("botocore", "boto3", "urllib3"):
+            logging.getLogger(name).setLevel(logging.WARNING)
+        self._loader = Loader()
+        self._held: dict[tuple[object, ...], tuple[Client, int]] = {}
+
+    def acquire(self, target: Target) -> Client:
+        """The client for a target; `release` it once."""
+        client, users = self._held.get(target.key, (None, 0))
+        client = client or Client(target, self._loader)
+        self._held[target.key] = client, users + 1
+        return client
+
+    def release(self, target: Target) -> None:
+        """Close the client after its last user."""
+        client, users = self._held[target.key]
+        if users > 1:
+            self._held[target.key] = client, users - 1
+            return
+        del self._held[target.key]
+        client.close()
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+
+class SharedClient:
+    """A store's hold on a client, which may change while the store is open."""
+
+    def __init__(self, clients: Clients, target: Target) -> None:
+        self._clients = clients
+        self._target = target
+        self._client = clients.acquire(target)
+        self._closed = False
+
+    async def call(
+        self, operation: str, where: str, expect: Collection[str] = (), /, **parameters: object
+    ) -> Answer:
+        """As `Client.call`."""
+        return await self._client.call(operation, where, expect, **parameters)
+
+    def move(self, target: Target) -> None:
+        """Use the client for another target from the next call on."""
+        if self._closed or target.key == self._target.key:
+            return
+        self._client = self._clients.acquire(target)
+        self._clients.release(self._target)
+        self._target = target
+
+    def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._clients.release(self._target)
+
+
+def _make(target: Target, loader: Loader) -> Any:
+    session = Session()
+    session.register_component("data_loader", loader)
+    session.set_config_variable("region", target.region)
+    config = Config(
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
+        max_pool_connections=THREADS,
+        retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
+        tcp_keepalive=True,
+        user_agent_extra="store-plugin",
+    )
+    variants = Config(use_fips_endpoint=target.use_fips, use_dualstack_endpoint=target.use_dual_stack)
+    # STS is called at an endpoint of the same kind, unless the config names one.
+    plain_sts = bool(target.login.auth.sts_endpoint)
+    provide(session, target.login, config if plain_sts else config.merge(variants))
+    made = boto3.Session(botocore_session=session, region_name=target.region)
+    own = config if target.endpoint else config.merge(variants)
+    return made.client(target.service, endpoint_url=target.endpoint, config=own)

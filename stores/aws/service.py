@@ -1,0 +1,52 @@
+"""What the two services have in common, as the store sees them."""
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Protocol
+
+from store_plugin.errors import TooLarge
+from store_plugin.model import ScopedName, Secret, StoredSecret, Version
+from store_plugin.store import Capabilities
+from stores import _document as document
+
+
+class Service(Protocol):
+    """Secrets Manager or Parameter Store. Calls and errors are those of `Store`."""
+
+    capabilities: Capabilities
+
+    async def read(self, name: ScopedName, version: Version | None) -> StoredSecret: ...
+
+    async def write(self, name: ScopedName, secret: Secret, base: StoredSecret) -> Version | None: ...
+
+    async def delete(self, name: ScopedName, base: StoredSecret) -> None: ...
+
+    def names(self, scope: str) -> AsyncIterator[ScopedName]: ...
+
+    async def check(self) -> list[str]: ...
+
+
+def values_in(text: str, of: str) -> Mapping[str, bytes]:
+    """The values of the document stored as `text`. DocumentInvalid."""
+    try:
+        found = document.parse(text)
+    except ValueError:
+        found = None
+    plain = document.plain_values(found) if isinstance(found, dict) else None
+    return document.decode(text, of).values if plain is None else plain
+
+
+def encoded(name: ScopedName, secret: Secret, base: str | None) -> str:
+    """The document to store; values that equal those in the document `base` keep their text."""
+    before = document.EMPTY if base is None else document.decode(base, str(name))
+    return document.encode(secret.data, before)
+
+
+def checked(name: ScopedName, text: str, most: int) -> str:
+    """The document `text`; TooLarge where it is longer than `most` bytes."""
+    size = len(text.encode("utf-8", "surrogatepass"))
+    if size > most:
+        raise TooLarge(
+            f"secret {name} would be a document of {size} bytes; the store holds at most {most} "
+            "(values that are no text take a third more)"
+        )
+    return text

@@ -1,0 +1,30 @@
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support import moto as moto_support
+from tests.support.moto import Moto
+
+
+@pytest.fixture(scope="session")
+def moto_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moto]:
+    """AWS on loopback. Tests use prefixes of their own."""
+    with moto_support.server(tmp_path_factory.mktemp("moto")) as running:
+        yield running
+
+
+@pytest.fixture
+def moto(moto_process: Moto) -> Moto:
+    """The server, without faults and with an empty record of calls."""
+    moto_process.clear()
+    return moto_process
+
+
+@pytest.fixture(autouse=True)
+def _no_identity_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing that boto3 would find by itself."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent/config")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent/credentials")

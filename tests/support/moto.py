@@ -1,0 +1,96 @@
+"""AWS on loopback: a process with moto in it, and a client of one's own to set things up."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from tests.support.ports import free_port
+
+REGION = "eu-west-1"
+ACCESS_KEY, SECRET_KEY = "AKIAIOSFODNN7EXAMPLE", "test-secret-access-key"
+_READY_SECONDS = 60.0
+_STOP_SECONDS = 10.0
+
+
+class Moto:
+    """A running server at `address`."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+
+    def client(self, service: str, region: str = REGION) -> Any:
+        """A boto3 client of the tests' own. Typed by nobody."""
+        return boto3.Session(ACCESS_KEY, SECRET_KEY, region_name=region).client(
+            service, endpoint_url=self.address
+        )
+
+    def calls(self) -> Counter[str]:
+        """How often each operation was asked for since this was asked last."""
+        return Counter(self._control("calls"))
+
+    def fail(
+        self,
+        operation: str,
+        *,
+        status: int = 500,
+        code: str = "InternalServiceError",
+        carried_out: bool = False,
+        times: int = 1,
+        after: int = 0,
+    ) -> None:
+        """Let the next requests for an operation fail, carried out or not, `after` good ones."""
+        fault = {"operation": operation, "status": status, "code": code, "after": after}
+        self._control("fault", json.dumps({**fault, "carried_out": carried_out, "times": times}).encode())
+
+    def clear(self) -> None:
+        """Forget faults and calls."""
+        self._control("clear", b"")
+
+    def _control(self, what: str, body: bytes | None = None) -> list[str]:
+        request = urllib.request.Request(f"{self.address}/__test__/{what}", data=body)
+        with urllib.request.urlopen(request, timeout=10) as response:
+            return [str(call) for call in json.loads(response.read())]
+
+
+@contextmanager
+def server(directory: Path) -> Iterator[Moto]:
+    """A server that ends with the block."""
+    port = free_port()
+    command = [sys.executable, "-m", "tests.support.moto_server", str(port)]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    log = directory / "moto.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment)
+    try:
+        moto = Moto(f"http://127.0.0.1:{port}")
+        _wait(moto, process, log)
+        yield moto
+    finally:
+        process.terminate()
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait(moto: Moto, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline = time.monotonic() + _READY_SECONDS
+    while True:
+        try:
+            moto.clear()
+            return
+        except OSError:
+            if time.monotonic() > deadline or process.poll() is not None:
+                raise AssertionError(f"moto did not become ready:\n{log.read_text()[-4000:]}") from None
+            time.sleep(0.05)
