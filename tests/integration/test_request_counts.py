@@ -49,10 +49,11 @@ def test_a_changed_apply_is_two_requests(client: Client, counted: Proxy, config:
 
 
 def test_a_changed_apply_with_metadata_is_three_requests(client: Client, counted: Proxy) -> None:
+    """The token's policy has no `patch`: the store has found that out by the first of them."""
     name = f"counted/{uuid4().hex}"
-    client.apply("VaultConfig/counted", name, {"k": b"v"})
+    client.apply("VaultConfig/counted", name, {"k": b"v"}, metadata={"team": "a"})
     changed = requests_of(
-        counted, lambda: client.apply("VaultConfig/counted", name, {"k": b"w"}, metadata={"team": "a"})
+        counted, lambda: client.apply("VaultConfig/counted", name, {"k": b"w"}, metadata={"team": "b"})
     )
     assert len(changed) == 3, changed
 
