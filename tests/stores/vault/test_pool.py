@@ -149,8 +149,8 @@ async def test_the_one_used_last_is_used_next(pool: Pool) -> None:
 
 async def test_idle_connections_are_closed_after_their_time(pool: Pool) -> None:
     one, two = await acquired(pool), await acquired(pool)
-    give_back(pool, one)
     begun = asyncio.get_running_loop().time()
+    give_back(pool, one)
     async with asyncio.timeout(10):
         while not one.closed:
             await asyncio.sleep(0.001)
