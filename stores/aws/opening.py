@@ -34,4 +34,4 @@ def _service(spec: AWSSpec, client: SharedClient, environment: Environment) -> S
     config = environment.config
     if spec.service == "SecretsManager":
         return SecretsManager(client, spec.prefix, spec.secrets_manager, config, environment.log)
-    return ParameterStore(client, spec.prefix, spec.parameter_store, config, spec.region)
+    return ParameterStore(client, spec.prefix, spec.parameter_store, config, spec.region, environment.log)

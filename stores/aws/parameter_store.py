@@ -2,25 +2,28 @@
 
 The service counts versions and has no conditional overwrite. So a write looks at the
 version that it made: where that is not the one after its base, it went over versions that
-it had not read. Their changes are then written again, without its own, and it has lost
-the race (docs/semantics.md, "Documents in AWS").
+it had not read. It then puts all of them together and writes that, and has lost the race
+(docs/stores/aws.md, "Parameter Store").
 """
 
+import asyncio
+import random
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from store_plugin.errors import Conflict, VersionNotFound
 from store_plugin.model import ABSENT, Presence, ScopedName, Secret, StoredSecret, Version
-from store_plugin.store import Capabilities, Limits
+from store_plugin.store import Capabilities, Limits, Logger
 from stores.aws import tags as aws_tags
 from stores.aws.clients import Answer, SharedClient
 from stores.aws.errors import Refused
-from stores.aws.merging import merged
+from stores.aws.merging import merged, same
 from stores.aws.names import CHECK, Names
 from stores.aws.pairs import both
 from stores.aws.service import checked, encoded, values_in
 from stores.aws.spec import ParameterStoreOptions
+from stores.aws.unbroken import Unbroken
 
 MOST_BYTES = {"Standard": 4_096, "Advanced": 8_192, "Intelligent-Tiering": 8_192}
 """Of the document, by tier."""
@@ -34,7 +37,8 @@ _MOST_LEVELS = 15
 _PAGE = 50
 _AT_ONCE = 10
 _LOOKS = 8
-_REPAIRS = 20
+_REPAIRS = 50
+_PAUSE = 0.005
 _NAME = re.compile(r"[A-Za-z0-9_./-]+\Z")
 _RESERVED = ("/aws", "/ssm")
 _NOT_FOUND = "ParameterNotFound"
@@ -64,13 +68,24 @@ class ParameterStore:
     """The parameters of one region below a prefix."""
 
     def __init__(
-        self, client: SharedClient, prefix: str, options: ParameterStoreOptions, config: str, region: str
+        self,
+        client: SharedClient,
+        prefix: str,
+        options: ParameterStoreOptions,
+        config: str,
+        region: str,
+        log: Logger,
+        *,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._client = client
         self._longest = _LONGEST_ARN - len(f"arn:aws-us-gov:ssm:{region}:123456789012:parameter")
         self._names = Names(f"/{prefix}/" if prefix else "/", self.problem)
         self._options = options
         self._config = config
+        self._log = log
+        self._sleep = sleep
+        self._unbroken = Unbroken()
         self._most = MOST_BYTES[options.tier]
         self.capabilities = Capabilities(
             compare_and_set=True,
@@ -149,9 +164,7 @@ class ParameterStore:
         text = checked(name, _escaped(encoded(name, secret, held.text)), self._most)
         if not base.present:
             return await self._create(full, text, wanted)
-        version = await self._overwrite(full, text, held.type)
-        if version != _successor(base):
-            await self._give_back(full, version, base, held, text)
+        version = await self._unbroken.run(self._overwrite(full, text, base, held))
         await self._finish(full, held.tags, wanted)
         return Version(str(version))
 
@@ -164,8 +177,21 @@ class ParameterStore:
             raise _changed(full) from None
         return Version(str(answer["Version"]))
 
-    async def _overwrite(self, full: str, text: str, kind: str | None) -> int:
-        """The version that it became."""
+    async def _overwrite(self, full: str, text: str, base: StoredSecret, held: Held) -> int:
+        """The version that it became. Conflict where it went over versions of others."""
+        version, successor = await self._replace(full, text, held.type), int(base.version or 0) + 1
+        if version == successor:
+            return version
+        if version == 1:
+            await self._take_back(full)
+        elif version < successor:
+            # Removed and made anew meanwhile: what we had read is of no account any more.
+            await self._repair(full, None, [], range(1, version), version, held.type)
+        elif not await self._repair(full, held.text, [text], range(successor, version), version, held.type):
+            return version
+        raise _changed(full)
+
+    async def _replace(self, full: str, text: str, kind: str | None) -> int:
         try:
             answer = await self._put(full, text, kind or self._options.type, Overwrite=True)
         except Refused:
@@ -181,25 +207,36 @@ class ParameterStore:
             "PutParameter", full, *expect, Name=full, Value=text, Type=kind, **tier, **key_id, **parameters
         )
 
-    async def _give_back(self, full: str, version: int, base: StoredSecret, held: Held, text: str) -> None:
-        """Write again what others wrote between `base` and our `version`. Raises Conflict,
-        unless it was all ours: a request that was sent twice."""
-        if version == 1:
-            await self._take_back(full)
-            raise _changed(full)
-        same_life = version >= _successor(base)
-        first, before = (_successor(base), held.text) if same_life else (1, None)
-        ours, latest = {version}, version
-        for _ in range(_REPAIRS):
-            theirs = await self._texts(full, [n for n in range(first, latest) if n not in ours])
-            if same_life and all(their == text for their in theirs):
-                return
-            repaired = await self._overwrite(full, _escaped(merged(before, theirs, full)), held.type)
-            if repaired == latest + 1:
-                break
-            ours.add(repaired)
-            latest = repaired
-        raise _changed(full)
+    async def _repair(
+        self, full: str, before: str | None, ours: list[str], skipped: range, ours_at: int, kind: str | None
+    ) -> bool:
+        """Write again what others made of `before` in the versions that we went over, with
+        ours, until the latest version holds all of it. False where there was nothing of
+        others: a request that was sent twice.
+
+        Every process does so, and nobody takes anything away that another has written: so
+        what one was told to be stored stays stored.
+        """
+        own, head = {ours_at}, ours_at
+        for attempt in range(_REPAIRS):
+            theirs = await self._texts(full, [n for n in range(skipped.start, head + 1) if n not in own])
+            if ours and attempt == 0 and all(their == ours[0] for their in theirs):
+                return False
+            wanted = _escaped(merged(before, [*ours, *theirs], full))
+            latest = await self._parameter(full, full)
+            if latest is None or (latest.version == head and same(latest.text, wanted, full)):
+                return True
+            if latest.version == head:
+                version = await self._replace(full, wanted, kind)
+                own.add(version)
+                if version == head + 1:
+                    return True
+                head = version
+            else:
+                head = latest.version
+            await self._sleep(random.uniform(0, _PAUSE * (attempt + 1)))
+        self._log.warning("aws_versions_not_put_together", parameter=full)
+        return True
 
     async def _take_back(self, full: str) -> None:
         """Remove a parameter that our overwrite made, as another had removed it, unless
@@ -262,6 +299,9 @@ class ParameterStore:
         await self.read(CHECK, None)
         return [WARNING]
 
+    async def aclose(self) -> None:
+        await self._unbroken.aclose()
+
     async def _call(self, operation: str, full: str, /, *expect: str, **parameters: object) -> Answer:
         return await self._client.call(operation, f"{self._config}: {operation} {full}", expect, **parameters)
 
@@ -278,10 +318,6 @@ def _number(name: ScopedName, version: Version) -> int:
     if version.isascii() and version.isdigit() and len(version) < 19 and int(version) > 0:
         return int(version)
     raise _unknown(name, version)
-
-
-def _successor(base: StoredSecret) -> int:
-    return int(base.version or 0) + 1
 
 
 def _unknown(name: ScopedName, version: Version) -> VersionNotFound:

@@ -2,8 +2,8 @@
 taken back.
 
 A new version is put under a stage label of ours, then the label AWSCURRENT moves to it from
-the version that it is based on: of two writers one wins (docs/semantics.md, "Documents in
-AWS"). A create is one call, tags included.
+the version that it is based on: of two writers one wins (docs/stores/aws.md, "Secrets
+Manager"). A create is one call, tags included.
 """
 
 import re
@@ -289,6 +289,9 @@ class SecretsManager:
         """Look for a secret that is not there; StoreDenied where that is not allowed."""
         await self.read(CHECK, None)
         return await self._replica_problems() if self._options.replica_regions else []
+
+    async def aclose(self) -> None:
+        """Nothing is under way that must come to its end."""
 
     async def _replica_problems(self) -> list[str]:
         found: list[str] = []

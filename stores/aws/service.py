@@ -24,6 +24,10 @@ class Service(Protocol):
 
     async def check(self) -> list[str]: ...
 
+    async def aclose(self) -> None:
+        """Wait for what must not be left half done."""
+        ...
+
 
 def values_in(text: str, of: str) -> Mapping[str, bytes]:
     """The values of the document stored as `text`. DocumentInvalid."""

@@ -50,4 +50,5 @@ class AWSStore:
             return
         self._closed = True
         self._unsubscribe()
+        await self._service.aclose()
         self._client.close()

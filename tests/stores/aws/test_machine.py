@@ -52,3 +52,4 @@ async def schedule_for_deletion(store: Store, name: ScopedName) -> None:
 TestSecretsManager = store_machine(
     empty("SecretsManager"), examples=15, steps=20, bury=schedule_for_deletion
 ).TestCase
+TestParameterStore = store_machine(empty("ParameterStore"), examples=15, steps=20).TestCase
