@@ -117,9 +117,10 @@ class Clients:
     """The clients in use, each counted. Used from one thread at a time."""
 
     def __init__(self) -> None:
-        # botocore shows whole requests at DEBUG, secrets and all.
+        # botocore shows whole requests at DEBUG, secrets and all, and at WARNING the traceback
+        # of each login that fails, which the request that needed it tells as well.
         for name in ("botocore", "boto3", "urllib3"):
-            logging.getLogger(name).setLevel(logging.WARNING)
+            logging.getLogger(name).setLevel(logging.ERROR)
         self._loader = Loader()
         self._held: dict[tuple[object, ...], tuple[Client, int]] = {}
 

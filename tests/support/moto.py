@@ -36,7 +36,16 @@ class Moto:
 
     def calls(self) -> Counter[str]:
         """How often each operation was asked for since this was asked last."""
-        return Counter(self._control("calls"))
+        return Counter(request["operation"] for request in self.requests())
+
+    def requests(self) -> list[dict[str, Any]]:
+        """As `calls`: of each request the `operation`, the `key` that signed it, and what was
+        `asked` of STS."""
+        return self._control("calls")
+
+    def sessions_live(self, seconds: int) -> None:
+        """What STS says of the sessions that it gives out from now on."""
+        self._control("life", str(seconds).encode())
 
     def fail(
         self,
@@ -56,10 +65,11 @@ class Moto:
         """Forget faults and calls."""
         self._control("clear", b"")
 
-    def _control(self, what: str, body: bytes | None = None) -> list[str]:
+    def _control(self, what: str, body: bytes | None = None) -> list[dict[str, Any]]:
         request = urllib.request.Request(f"{self.address}/__test__/{what}", data=body)
         with urllib.request.urlopen(request, timeout=10) as response:
-            return [str(call) for call in json.loads(response.read())]
+            found: list[dict[str, Any]] = json.loads(response.read())
+            return found
 
 
 @contextmanager

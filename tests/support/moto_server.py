@@ -4,17 +4,22 @@ It serves one request at a time, as the real services carry out a call as a whol
 what the tests need: a record of the calls, and faults. What moto gets wrong about Secrets
 Manager and matters here is put right in `correct_moto`, by the service's API reference.
 
-Control, beside AWS's own requests: GET /__test__/calls takes the record away and returns it;
+Control, beside AWS's own requests: GET /__test__/calls takes the record away and returns it:
+of each request its operation, the access key that signed it, and what was asked of STS;
 POST /__test__/fault `{"operation", "status", "code", "carried_out", "times", "after"}` lets requests
-fail, before or after they were carried out; POST /__test__/clear forgets faults and record.
+fail, before or after they were carried out; POST /__test__/life `SECONDS` sets for how long
+sessions live by what STS says; POST /__test__/clear forgets all of these.
 """
 
 import io
 import json
+import re
 import sys
 import threading
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qsl
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.secretsmanager.exceptions import InvalidRequestException
@@ -24,6 +29,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 Start = Callable[..., Any]
 App = Callable[[dict[str, Any], Start], Iterable[bytes]]
 
+_EXPIRATION = re.compile(rb"<Expiration>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 MARKED = "You can't perform this operation on the secret because it was marked for deletion."
 
 
@@ -57,7 +63,8 @@ class Bench:
     def __init__(self, app: App) -> None:
         self._app = app
         self._turn = threading.Lock()
-        self._calls: list[str] = []
+        self._calls: list[dict[str, Any]] = []
+        self._life: int | None = None
         self._faults: list[dict[str, Any]] = []
 
     def __call__(self, environ: dict[str, Any], start: Start) -> Iterable[bytes]:
@@ -66,10 +73,10 @@ class Bench:
             return self._control(path.rpartition("/")[2], _body(environ), start)
         operation = _operation(environ)
         with self._turn:
-            self._calls.append(operation)
+            self._calls.append(_recorded(operation, environ))
             fault = self._fault(operation)
             if fault is None or fault["carried_out"]:
-                answer = list(self._app(environ, start if fault is None else _nothing))
+                answer = self._aged(list(self._app(environ, start if fault is None else _nothing)))
         return answer if fault is None else _failed(fault, start)
 
     def _fault(self, operation: str) -> dict[str, Any] | None:
@@ -83,6 +90,14 @@ class Bench:
             return fault
         return None
 
+    def _aged(self, answer: list[bytes]) -> list[bytes]:
+        """The answer with another end of the session in it, as long as the one before."""
+        if self._life is None:
+            return answer
+        end = datetime.now(UTC) + timedelta(seconds=self._life)
+        text = b"<Expiration>" + end.strftime("%Y-%m-%dT%H:%M:%S").encode()
+        return [_EXPIRATION.sub(text, part) for part in answer]
+
     def _control(self, what: str, body: bytes, start: Start) -> Iterable[bytes]:
         with self._turn:
             calls, self._calls = self._calls, []
@@ -90,6 +105,9 @@ class Bench:
                 self._faults.append(json.loads(body))
             if what == "clear":
                 self._faults.clear()
+                self._life = None
+            if what == "life":
+                self._life = int(body)
         start("200 OK", [("Content-Type", "application/json")])
         return [json.dumps(calls).encode()]
 
@@ -101,6 +119,12 @@ def _operation(environ: dict[str, Any]) -> str:
         return str(target).rpartition(".")[2]
     body = _body(environ).decode("latin-1")
     return body.partition("Action=")[2].partition("&")[0] or environ["PATH_INFO"]
+
+
+def _recorded(operation: str, environ: dict[str, Any]) -> dict[str, Any]:
+    signed = re.search(r"Credential=([^/]+)/", environ.get("HTTP_AUTHORIZATION", ""))
+    asked = dict(parse_qsl(_body(environ).decode())) if operation.startswith("Assume") else {}
+    return {"operation": operation, "key": signed[1] if signed else "", "asked": asked}
 
 
 def _body(environ: dict[str, Any]) -> bytes:
@@ -116,8 +140,14 @@ def _nothing(*_: object, **__: object) -> Callable[[bytes], None]:
 
 
 def _failed(fault: dict[str, Any], start: Start) -> Iterable[bytes]:
-    start(f"{fault['status']} Fault", [("Content-Type", "application/x-amz-json-1.1")])
-    return [json.dumps({"__type": fault["code"], "message": "a fault of the test"}).encode()]
+    code, text = fault["code"], "a fault of the test"
+    in_xml = fault["operation"].startswith("Assume")
+    kind = "text/xml" if in_xml else "application/x-amz-json-1.1"
+    start(f"{fault['status']} Fault", [("Content-Type", kind)])
+    if in_xml:
+        error = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>{text}</Message></Error>"
+        return [f"<ErrorResponse>{error}<RequestId>1</RequestId></ErrorResponse>".encode()]
+    return [json.dumps({"__type": code, "message": text}).encode()]
 
 
 class _Quiet(WSGIRequestHandler):
