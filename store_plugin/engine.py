@@ -13,6 +13,7 @@ from enum import Enum
 from typing import TypeVar
 
 from store_plugin.errors import Conflict, InvalidRequest, NotOwner, TooLarge, VersionNotFound
+from store_plugin.joined import JoinedReads
 from store_plugin.model import (
     MAX_KEY_BYTES,
     MAX_KEYS,
@@ -97,6 +98,7 @@ class Engine:
         self.store = store
         self._rules = rules
         self._locks = locks
+        self._latest = JoinedReads(store.read)
         self._sleep = sleep
         self._clock = clock or asyncio.get_running_loop().time
 
@@ -105,10 +107,12 @@ class Engine:
 
         VersionNotFound for a version that is not there.
         """
-        if version and not self.store.capabilities.versions:
+        if not version:
+            return await self._latest.read(name)
+        if not self.store.capabilities.versions:
             raise InvalidRequest("this store keeps no versions: leave options.version empty")
         stored = await self.store.read(name, version)
-        if version and not stored.present:
+        if not stored.present:
             raise VersionNotFound(f"secret {name} has no version {version}")
         return stored
 
