@@ -77,45 +77,55 @@ async def http(options: argparse.Namespace) -> dict[str, float]:
         return await measure(call, options.callers, options.seconds)
 
 
+def reference(options: argparse.Namespace) -> ConfigReference:
+    return ConfigReference(api_version=API_VERSION, kind=options.kind, name=options.config)
+
+
+def name_of(options: argparse.Namespace, number: int) -> str:
+    """Each caller's own secret, or the one of all."""
+    return options.name if options.same else f"{options.name}-{number}"
+
+
 async def get(options: argparse.Namespace) -> dict[str, float]:
-    """A get with nothing of the client but the channel, as the echo is called."""
-    request = GetSecretRequest(
-        config=ConfigReference(api_version=API_VERSION, kind=options.kind, name=options.config),
-        secret=Secret(scoped_name=options.name),
-    )
-    return await calls(options, "GetSecret", request.SerializeToString())
+    """Gets with nothing of the client but the channel, as the echo is called."""
+    requests = [
+        GetSecretRequest(config=reference(options), secret=Secret(scoped_name=name_of(options, number)))
+        for number in range(options.callers)
+    ]
+    return await calls(options, "GetSecret", [request.SerializeToString() for request in requests])
 
 
 async def apply(options: argparse.Namespace) -> dict[str, float]:
-    """An apply of what is stored already."""
+    """Applies of what is stored already."""
+    requests = []
     with Client(options.target) as client:
-        stored = client.get(f"{options.kind}/{options.config}", options.name)
-    request = ApplySecretRequest(
-        config=ConfigReference(api_version=API_VERSION, kind=options.kind, name=options.config),
-        secret=Secret(scoped_name=options.name, data=stored.data),
-    )
-    return await calls(options, "ApplySecret", request.SerializeToString())
+        for number in range(options.callers):
+            name = name_of(options, number)
+            stored = client.get(f"{options.kind}/{options.config}", name)
+            secret = Secret(scoped_name=name, data=stored.data, metadata=stored.metadata)
+            requests.append(ApplySecretRequest(config=reference(options), secret=secret).SerializeToString())
+    return await calls(options, "ApplySecret", requests)
 
 
-async def calls(options: argparse.Namespace, method: str, request: bytes) -> dict[str, float]:
+async def calls(options: argparse.Namespace, method: str, requests: list[bytes]) -> dict[str, float]:
     path = f"/{SERVICES[0].full_name}/{method}"
     channel_options = [("grpc.default_authority", "localhost")]
     async with grpc.aio.insecure_channel(Endpoint.parse(options.target).target, channel_options) as channel:
         stub = channel.unary_unary(path)
 
-        async def call(_number: int) -> None:
-            assert await stub(request)
+        async def call(number: int) -> None:
+            assert await stub(requests[number])
 
         return await measure(call, options.callers, options.seconds)
 
 
 async def client(options: argparse.Namespace) -> dict[str, float]:
     """A get through AsyncClient, as operators call it."""
-    reference = f"{options.kind}/{options.config}"
+    config = f"{options.kind}/{options.config}"
     async with AsyncClient(options.target) as client:
 
-        async def call(_number: int) -> None:
-            assert (await client.get(reference, options.name)).data
+        async def call(number: int) -> None:
+            assert (await client.get(config, name_of(options, number))).data
 
         return await measure(call, options.callers, options.seconds)
 
@@ -132,6 +142,7 @@ def main() -> None:
     parser.add_argument("--kind", default="VaultConfig")
     parser.add_argument("--config", default="")
     parser.add_argument("--name", default="")
+    parser.add_argument("--same", action="store_true", help="all callers read one secret")
     options = parser.parse_args()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         print(json.dumps(runner.run(LOADS[options.load](options))))

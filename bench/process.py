@@ -30,7 +30,7 @@ class Load:
 
 def run_load(load: str, target: str, server: psutil.Process, *, token: str = "", **options: object) -> Load:
     """One run of `bench.load` against `target`, with the CPU time of `server` meanwhile."""
-    arguments = [f"--{name}={value}" for name, value in options.items()]
+    arguments = [f"--{name}" if value is True else f"--{name}={value}" for name, value in options.items()]
     before = _cpu(server)
     ended = subprocess.run(
         [sys.executable, "-m", "bench.load", load, target, *arguments],
@@ -51,9 +51,9 @@ def _cpu(process: psutil.Process) -> float:
 
 
 @contextmanager
-def background(*command: str) -> Iterator[psutil.Process]:
+def background(*command: str, token: str = "") -> Iterator[psutil.Process]:
     """A child process, ended at the end."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env={**os.environ, "BENCH_TOKEN": token})
     try:
         yield psutil.Process(process.pid)
     finally:
