@@ -11,6 +11,10 @@ from typing import Any, TypeAlias
 
 import grpc
 
+MAX_MESSAGE_BYTES = 8 * 1024 * 1024
+"""Largest message in either direction: well above the largest secret that may be sent, so
+that one that is too large gets an answer that says so."""
+
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 

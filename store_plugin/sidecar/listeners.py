@@ -14,15 +14,11 @@ from grpc_reflection.v1alpha import reflection
 
 from store_plugin.endpoints import Endpoint, Transport
 from store_plugin.errors import InvalidRequest
-from store_plugin.sidecar.call import Call, Context, Handler
+from store_plugin.sidecar.call import MAX_MESSAGE_BYTES, Call, Context, Handler
 from store_plugin.sidecar.settings import Settings
 from store_plugin.sidecar.tls import server_credentials
 from store_plugin.store import Logger
 from store_plugin.wire import SERVICES
-
-MAX_MESSAGE_BYTES = 8 * 1024 * 1024
-"""Largest message accepted: well above the largest secret, so that one that is too large
-gets an answer that says so."""
 
 
 class Listener:

@@ -14,9 +14,9 @@ from store_plugin._proto import ess_pb2
 from store_plugin.dispatch.access import check_access
 from store_plugin.dispatch.lease import Lease
 from store_plugin.dispatch.router import Router
-from store_plugin.errors import DeadlineExceeded, InvalidRequest
+from store_plugin.errors import DeadlineExceeded, InvalidRequest, TooLarge
 from store_plugin.model import ConfigReference, ScopedName, Version, check_keys
-from store_plugin.sidecar.call import Call, Handler
+from store_plugin.sidecar.call import MAX_MESSAGE_BYTES, Call, Handler
 from store_plugin.wire import changes_to, reference_from, secret_from, secret_to
 
 MessageT = TypeVar("MessageT", bound=Message)
@@ -43,9 +43,14 @@ class SecretStoreService:
             stored = await lease.engine.get(name, version=version)
             if not stored.present:
                 return ess_pb2.GetSecretResponse(secret=ess_pb2.Secret(scoped_name=str(name)))
-            return ess_pb2.GetSecretResponse(
+            response = ess_pb2.GetSecretResponse(
                 secret=secret_to(name, stored.secret), version=stored.version or ""
             )
+            if (size := response.ByteSize()) > MAX_MESSAGE_BYTES:
+                raise TooLarge(
+                    f"secret {name}, written by others, is {size} bytes; an answer holds {MAX_MESSAGE_BYTES}"
+                )
+            return response
 
         return await self._run(request, call, action)
 

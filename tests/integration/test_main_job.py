@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from store_plugin.client import Client
-from store_plugin.errors import NotOwner
+from store_plugin.errors import NotOwner, TooLarge
 from store_plugin.model import OWNER_LABEL
 from tests.integration.conftest import STORES, World
 from tests.support.openbao import ApiError
@@ -83,6 +83,14 @@ def test_openbao_holds_the_secret_and_its_owner(client: Client, world: World) ->
     client.delete("VaultConfig/v2", name)
     with pytest.raises(ApiError, match="404"):
         world.bao.api("GET", f"{world.mounts['v2']}/metadata/{name}")
+
+
+def test_a_foreign_secret_beyond_the_largest_answer_is_too_large(client: Client, world: World) -> None:
+    name = fresh()
+    document = {f"k{number}": "x" * 900_000 for number in range(10)}
+    world.bao.api("POST", f"{world.mounts['v2']}/data/{name}", {"data": document})
+    with pytest.raises(TooLarge, match=name):
+        client.get("VaultConfig/v2", name)
 
 
 def test_the_local_file_holds_no_value_in_the_clear(client: Client, world: World) -> None:
