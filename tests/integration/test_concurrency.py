@@ -55,6 +55,7 @@ def test_no_acknowledged_key_is_lost_through_two_sidecars(
         written = write_at_once([sidecar.endpoint, other_sidecar.endpoint], config, name, owner)
         fetched = client.get(config, name)
         assert dict(fetched.data) == written
+        assert fetched.owner == owner
 
 
 def test_no_acknowledged_key_is_lost_on_a_soft_deleted_secret(
