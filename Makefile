@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check generate bench lock format clean
+.PHONY: help venv demo tools test check generate bench lock format clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,7 +23,11 @@ venv: $(STAMP) ## Make the virtual environment with everything pinned
 demo: $(STAMP) ## Run the main job: secrets into a real OpenBao and into the local store
 	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/store-plugin demo
 
+tools: ## Build the servers that tests run against (needs Go; once, some minutes)
+	$(PYTHON) tools/build.py $(TOOLS)
+
 test: $(STAMP) ## Run all tests against the real servers
+	@$(PYTHON) tools/build.py --optional
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 check: $(STAMP) ## Formatting, lint, types, import contracts, drift of generated code

@@ -18,6 +18,7 @@ from store_plugin.spec import AccessRule, CredentialReference, Manifest, StoreSp
 from stores.local.spec import LocalSpec
 from stores.vault.spec import VaultSpec
 from tests.docs.pages import DOCS, ROOT, code, rows, section
+from tools.build import TOOLS
 
 OPERATIONS = DOCS / "operations.md"
 CONFIGS = DOCS / "configs.md"
@@ -195,9 +196,18 @@ def declared() -> set[str]:
     return set().union(*map(names, lists))
 
 
+BUILT = "Servers for tests: built with Go, never installed for users"
+
+
 def test_the_dependencies_documented_are_those_declared() -> None:
-    documented = {plain(name) for row in rows(DEPENDENCIES.read_text()) for name in row[0].split(", ")}
+    installed = DEPENDENCIES.read_text().replace(section(DEPENDENCIES, BUILT), "")
+    documented = {plain(name) for row in rows(installed) for name in row[0].split(", ")}
     assert documented == declared()
+
+
+def test_the_tools_documented_are_those_built() -> None:
+    documented = {row[0]: row[1] for row in rows(section(DEPENDENCIES, BUILT))}
+    assert documented == {tool.name: tool.version.removeprefix("v") for tool in TOOLS.values()}
 
 
 def test_every_dependency_is_pinned() -> None:
