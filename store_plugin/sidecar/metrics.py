@@ -6,14 +6,13 @@ Store protocol's. No label holds a config's or a secret's name.
 
 from collections.abc import Callable, Iterable
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from store_plugin.dispatch.state import Counts
 from store_plugin.errors import Code
-
-_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+from store_plugin.sidecar.timings import Family, Timings
 
 
 class Metrics:
@@ -21,43 +20,36 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._requests = Counter(
-            "store_plugin_requests",
-            "Calls that ended, by method, kind of store config and gRPC code.",
-            ("method", "kind", "code"),
-            registry=self.registry,
+        self._requests = Timings(
+            Family(
+                "store_plugin_requests",
+                "Calls that ended, by method, kind of store config and gRPC code.",
+                ("method", "kind", "code"),
+            ),
+            Family("store_plugin_request_seconds", "How long calls took, in seconds.", ("method",)),
         )
-        self._latency = Histogram(
-            "store_plugin_request_seconds",
-            "How long calls took, in seconds.",
-            ("method",),
-            buckets=_BUCKETS,
-            registry=self.registry,
+        self._store_calls = Timings(
+            Family(
+                "store_plugin_store_calls",
+                "Calls to stores, by kind, verb of the Store protocol and outcome.",
+                ("kind", "verb", "code"),
+            ),
+            Family(
+                "store_plugin_store_call_seconds",
+                "How long calls to stores took, in seconds.",
+                ("kind", "verb"),
+            ),
         )
-        self._store_calls = Counter(
-            "store_plugin_store_calls",
-            "Calls to stores, by kind, verb of the Store protocol and outcome.",
-            ("kind", "verb", "code"),
-            registry=self.registry,
-        )
-        self._store_latency = Histogram(
-            "store_plugin_store_call_seconds",
-            "How long calls to stores took, in seconds.",
-            ("kind", "verb"),
-            buckets=_BUCKETS,
-            registry=self.registry,
-        )
-        self._children: dict[tuple[str, ...], Counter | Histogram] = {}
+        self.registry.register(self._requests)
+        self.registry.register(self._store_calls)
 
     def request(self, method: str, kind: str, code: Code, seconds: float) -> None:
         """A call of `method` ended with `code`."""
-        self._counter(self._requests, method, kind, code.name).inc()
-        self._histogram(self._latency, method).observe(seconds)
+        self._requests.add((method, kind, code.name), seconds)
 
     def store_call(self, kind: str, verb: str, code: Code, seconds: float) -> None:
         """A call to a store ended with `code`."""
-        self._counter(self._store_calls, kind, verb, code.name).inc()
-        self._histogram(self._store_latency, kind, verb).observe(seconds)
+        self._store_calls.add((kind, verb, code.name), seconds)
 
     def watch(
         self,
@@ -78,20 +70,6 @@ class Metrics:
     def render(self) -> bytes:
         """All of it in Prometheus' text format."""
         return generate_latest(self.registry)
-
-    def _counter(self, metric: Counter, *labels: str) -> Counter:
-        child = self._children.get((metric._name, *labels))
-        if child is None:
-            child = self._children[metric._name, *labels] = metric.labels(*labels)
-        assert isinstance(child, Counter)
-        return child
-
-    def _histogram(self, metric: Histogram, *labels: str) -> Histogram:
-        child = self._children.get((metric._name, *labels))
-        if child is None:
-            child = self._children[metric._name, *labels] = metric.labels(*labels)
-        assert isinstance(child, Histogram)
-        return child
 
 
 class _ConfigCollector(Collector):
