@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from urllib.parse import quote
 
 from hvac.api.secrets_engines import KvV2
 from hvac.utils import format_url
@@ -67,6 +68,7 @@ class KeyValue2:
         self._adapter = adapter
         self._api = KvV2(adapter)
         self._mount = mount
+        self._data_url = f"/v1/{quote(mount)}/data/"
         self._patching = True
 
     async def read(self, name: ScopedName, version: Version | None) -> StoredSecret:
@@ -93,10 +95,9 @@ class KeyValue2:
         return version
 
     async def _get(self, path: str, number: int | None) -> Answer:
-        answer: Answer = await self._api.read_secret_version(
-            path, version=number, mount_point=self._mount, raise_on_deleted_version=False
-        )
-        return answer
+        """As hvac's `read_secret_version`, which quotes and formats the mount again each time."""
+        query = None if number is None else {"version": number}
+        return await self._adapter.request("GET", self._data_url + quote(path), params=query)
 
     async def _change_metadata(
         self, name: ScopedName, before: Mapping[str, str], after: Mapping[str, str]
