@@ -12,7 +12,7 @@ from store_plugin.store import Environment, StoreFactory
 from stores.aws.spec import AWSSpec
 
 if TYPE_CHECKING:
-    from stores.aws.clients import Clients
+    from stores.aws.access.clients import Clients
     from stores.aws.store import AWSStore
 
 _POD_TOKEN = Path("/var/run/secrets/eks.amazonaws.com/serviceaccount/token")

@@ -152,6 +152,11 @@ def from_exception(error: BaseException, where: str) -> StorePluginError:
     return _made(ours, f"{where}: {name}{_said(_HINTS.get(name, ''))}")
 
 
+def changed(full: str) -> Conflict:
+    """What a writer is told who was not the first; `full` is the secret's name in AWS."""
+    return Conflict(f"secret {full} has changed since it was read")
+
+
 def code_of(error: BaseException) -> str:
     """AWS's code for an error that it answered; empty for others."""
     if not isinstance(error, botocore.ClientError):

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable
 
 from store_plugin.model import ScopedName, Secret, StoredSecret, Version
 from store_plugin.store import Capabilities
-from stores.aws.clients import SharedClient
+from stores.aws.access.clients import SharedClient
 from stores.aws.service import Service
 from stores.aws.spec import AWSSpec
 

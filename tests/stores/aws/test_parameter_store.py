@@ -19,8 +19,8 @@ from store_plugin.errors import (
     VersionNotFound,
 )
 from store_plugin.model import ABSENT, OWNER_LABEL, ScopedName, Secret, Version
-from stores.aws.merging import merged, same
 from stores.aws.parameter_store import WARNING
+from stores.aws.parameter_store.merging import merged, same
 from stores.aws.store import AWSStore
 from tests.stores.aws.opening import engine_over, new_prefix, open_static, soon
 from tests.support.moto import Moto

@@ -8,8 +8,8 @@ import pytest
 
 from store_plugin.errors import Conflict, NotOwner, StoreUnavailable
 from store_plugin.model import ABSENT, OWNER_LABEL, Presence, ScopedName, Secret
-from stores.aws import version_ids
-from stores.aws.secret_reading import PENDING
+from stores.aws.secrets_manager import version_ids
+from stores.aws.secrets_manager.contents import PENDING
 from stores.aws.store import AWSStore
 from tests.stores.aws.opening import engine_over, new_prefix, open_static, soon
 from tests.support.moto import Moto

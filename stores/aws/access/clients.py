@@ -22,7 +22,7 @@ from botocore.session import Session
 
 from store_plugin.errors import StoreUnavailable
 from stores.aws import errors
-from stores.aws.credentials import Login, provide
+from stores.aws.access.credentials import Login, provide
 from stores.aws.spec import AWSSpec
 
 THREADS = 16

@@ -9,8 +9,8 @@ from email.utils import parsedate_to_datetime
 from store_plugin.errors import DocumentInvalid, StorePluginError
 from store_plugin.model import ABSENT, Presence, Secret, StoredSecret, Version
 from stores.aws import tags as aws_tags
-from stores.aws import version_ids
-from stores.aws.clients import Answer
+from stores.aws.access.clients import Answer
+from stores.aws.secrets_manager import version_ids
 from stores.aws.service import values_in
 
 CURRENT = "AWSCURRENT"

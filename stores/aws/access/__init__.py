@@ -1,0 +1,1 @@
+"""How AWS is reached: clients, shared by the configs that may share them, and their logins."""

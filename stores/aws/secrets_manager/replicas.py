@@ -1,0 +1,27 @@
+"""The copies of a secret in other regions: which are missing, and which are not as they should be."""
+
+from collections.abc import Mapping, Sequence
+
+from store_plugin.model import ScopedName
+from stores.aws.spec import ReplicaRegion
+
+IN_SYNC = "InSync"
+
+
+def missing(wanted: Sequence[ReplicaRegion], there: Mapping[str, str]) -> list[dict[str, str]]:
+    """The replicas to add, as a request spells them. `there`: their status by region."""
+    return [_requested(replica) for replica in wanted if replica.region not in there]
+
+
+def amiss(name: ScopedName, wanted: Sequence[ReplicaRegion], there: Mapping[str, str]) -> list[str]:
+    """What a person should know about the replicas of one secret."""
+    return [
+        f"secret {name} in region {replica.region}: the replica is {there.get(replica.region, 'missing')}"
+        for replica in wanted
+        if there.get(replica.region) != IN_SYNC
+    ]
+
+
+def _requested(replica: ReplicaRegion) -> dict[str, str]:
+    key = {"KmsKeyId": replica.kms_key_id} if replica.kms_key_id else {}
+    return {"Region": replica.region, **key}
