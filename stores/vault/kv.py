@@ -17,6 +17,8 @@ class KeyValue(Protocol):
     capabilities: Capabilities
     warnings: tuple[str, ...]
     """What a person who chose this version should know."""
+    why_useful: str
+    """What comes of a policy that does not give what is useful."""
 
     async def read(self, name: ScopedName, version: Version | None) -> StoredSecret: ...
 
@@ -28,6 +30,10 @@ class KeyValue(Protocol):
 
     def needed(self, path: str) -> Mapping[str, frozenset[str]]:
         """The capabilities that a policy must give, by path, for a secret at `path`."""
+        ...
+
+    def useful(self, path: str) -> Mapping[str, frozenset[str]]:
+        """The capabilities that it should give besides, on some of the paths of `needed`."""
         ...
 
 

@@ -28,6 +28,7 @@ class KeyValue1:
 
     capabilities = Capabilities(compare_and_set=False, conditional_delete=False, listing=True)
     warnings: tuple[str, ...] = ("no compare-and-set: last writer wins across processes",)
+    why_useful = ""
 
     def __init__(self, adapter: VaultAdapter, mount: str) -> None:
         self._api = KvV1(adapter)
@@ -59,6 +60,9 @@ class KeyValue1:
 
     def needed(self, path: str) -> Mapping[str, frozenset[str]]:
         return {f"{self._mount}/{path}": frozenset({"create", "read", "update", "delete"})}
+
+    def useful(self, path: str) -> Mapping[str, frozenset[str]]:
+        return {}
 
 
 def _secret(values: Mapping[str, bytes]) -> Secret:

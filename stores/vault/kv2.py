@@ -63,6 +63,7 @@ class KeyValue2:
         limits=_LIMITS,
     )
     warnings: tuple[str, ...] = ()
+    why_useful = "without patch, metadata that others write at the same moment may be lost"
 
     def __init__(self, adapter: VaultAdapter, mount: str) -> None:
         self._adapter = adapter
@@ -140,8 +141,11 @@ class KeyValue2:
     def needed(self, path: str) -> Mapping[str, frozenset[str]]:
         return {
             f"{self._mount}/data/{path}": frozenset({"create", "read", "update"}),
-            f"{self._mount}/metadata/{path}": frozenset({"create", "update", "delete"}),
+            f"{self._mount}/metadata/{path}": frozenset({"update", "delete"}),
         }
+
+    def useful(self, path: str) -> Mapping[str, frozenset[str]]:
+        return {f"{self._mount}/metadata/{path}": frozenset({"patch"})}
 
 
 def _number(name: ScopedName, version: Version) -> int:

@@ -1,22 +1,17 @@
-"""A KV secrets engine as a `Store`: puts the parts together and says how to check them."""
+"""A KV secrets engine as a `Store`: puts the parts together."""
 
 from collections.abc import AsyncIterator, Callable
-from urllib.parse import quote
 
-from hvac.api.system_backend import Capabilities as CapabilitiesApi
-
-from store_plugin.errors import ConfigInvalid, StoreDenied
+from store_plugin.errors import StorePluginError
 from store_plugin.model import ScopedName, Secret, StoredSecret, Version
 from store_plugin.store import Capabilities
 from stores.vault.adapter import VaultAdapter
-from stores.vault.answer import Answer
+from stores.vault.checking import check
+from stores.vault.checking.advice import advised
 from stores.vault.kv import KeyValue
 from stores.vault.session import Session
 from stores.vault.spec import VaultSpec
 from stores.vault.transport import Transport
-
-_SAMPLE = "store-plugin/check"
-_ANY = frozenset({"root", "sudo"})
 
 
 class VaultStore:
@@ -60,13 +55,15 @@ class VaultStore:
         return self._kv.names(scope)
 
     async def check(self) -> list[str]:
-        """Log in, look at the mount, and ask what the policies allow.
+        """Log in, look at the mount, and ask what the policies allow. Errors say what to do.
 
         ConfigInvalid where the mount is no KV engine of the configured version, StoreDenied
-        where the policies give nothing below it.
+        where the policies lack what apply and delete need.
         """
-        await self._check_mount()
-        return [*self._kv.warnings, *await self._missing_rights()]
+        try:
+            return await check(self._spec, self._kv, self._adapter)
+        except StorePluginError as error:
+            raise advised(error, self._spec) from None
 
     async def aclose(self) -> None:
         if self._closed:
@@ -75,39 +72,3 @@ class VaultStore:
         self._unsubscribe()
         await self._session.aclose()
         await self._transport.aclose()
-
-    async def _check_mount(self) -> None:
-        mount = self._spec.mount_path
-        answer: Answer = await self._adapter.get(f"/v1/sys/internal/ui/mounts/{quote(mount)}")
-        data = answer.json().get("data") or {}
-        kind, options = data.get("type"), data.get("options") or {}
-        if kind not in ("kv", "generic"):
-            raise ConfigInvalid(f"the secrets engine mounted at {mount}/ is {kind!r}, not kv")
-        found = f"v{options.get('version') or '1'}"
-        if found != self._spec.version:
-            raise ConfigInvalid(
-                f"KV at {mount}/ is version {found}, and the config says {self._spec.version}: set version"
-            )
-
-    async def _missing_rights(self) -> list[str]:
-        """Warnings about rights that a sample path has only in part. Where it has none, the
-        policies may be about other paths: then there is nothing to say."""
-        needed = self._kv.needed(_SAMPLE)
-        try:
-            answer: Answer = await CapabilitiesApi(self._adapter).get_capabilities(list(needed))
-        except StoreDenied:
-            return []
-        given = answer.json().get("data") or {}
-        missing = {path: rights - _rights(given.get(path)) for path, rights in needed.items()}
-        if all(missing[path] == rights for path, rights in needed.items()):
-            return []
-        return [
-            f"the policies do not allow {', '.join(sorted(rights))} on {path}"
-            for path, rights in missing.items()
-            if rights
-        ]
-
-
-def _rights(given: object) -> frozenset[str]:
-    rights = frozenset(map(str, given)) if isinstance(given, list) else frozenset()
-    return rights | {"create", "read", "update", "delete"} if rights & _ANY else rights

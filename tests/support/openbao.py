@@ -177,7 +177,7 @@ class OpenBao:
 
     def kv_policy(self, mount: str, *, namespace: str = "") -> str:
         """A policy that allows everything below a mount."""
-        every = ("create", "read", "update", "delete", "list")
+        every = ("create", "read", "update", "patch", "delete", "list")
         return self.policy({f"{mount}/*": every}, namespace=namespace)
 
     def token(self, policies: Sequence[str], *, namespace: str = "", **options: object) -> str:

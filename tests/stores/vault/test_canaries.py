@@ -1,12 +1,11 @@
-"""What `check` tells, and that nothing it or an error tells is secret."""
+"""Nothing that an error, a log or `check` tells is secret."""
 
 import logging
 import traceback
-from collections.abc import Mapping, Sequence
 
 import pytest
 
-from store_plugin.errors import StoreDenied, StorePluginError
+from store_plugin.errors import StorePluginError
 from store_plugin.model import ABSENT, ScopedName, Secret
 from store_plugin.testing.environment import MemoryCredentials, RecordingLog
 from stores.vault.adapter import RawJson, to_json
@@ -17,47 +16,6 @@ from tests.support.openbao import OpenBao
 from tests.support.ports import free_port
 
 NAME = ScopedName.parse("team-a/db")
-EVERYTHING = ("create", "read", "update", "delete", "list")
-
-
-async def checked(bao: OpenBao, mount: str, rules: Mapping[str, Sequence[str]]) -> list[str]:
-    store = await open_with_token(bao, mount, token=bao.token([bao.policy(rules)]))
-    try:
-        return await store.check()
-    finally:
-        await store.aclose()
-
-
-async def test_nothing_to_say(bao: OpenBao) -> None:
-    mount = bao.mount_kv("v2")
-    assert await checked(bao, mount, {f"{mount}/*": EVERYTHING}) == []
-
-
-async def test_missing_rights_on_metadata_are_told(bao: OpenBao) -> None:
-    mount = bao.mount_kv("v2")
-    warnings = await checked(
-        bao, mount, {f"{mount}/data/*": EVERYTHING, f"{mount}/metadata/*": ["read", "update"]}
-    )
-    assert len(warnings) == 1
-    assert "create, delete" in warnings[0]
-    assert f"{mount}/metadata/" in warnings[0]
-
-
-async def test_policies_for_some_scopes_only_are_fine(bao: OpenBao) -> None:
-    mount = bao.mount_kv("v2")
-    assert await checked(bao, mount, {f"{mount}/data/team-a/*": EVERYTHING}) == []
-
-
-async def test_no_rights_on_the_mount(bao: OpenBao) -> None:
-    mount, other = bao.mount_kv("v2"), bao.mount_kv("v2")
-    with pytest.raises(StoreDenied, match=mount):
-        await checked(bao, mount, {f"{other}/*": EVERYTHING})
-
-
-async def test_version_1_warns_of_the_last_writer(bao: OpenBao) -> None:
-    store = await open_with_token(bao, bao.mount_kv("v1"), version="v1")
-    assert await store.check() == ["no compare-and-set: last writer wins across processes"]
-    await store.aclose()
 
 
 # Canaries.
