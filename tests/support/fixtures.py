@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support import openbao
+from tests.support import kubernetes, openbao
 from tests.support.certificates import CertificateAuthority
 
 
@@ -18,3 +18,12 @@ def bao(tmp_path_factory: pytest.TempPathFactory) -> Iterator[openbao.OpenBao]:
 @pytest.fixture(scope="session")
 def ca() -> CertificateAuthority:
     return CertificateAuthority.create()
+
+
+@pytest.fixture(scope="session")
+def cluster(
+    tmp_path_factory: pytest.TempPathFactory, ca: CertificateAuthority
+) -> Iterator[kubernetes.Cluster]:
+    """A real Kubernetes API server. Tests use namespaces of their own."""
+    with kubernetes.control_plane(tmp_path_factory.mktemp("kubernetes"), ca) as server:
+        yield server
