@@ -1,14 +1,15 @@
 """What a person wants to know of a config directory before a process uses it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from store_plugin.config.declarations import Problem
+from store_plugin.config.declarations import DeclaredConfig, Problem
 from store_plugin.config.manifests import Kinds
 from store_plugin.config.merging import Reading
 from store_plugin.config.origins import Missing, origins_of, read_origin
 from store_plugin.config.reading import read_directory
+from store_plugin.model import ConfigReference
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,22 +19,27 @@ class Check:
     reading: Reading
     problems: tuple[Problem, ...]
     warnings: tuple[Problem, ...]
+    without_credentials: frozenset[ConfigReference] = frozenset()
+    """The configs that a problem says a credential is missing of."""
 
 
 def check_directory(directory: Path, kinds: Kinds, environ: Mapping[str, str]) -> Check:
     """Read the directory and every credential that its configs refer to. Blocking."""
     reading = read_directory(directory, kinds)
-    problems = {*reading.problems, *_credential_problems(reading, environ)}
-    return Check(reading, tuple(sorted(problems)), reading.warnings)
+    missing = {config.reference: tuple(_missing(config, reading, environ)) for config in reading.configs}
+    problems = {*reading.problems, *(problem for found in missing.values() for problem in found)}
+    without = frozenset(reference for reference, found in missing.items() if found)
+    return Check(reading, tuple(sorted(problems)), reading.warnings, without)
 
 
-def _credential_problems(reading: Reading, environ: Mapping[str, str]) -> list[Problem]:
-    problems = []
-    for config in reading.configs:
-        for path, origin in origins_of(config.spec).items() if config.spec is not None else ():
-            try:
-                read_origin(origin, environ, reading.secrets)
-            except Missing as missing:
-                line = config.credential_lines.get(path, config.line)
-                problems.append(Problem(config.file, line, f"spec.{path}: {missing}"))
-    return problems
+def _missing(config: DeclaredConfig, reading: Reading, environ: Mapping[str, str]) -> Iterator[Problem]:
+    for path, origin in origins_of(config.spec).items() if config.spec is not None else ():
+        try:
+            read_origin(origin, environ, reading.secrets)
+        except Missing as missing:
+            line = config.credential_lines.get(path, config.line)
+            yield Problem(config.file, line, f"spec.{path}: {_with_advice(str(missing))}")
+
+
+def _with_advice(missing: str) -> str:
+    return missing if ";" in missing else f"{missing}; provide it, or name another source"

@@ -1,6 +1,11 @@
 """`store-plugin config check`: everything that is wrong, and where."""
 
-from collections.abc import Callable
+import json
+import os
+import pty
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +14,7 @@ from click.testing import CliRunner, Result
 from store_plugin.cli._app import cli
 from tests.support import manifests
 from tests.support.ports import free_port
+from tests.support.sidecar import PROGRAM
 
 OPEN = {"access": [{"scopes": ["*"]}]}
 
@@ -114,3 +120,92 @@ def test_connect_tells_which_store_fails_and_why(
     assert len(failing) == 1
     assert "Config/broken: " in failing[0]
     assert "canary-token" not in result.output
+
+
+def vault(configs: Path, data: Path, name: str, server: str) -> None:
+    (data / "token").write_text("canary-token")
+    auth = {"method": "Token", "token": manifests.from_file(data / "token")}
+    manifests.write(
+        configs, "VaultConfig", name, {"server": server, "mountPath": "secret", "auth": auth, **OPEN}
+    )
+
+
+@pytest.fixture
+def black_hole() -> Iterator[str]:
+    """A server that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+
+def test_a_config_that_never_answers_costs_its_own_time_only(
+    configs: Path, data: Path, black_hole: str
+) -> None:
+    for number in range(3):
+        vault(configs, data, f"silent-{number}", black_hole)
+        manifests.local(configs, f"sound-{number}", data, **OPEN)
+    result = check(configs, "--connect", "--timeout", "2")
+    assert result.exit_code == 1
+    lines = result.output.splitlines()
+    assert lines[-1] == "6 configs, 3 errors, 0 warnings"
+    for number in range(3):
+        assert f"ok      LocalConfig/sound-{number}" in lines
+        assert any(
+            line.startswith(f"error   VaultConfig/silent-{number}: no answer within 2 s") for line in lines
+        )
+
+
+def test_a_config_without_its_credential_is_told_once(configs: Path, data: Path) -> None:
+    path = manifests.local(configs, "files", data, **OPEN)
+    (data / "files.key").unlink()
+    lines = check(configs, "--connect").output.splitlines()
+    assert len(lines) == 2
+    assert lines[0].startswith(f"error   {path}:")
+    assert lines[0].endswith("does not exist; provide it, or name another source")
+
+
+def test_a_bug_of_one_store_does_not_hide_the_others(
+    configs: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from stores.vault.store import VaultStore
+
+    async def check_with_a_bug(_: object) -> list[str]:
+        raise RuntimeError("canary-text")
+
+    monkeypatch.setattr(VaultStore, "check", check_with_a_bug)
+    manifests.local(configs, "sound", data, **OPEN)
+    vault(configs, data, "broken", "http://127.0.0.1:1")
+    result = check(configs, "--connect")
+    assert "ok      LocalConfig/sound" in result.output
+    assert "error   VaultConfig/broken: failed with RuntimeError: this is a bug" in result.output
+    assert "canary" not in result.output
+
+
+@pytest.mark.parametrize("output", ["json", "yaml"])
+def test_result_for_programs(configs: Path, data: Path, output: str) -> None:
+    import yaml
+
+    path = manifests.local(configs, "files", data)
+    result = check(configs, "--connect", "-o", output)
+    found = json.loads(result.output) if output == "json" else yaml.safe_load(result.output)
+    assert {key: found[key] for key in ("configs", "errors", "warnings")} == {
+        "configs": 1,
+        "errors": 0,
+        "warnings": 1,
+    }
+    assert [(one["level"], one["where"]) for one in found["findings"]] == [
+        ("warning", f"{path}:1"),
+        ("ok", "LocalConfig/files"),
+    ]
+
+
+def test_progress_is_for_terminals(configs: Path, data: Path) -> None:
+    manifests.local(configs, "files", data, **OPEN)
+    terminal, end = pty.openpty()
+    with os.fdopen(terminal, "rb", buffering=0) as shown, os.fdopen(end, "wb", buffering=0) as stderr:
+        command = [PROGRAM, "config", "check", str(configs), "--connect"]
+        ended = subprocess.run(command, stdout=subprocess.PIPE, stderr=stderr, timeout=60, check=True)
+        text = os.read(shown.fileno(), 10_000).decode()
+    assert "0 of 1 checked, waiting for LocalConfig/files" in text
+    assert "1 of 1 checked" in text
+    assert "checked" not in ended.stdout.decode()
+    assert subprocess.run(command, capture_output=True, timeout=60, check=True).stderr == b""

@@ -28,8 +28,9 @@ def test_credentials_that_are_missing_are_told_where_they_are_referred_to(
     assert [str(problem) for problem in check.problems] == [
         "a.yaml:9: spec.auth.token: the Secret vault/login does not exist; "
         "declare it as kind: Secret in the config directory",
-        "a.yaml:13: spec.keys.0: the environment variable SHELF_KEY is not set",
-        "a.yaml:15: spec.keys.1: the file /nowhere/key does not exist",
+        "a.yaml:13: spec.keys.0: the environment variable SHELF_KEY is not set; "
+        "provide it, or name another source",
+        "a.yaml:15: spec.keys.1: the file /nowhere/key does not exist; provide it, or name another source",
     ]
 
 
