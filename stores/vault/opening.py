@@ -3,11 +3,12 @@
 from pathlib import Path
 
 from store_plugin.store import Environment
+from stores.vault.adapter import VaultAdapter
 from stores.vault.auth import method_for
 from stores.vault.authorized import AuthorizedAdapter
-from stores.vault.kv import KeyValue
-from stores.vault.kv1 import KeyValue1
-from stores.vault.kv2 import KeyValue2
+from stores.vault.kv.engine import KeyValue
+from stores.vault.kv.version1 import KeyValue1
+from stores.vault.kv.version2 import KeyValue2
 from stores.vault.session import Session
 from stores.vault.spec import VaultSpec
 from stores.vault.store import VaultStore
@@ -31,6 +32,11 @@ def open_store(spec: VaultSpec, environment: Environment, pod_token: Path) -> Va
         transport.reload()
 
     adapter = AuthorizedAdapter(transport, session)
-    key_value: KeyValue = (KeyValue1 if spec.version == "v1" else KeyValue2)(adapter, spec.mount_path)
     unsubscribe = credentials.subscribe(credentials_changed)
-    return VaultStore(spec, key_value, adapter, session, transport, unsubscribe)
+    return VaultStore(spec, _key_value(spec, adapter), adapter, session, transport, unsubscribe)
+
+
+def _key_value(spec: VaultSpec, adapter: VaultAdapter) -> KeyValue:
+    if spec.version == "v1":
+        return KeyValue1(adapter, spec.mount_path, spec.path_prefix)
+    return KeyValue2(adapter, spec.mount_path, spec.path_prefix, spec.max_versions)

@@ -7,14 +7,23 @@ from pydantic import AfterValidator, Field, model_validator
 
 from store_plugin.spec import CredentialReference, Manifest, StoreSpec
 from stores.vault.address import checked_path, checked_server
+from stores.vault.scope import checked_template
+
+_MOST_VERSIONS = 2**31 - 1
+"""Most that the server takes."""
 
 
 def _checked_namespace(namespace: str) -> str:
     return checked_path(namespace) if namespace.strip("/") else ""
 
 
+def _checked_prefix(prefix: str) -> str:
+    return checked_template(checked_path(prefix)) if prefix.strip("/") else ""
+
+
 MountPath = Annotated[str, AfterValidator(checked_path)]
 Namespace = Annotated[str, AfterValidator(_checked_namespace)]
+PathPrefix = Annotated[str, AfterValidator(_checked_prefix)]
 Server = Annotated[str, AfterValidator(checked_server)]
 
 
@@ -74,6 +83,11 @@ class VaultSpec(StoreSpec):
     mount_path: MountPath
     version: Literal["v1", "v2"] = "v2"
     """Of the KV secrets engine at `mountPath`."""
+    path_prefix: PathPrefix = ""
+    """Goes between the mount and the scoped name. `{scope}` in it stands for the name's
+    first segment."""
+    max_versions: int | None = Field(default=None, ge=1, le=_MOST_VERSIONS)
+    """How many versions the engine keeps of a secret; left out: as it is set there."""
     namespace: Namespace = ""
     auth_namespace: Namespace | None = None
     """Namespace of the auth method, where it is not the one of the secrets."""
@@ -84,6 +98,12 @@ class VaultSpec(StoreSpec):
     http_client: Literal["Lean", "Aiohttp"] = "Lean"
     """Aiohttp: for a server that the lean client cannot talk to."""
     auth: Auth
+
+    @model_validator(mode="after")
+    def _only_version_2_keeps_versions(self) -> Self:
+        if self.version == "v1" and self.max_versions is not None:
+            raise ValueError("KV version 1 keeps no versions: leave maxVersions out")
+        return self
 
     @property
     def login_namespace(self) -> str:

@@ -8,7 +8,7 @@ from store_plugin.store import Capabilities
 from stores.vault.adapter import VaultAdapter
 from stores.vault.checking import check
 from stores.vault.checking.advice import advised
-from stores.vault.kv import KeyValue
+from stores.vault.kv.engine import KeyValue
 from stores.vault.session import Session
 from stores.vault.spec import VaultSpec
 from stores.vault.transport import Transport
@@ -40,7 +40,7 @@ class VaultStore:
         return self._kv.capabilities
 
     def location(self, name: ScopedName) -> str:
-        return f"{self._place}{name}"
+        return f"{self._place}{self._kv.path(name)}"
 
     async def read(self, name: ScopedName, version: Version | None = None) -> StoredSecret:
         return await self._kv.read(name, version)

@@ -8,7 +8,7 @@ from stores.vault.adapter import VaultAdapter
 from stores.vault.checking.mount import check_mount
 from stores.vault.checking.rights import check_rights
 from stores.vault.checking.token_life import check_token_life
-from stores.vault.kv import KeyValue
+from stores.vault.kv.engine import KeyValue
 from stores.vault.spec import VaultSpec
 
 __all__ = ["check"]

@@ -10,7 +10,7 @@ from store_plugin.errors import ConfigInvalid, StoreDenied
 from stores.vault.adapter import VaultAdapter
 from stores.vault.answer import Answer
 from stores.vault.checking.policy import given_by, is_root, stanzas
-from stores.vault.kv import KeyValue
+from stores.vault.kv.engine import KeyValue
 from stores.vault.spec import VaultSpec
 
 _MOUNTS = "/v1/sys/internal/ui/mounts"
@@ -39,9 +39,9 @@ def _check_found(spec: VaultSpec, found: dict[str, object]) -> None:
         )
     at = str(found.get("path") or mount).strip("/")
     if at != mount:
+        prefix = "/".join(filter(None, (mount.removeprefix(f"{at}/"), spec.path_prefix)))
         raise ConfigInvalid(
-            f"mountPath {mount} is a folder below the mount {at}/: set mountPath: {at}, and put the rest "
-            "into the scopes of the secrets"
+            f"mountPath {mount} is a folder below the mount {at}/: set mountPath: {at} and pathPrefix: {prefix}"
         )
     version = f"v{(options.get('version') if isinstance(options, dict) else None) or '1'}"
     if version != spec.version:

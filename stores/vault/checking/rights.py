@@ -11,7 +11,7 @@ from stores._samples import MOST_SCOPES, in_scope, scopes_of
 from stores.vault.adapter import VaultAdapter
 from stores.vault.answer import Answer
 from stores.vault.checking.policy import Rights, given_by, missing, shown, stanzas
-from stores.vault.kv import KeyValue
+from stores.vault.kv.engine import KeyValue
 from stores.vault.spec import VaultSpec
 
 _POLICIES = "/v1/sys/internal/ui/resultant-acl"

@@ -5,8 +5,8 @@ from store_plugin.model import ScopedName, Secret
 from store_plugin.store import Store
 from store_plugin.testing._contract_base import NAME, soon
 from store_plugin.testing.contract import Bury, OpenStore, StoreContract
-from stores.vault.kv1 import KeyValue1
-from stores.vault.kv2 import KeyValue2
+from stores.vault.kv.version1 import KeyValue1
+from stores.vault.kv.version2 import KeyValue2
 from tests.stores.vault.opening import open_with_token
 from tests.support.openbao import OpenBao
 

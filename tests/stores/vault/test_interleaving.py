@@ -10,7 +10,7 @@ import pytest
 from store_plugin.engine import Engine, LocationLocks, OwnershipPolicy, Rules
 from store_plugin.errors import Conflict, InvalidRequest, NotOwner
 from store_plugin.model import OWNER_LABEL, ScopedName, Secret
-from stores.vault import marks
+from stores.vault.kv import marks
 from stores.vault.store import VaultStore
 from tests.stores.vault.interleaving import Attempt, Gate
 from tests.stores.vault.opening import engine_over, open_with_token, soon

@@ -9,7 +9,7 @@ import pytest
 from store_plugin.errors import Conflict, NotOwner, StoreDenied
 from store_plugin.model import ABSENT, OWNER_LABEL, ScopedName, Secret, StoredSecret, Version
 from store_plugin.store import Store
-from stores.vault import kv2
+from stores.vault.kv import held
 from stores.vault.store import VaultStore
 from tests.stores.vault.opening import engine_over, open_with_token, soon
 from tests.support.openbao import OpenBao
@@ -149,4 +149,4 @@ async def test_only_a_first_version_without_metadata_is_unfinished(stores: list[
     ],
 )
 def test_ages(created: object, date: str | None, age: float | None) -> None:
-    assert kv2.age_of(created, date) == age
+    assert held.age_of(created, date) == age

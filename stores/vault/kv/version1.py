@@ -14,7 +14,9 @@ from stores import _document as document
 from stores.vault import errors
 from stores.vault.adapter import RawJson, VaultAdapter
 from stores.vault.answer import Answer
-from stores.vault.kv import data_of, document_in, values_in, walk
+from stores.vault.kv.answers import data_of, document_in, values_in
+from stores.vault.kv.listing import walk
+from stores.vault.kv.paths import folder_of, path_of, pattern_of
 
 _PLACE = ("data",)
 _PREFIX = "metadata:"
@@ -30,12 +32,14 @@ class KeyValue1:
     warnings: tuple[str, ...] = ("no compare-and-set: last writer wins across processes",)
     why_useful = ""
 
-    def __init__(self, adapter: VaultAdapter, mount: str) -> None:
+    def __init__(self, adapter: VaultAdapter, mount: str, prefix: str) -> None:
         self._api = KvV1(adapter)
         self._mount = mount
+        self._prefix = prefix
+        self.path = path_of(prefix)
 
     async def read(self, name: ScopedName, version: Version | None) -> StoredSecret:
-        answer: Answer = await self._api.read_secret(str(name), mount_point=self._mount)
+        answer: Answer = await self._api.read_secret(self.path(name), mount_point=self._mount)
         found = data_of(answer)
         if found is None:
             return ABSENT
@@ -47,21 +51,23 @@ class KeyValue1:
         before = document_in(read, _PLACE, str(name)) if read else document.EMPTY
         text = RawJson(document.encode(_values(secret) or _EMPTY_MARK, before))
         answer: Answer = await self._api.create_or_update_secret(
-            str(name), text, method="PUT", mount_point=self._mount
+            self.path(name), text, method="PUT", mount_point=self._mount
         )
         if not answer.ok:
             raise errors.not_vault(answer.where)
 
     async def delete(self, name: ScopedName) -> None:
-        await self._api.delete_secret(str(name), mount_point=self._mount)
+        await self._api.delete_secret(self.path(name), mount_point=self._mount)
 
     def names(self, scope: str) -> AsyncIterator[ScopedName]:
-        return walk(lambda folder: self._api.list_secrets(folder, mount_point=self._mount), scope)
+        place = folder_of(self._prefix, scope)
+        return walk(lambda folder: self._api.list_secrets(place(folder), mount_point=self._mount), scope)
 
-    def needed(self, path: str) -> Mapping[str, frozenset[str]]:
+    def needed(self, pattern: str) -> Mapping[str, frozenset[str]]:
+        path = pattern_of(self._prefix, pattern)
         return {f"{self._mount}/{path}": frozenset({"create", "read", "update", "delete"})}
 
-    def useful(self, path: str) -> Mapping[str, frozenset[str]]:
+    def useful(self, pattern: str) -> Mapping[str, frozenset[str]]:
         return {}
 
 

@@ -1,0 +1,1 @@
+"""KV secrets engines: how their two versions hold a secret."""
