@@ -41,7 +41,8 @@ def _check_found(spec: VaultSpec, found: dict[str, object]) -> None:
     if at != mount:
         prefix = "/".join(filter(None, (mount.removeprefix(f"{at}/"), spec.path_prefix)))
         raise ConfigInvalid(
-            f"mountPath {mount} is a folder below the mount {at}/: set mountPath: {at} and pathPrefix: {prefix}"
+            f"mountPath {mount} is a folder below the mount {at}/: set mountPath: {at} and "
+            f"pathPrefix: {prefix}"
         )
     version = f"v{(options.get('version') if isinstance(options, dict) else None) or '1'}"
     if version != spec.version:

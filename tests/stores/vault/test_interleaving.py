@@ -278,7 +278,7 @@ async def test_requests_over_a_tombstone(
 
 
 async def test_that_patch_is_denied_is_found_out_once(bao: OpenBao, mount: str, proxy: Proxy) -> None:
-    token = bao.token([bao.kv_policy(mount)])
+    token = bao.token([bao.policy({f"{mount}/*": ("create", "read", "update", "delete")})])
     store = await open_with_token(bao, mount, token=token, server=proxy.address)
     engine = engine_over(store)
     await engine.apply(NAME, Secret({"a": b"1"}, MINE), deadline=soon())
