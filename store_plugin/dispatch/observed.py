@@ -40,15 +40,20 @@ class Health:
     last_error: str | None = None
     last_error_at: float | None = None
     last_success_at: float | None = None
+    retry_at: float | None = None
+    """When the store may be asked again, where the last call failed and said so."""
 
     def succeeded(self) -> None:
         self.failing = False
         self.last_success_at = time.time()
+        self.retry_at = None
 
-    def failed(self, message: str) -> None:
+    def failed(self, message: str, retry_after: float | None = None) -> None:
+        """`retry_after` in seconds from now."""
         self.failing = True
         self.last_error = message
         self.last_error_at = time.time()
+        self.retry_at = None if retry_after is None else self.last_error_at + retry_after
 
 
 class ObservedStore:
@@ -116,4 +121,4 @@ class ObservedStore:
         if isinstance(error, _STORE_ANSWERED):
             self.health.succeeded()
         else:
-            self.health.failed(error.message)
+            self.health.failed(error.message, error.retry_after)

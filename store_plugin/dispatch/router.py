@@ -132,6 +132,7 @@ class Router:
             leases=self._pool.leases(config.reference),
             last_error_at=health.last_error_at if health else None,
             last_success_at=health.last_success_at if health else None,
+            retry_at=health.retry_at if health else None,
         )
 
 

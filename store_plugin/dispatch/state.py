@@ -48,6 +48,8 @@ class ConfigState:
     leases: int
     last_error_at: float | None = None
     last_success_at: float | None = None
+    retry_at: float | None = None
+    """When its store is asked again (its next login, say), where a call failed and said so."""
 
     def as_json(self) -> dict[str, str | int | float | bool | None]:
         """Ready for `json.dumps`."""
@@ -63,4 +65,5 @@ class ConfigState:
             "leases": self.leases,
             "last_error_at": self.last_error_at,
             "last_success_at": self.last_success_at,
+            "retry_at": self.retry_at,
         }

@@ -7,9 +7,9 @@ the token to the next one, instead of a token at the server that nobody knows.
 """
 
 import asyncio
+import random
 import time
 from collections.abc import Callable
-from copy import copy
 from dataclasses import dataclass, field, replace
 
 from hvac.api.auth_methods import Token as TokenApi
@@ -17,7 +17,6 @@ from hvac.api.auth_methods import Token as TokenApi
 from store_plugin.errors import (
     DeadlineExceeded,
     InvalidRequest,
-    LoginRefused,
     StoreDenied,
     StorePluginError,
     StoreUnavailable,
@@ -28,6 +27,7 @@ from stores.vault.adapter import VaultAdapter, base_headers
 from stores.vault.auth import AuthMethod, Grant
 from stores.vault.auth.grant import granted
 from stores.vault.auth.token import lacks_lookup
+from stores.vault.backoff import Backoff
 from stores.vault.shared import SharedAttempt
 from stores.vault.transport import Transport
 
@@ -35,11 +35,24 @@ _REFRESH_AT = 2 / 3
 _POSTPONED_BY = 1 / 4
 _SHORTEST_SECONDS = 0.5
 _REST_SECONDS = 1.0
+"""How long after a replacement another one is not tried."""
 _LOGIN_SECONDS = 60.0
 """Bounds a login beyond the timeout of its request: the credentials are read before it."""
 _ALIVE_SECONDS = 1.0
 """How long a token that the server knew is not asked about again."""
 _CLOSE_SECONDS = 2.0
+
+
+class Uses:
+    """How often a token may still be sent (`num_uses`)."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+    def take(self) -> bool:
+        """Use it once, where it can be."""
+        self.left -= 1
+        return self.left >= 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +63,12 @@ class Token:
     headers: dict[str, str] = field(repr=False)
     expires_at: float
     refresh_at: float
-    """From then on the next request renews it or logs in again."""
+    """From then on the next request renews it or logs in again. Always over for a token of
+    limited uses: each one is counted."""
     generation: int
     """Of the credentials it was got with."""
+    uses: Uses | None = None
+    """None: as many as one likes."""
 
     def same_as(self, other: "Token | None") -> bool:
         return other is not None and other.grant.token == self.grant.token
@@ -70,6 +86,7 @@ class Session:
         login_namespace: str,
         log: Logger,
         clock: Callable[[], float] = time.monotonic,
+        jitter: Callable[[], float] = random.random,
     ) -> None:
         self._method = method
         self._transport = transport
@@ -82,21 +99,24 @@ class Session:
         self._reviewing = SharedAttempt(self._turn)
         self._token: Token | None = None
         self._generation = 0
-        self._refusal = LoginRefused("")
-        self._rest_until = self._review_again_at = self._alive_until = float("-inf")
+        self._backoff = Backoff(clock, jitter)
+        self._review_again_at = self._alive_until = float("-inf")
         self._closed = False
 
     async def token(self) -> Token:
         """A token to send. LoginRefused, ConfigInvalid, StoreUnavailable, DeadlineExceeded."""
-        self._check_open()
-        held, now = self._token, self._clock()
-        if held and held.generation == self._generation:
-            if now < held.refresh_at:
+        while True:
+            self._check_open()
+            held, now = self._token, self._clock()
+            if held and held.generation == self._generation:
+                if now < held.refresh_at:
+                    return held
+                if now < held.expires_at and (held.uses.take() if held.uses else self._turn.locked()):
+                    return held
+            await self._refreshing.run(self._refresh)
+            held = self._token
+            if held and not held.uses:
                 return held
-            if now < held.expires_at and self._turn.locked():
-                return held
-        await self._refreshing.run(self._refresh)
-        return await self.token() if self._token is None else self._token
 
     async def after_refusal(self, refused: Token) -> Token | None:
         """The token to try again with after a 403; None where it is the policy that says no.
@@ -109,7 +129,7 @@ class Session:
 
     def credentials_changed(self) -> None:
         """Forget a refusal, and a token that is itself one of the credentials."""
-        self._rest_until = float("-inf")
+        self._backoff.reset()
         if not self._method.obtains:
             self._generation += 1
 
@@ -130,7 +150,9 @@ class Session:
 
     async def _revoke(self) -> None:
         held, self._token = self._token, None
-        if held and self._method.obtains:
+        if not (held and self._method.obtains and held.grant.revocable):
+            return
+        if held.uses is None or held.uses.take():
             await TokenApi(self._adapter_for(held.grant.token)).revoke_self()
 
     def _check_open(self) -> None:
@@ -141,6 +163,9 @@ class Session:
         held, now = self._token, self._clock()
         if held is None or held.generation != self._generation or now >= held.expires_at:
             self._token = await self._login()
+        elif held.uses:
+            if held.uses.left <= 0:
+                self._token = await self._login()
         elif now >= held.refresh_at:
             self._token = await self._prolonged(held, now)
 
@@ -178,6 +203,8 @@ class Session:
     async def _lives(self, token: Token) -> bool:
         if self._clock() < self._alive_until:
             return True
+        if token.uses and not token.uses.take():
+            return False
         try:
             await TokenApi(self._adapter_for(token.grant.token)).lookup_self()
         except StoreDenied as denied:
@@ -188,16 +215,13 @@ class Session:
 
     async def _login(self) -> Token:
         self._check_open()
-        if self._clock() < self._rest_until:
-            raise copy(self._refusal)
+        self._backoff.check()
         generation = self._generation
         try:
             grant = await self._granted()
         except StorePluginError as error:
-            refused = errors.login_refused(error)
-            if isinstance(refused, LoginRefused):
-                self._refusal, self._rest_until = refused, self._clock() + _REST_SECONDS
-            raise refused from None
+            raise self._backoff.failed(errors.login_refused(error)) from None
+        self._backoff.reset()
         self._log.debug("vault_logged_in", ttl_seconds=grant.ttl, renewable=grant.renewable)
         self._alive_until = float("-inf")
         return self._started(grant, grant.ttl, generation)
@@ -214,6 +238,8 @@ class Session:
         now = self._clock()
         life, refresh = (ttl, max(_SHORTEST_SECONDS, ttl * _REFRESH_AT)) if ttl > 0 else (float("inf"),) * 2
         headers = {**self._headers, "X-Vault-Token": grant.token}
+        if grant.uses:
+            return Token(grant, headers, now + life, float("-inf"), generation, Uses(grant.uses))
         return Token(grant, headers, now + life, now + refresh, generation)
 
     def _adapter_for(self, token: str) -> VaultAdapter:

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from store_plugin.dispatch.observed import ObservedStore
-from store_plugin.errors import Code, StorePluginError, error_classes
+from store_plugin.errors import Code, LoginRefused, StorePluginError, error_classes
 from store_plugin.model import ABSENT, ScopedName, Secret
 from store_plugin.store import Environment
 from tests.dispatch.conftest import reference
@@ -85,3 +85,15 @@ async def test_a_cancelled_call_is_reported_and_says_nothing_of_the_store(
         await task
     assert witness.calls == [("ShelfConfig", "read", Code.CANCELLED)]
     assert (witness.store.health.failing, witness.store.health.last_success_at) == (False, None)
+
+
+async def test_when_a_store_may_be_asked_again_is_kept(witness: Witness) -> None:
+    witness.inner.failure = LoginRefused("no such role", retry_after=30.0)
+    with pytest.raises(LoginRefused):
+        await witness.store.check()
+    health = witness.store.health
+    assert health.last_error_at
+    assert health.retry_at == health.last_error_at + 30.0
+    witness.inner.failure = None
+    await witness.store.check()
+    assert health.retry_at is None

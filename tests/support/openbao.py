@@ -137,6 +137,13 @@ class OpenBao:
         self.api("PUT", "sys/seal")
         self.wait_for(SEALED)
 
+    def audited(self, operation: str, path: str) -> int:
+        """How many requests its audit device has seen, by operation (`update`) and what the
+        path ends with."""
+        lines = self._log.with_name("audit.log").read_text().splitlines()
+        requests = [entry["request"] for entry in map(json.loads, lines) if entry["type"] == "request"]
+        return sum(seen["operation"] == operation and seen["path"].endswith(path) for seen in requests)
+
     # What tests set up.
 
     def mount_kv(self, version: str = "v2", *, namespace: str = "", mount: str = "") -> str:
@@ -261,8 +268,9 @@ def binary() -> str:
 
 
 @contextmanager
-def dev_server(directory: Path) -> Iterator[OpenBao]:
-    """A server in memory, unsealed, root token `root`, KV version 2 at `secret`.
+def dev_server(directory: Path, *, audit: bool = False) -> Iterator[OpenBao]:
+    """A server in memory, unsealed, root token `root`, KV version 2 at `secret`. `audit`: it
+    writes down each request, for `audited`.
 
     Its `address` takes JSON of 1,000 strings at most, as by default; `roomy_address` more.
     """
@@ -274,7 +282,11 @@ def dev_server(directory: Path) -> Iterator[OpenBao]:
         "max_request_json_memory": 100_000_000,
     }
     config = directory / "config.json"
-    config.write_text(json.dumps({"listener": [{"tcp": roomy}]}))
+    settings: dict[str, object] = {"listener": [{"tcp": roomy}]}
+    if audit:
+        file = {"type": "file", "path": "file", "options": {"file_path": str(directory / "audit.log")}}
+        settings["audit"] = [file]
+    config.write_text(json.dumps(settings))
     command = [binary(), "server", "-dev", "-dev-root-token-id=root", "-dev-no-store-token"]
     command += [f"-dev-listen-address=127.0.0.1:{port}", f"-config={config}"]
     server = OpenBao(f"http://127.0.0.1:{port}", command, directory / "openbao.log")

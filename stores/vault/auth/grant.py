@@ -22,6 +22,10 @@ class Grant:
     token: str = field(repr=False)
     ttl: float = 0.0
     renewable: bool = False
+    uses: int = 0
+    """How often it can be sent; 0: as often as one likes."""
+    revocable: bool = True
+    """Not a batch token, which the server keeps no record of."""
 
 
 class AuthMethod(Protocol):
@@ -44,7 +48,13 @@ def granted(answer: Answer) -> Grant:
         raise LoginRefused(f"{answer.where}: the server gives no token for this login")
     if not auth["client_token"]:
         raise LoginRefused(f"{answer.where}: the server demands a second factor")
-    return Grant(auth["client_token"], float(auth.get("lease_duration") or 0), bool(auth.get("renewable")))
+    return Grant(
+        auth["client_token"],
+        float(auth.get("lease_duration") or 0),
+        bool(auth.get("renewable")),
+        int(auth.get("num_uses") or 0),
+        auth.get("token_type") != "batch",
+    )
 
 
 def credential(value: bytes, what: str) -> str:

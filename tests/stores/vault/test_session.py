@@ -268,9 +268,6 @@ async def test_a_closed_session_gives_no_token(make_bench: MakeBench) -> None:
     assert bench.bao.accessors() == before
 
 
-# A store whose token dies.
-
-
 @pytest.fixture
 async def proxy(bao: OpenBao) -> AsyncIterator[Proxy]:
     async with Proxy(bao.address) as proxy:
@@ -278,12 +275,70 @@ async def proxy(bao: OpenBao) -> AsyncIterator[Proxy]:
 
 
 async def approle_store(
-    bao: OpenBao, proxy: Proxy, mount: str, policies: list[str], **role: object
+    bao: OpenBao,
+    proxy: Proxy,
+    mount: str,
+    policies: list[str],
+    *,
+    log: RecordingLog | None = None,
+    **role: object,
 ) -> VaultStore:
     auth_mount, role_id, secret_id = bao.approle(policies, **role)
     auth = {"method": "AppRole", "appRole": {"roleId": role_id, "mountPath": auth_mount}}
     credentials = MemoryCredentials({"auth.appRole.secretIdSource": secret_id.encode()})
-    return await open_with(spec_of(proxy.address, mount, auth), credentials)
+    return await open_with(spec_of(proxy.address, mount, auth), credentials, log=log)
+
+
+# Tokens that can be sent so many times, and tokens the server keeps no record of.
+
+
+@pytest.mark.parametrize("uses", [1, 2, 3])
+async def test_a_token_of_limited_uses_is_replaced_when_they_are_used_up(
+    bao: OpenBao, proxy: Proxy, uses: int
+) -> None:
+    mount = bao.mount_kv("v2")
+    store = await approle_store(bao, proxy, mount, [bao.kv_policy(mount)], token_num_uses=uses)
+    for _ in range(7):
+        assert not (await store.read(NAME)).present
+    assert proxy.count("POST", LOGIN) == -(-7 // uses)
+    assert proxy.count("GET", LOOKUP) == 0, "counted, not found out"
+    await store.aclose()
+
+
+async def test_many_at_once_share_tokens_of_limited_uses(bao: OpenBao, proxy: Proxy) -> None:
+    mount = bao.mount_kv("v2")
+    store = await approle_store(bao, proxy, mount, [bao.kv_policy(mount)], token_num_uses=5)
+    found = await asyncio.gather(*(store.read(NAME) for _ in range(32)))
+    assert not any(stored.present for stored in found)
+    assert proxy.count("POST", LOGIN) == 7
+    await store.aclose()
+
+
+@pytest.mark.parametrize(
+    ("role", "revoked"),
+    [
+        pytest.param({"token_type": "batch"}, 0, id="batch"),
+        pytest.param({"token_num_uses": 1}, 0, id="used-up"),
+        pytest.param({"token_num_uses": 2}, 1, id="one-use-left"),
+        pytest.param({}, 1, id="service"),
+    ],
+)
+async def test_what_can_be_revoked_at_the_end_is(
+    bao: OpenBao, proxy: Proxy, role: dict[str, object], revoked: int
+) -> None:
+    mount = bao.mount_kv("v2")
+    before = bao.accessors()
+    log = RecordingLog()
+    store = await approle_store(bao, proxy, mount, [bao.kv_policy(mount)], log=log, **role)
+    await store.read(NAME)
+    await store.aclose()
+    assert proxy.count("POST", "/auth/token/revoke-self") == revoked
+    assert log.events("warning") == []
+    # The server itself revokes what is used up, soon after.
+    await until(lambda: bao.accessors() <= before)
+
+
+# A store whose token dies.
 
 
 async def test_a_revoked_token_is_replaced_once_for_all(bao: OpenBao, proxy: Proxy) -> None:
