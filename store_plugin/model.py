@@ -182,6 +182,10 @@ class StoredSecret:
     """Seconds since the creation of a secret that may still wait for its metadata, in a store
     that writes metadata after data: a first version without any, or one over a tombstone.
     None everywhere else."""
+    unreadable: str | None = None
+    """Why what is stored cannot be read, naming its place, where the store can say that and
+    still replace or remove it. `secret` then has its metadata and no data, and a write
+    replaces all of it. A store that cannot raises DocumentInvalid."""
 
     @property
     def present(self) -> bool:

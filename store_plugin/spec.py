@@ -99,6 +99,9 @@ class StoreSpec(Manifest):
     ownership: Ownership = Ownership()
     timeout: Seconds = Field(default=30.0, gt=0, allow_inf_nan=False)
     """Longest that a request may take where its caller sets no deadline, in seconds."""
+    drift_check_interval: Seconds = Field(default=0.0, ge=0, allow_inf_nan=False)
+    """For how long an apply is answered from what the same apply found before, in seconds;
+    0: never."""
 
 
 def credential_references(model: BaseModel, prefix: str = "") -> Iterator[tuple[str, CredentialReference]]:

@@ -9,7 +9,7 @@ from store_plugin.dispatch.lease import Lease, OpenStore
 from store_plugin.dispatch.observed import ObservedStore, StoreCallObserver
 from store_plugin.dispatch.pool import CLOSE_SECONDS, Pool
 from store_plugin.dispatch.state import FAILING, READY, ConfigState, Counts, state_of
-from store_plugin.engine import Engine, LocationLocks, OwnershipPolicy, Rules
+from store_plugin.engine import Engine, Fingerprints, LocationLocks, OwnershipPolicy, Rules
 from store_plugin.errors import ConfigInvalid, ConfigNotFound, KindNotServed
 from store_plugin.model import ConfigReference
 from store_plugin.spec import StoreSpec
@@ -30,6 +30,7 @@ class Router:
         self.kinds = kinds
         self._table = table
         self._locks = locks
+        self._fingerprints = Fingerprints()
         self._log = log
         self._observe = observe
         self._pool = Pool(self._open, log)
@@ -103,7 +104,8 @@ class Router:
         except ImportError as error:  # a store may leave its libraries until it is opened
             raise library_missing(reference.kind, error) from error
         store = ObservedStore(opened, reference, self._observe)
-        return OpenStore(Engine(store, _rules(spec), self._locks), store)
+        engine = Engine(store, _rules(spec), self._locks, fingerprints=self._fingerprints)
+        return OpenStore(engine, store)
 
     def _on_change(self, changed: Collection[ConfigReference]) -> None:
         for reference in changed:
@@ -141,6 +143,7 @@ def _rules(spec: StoreSpec) -> Rules:
         ownership=OwnershipPolicy(spec.ownership.policy),
         require_owner_on_delete=spec.ownership.require_on_delete,
         keep_existing=spec.update_policy == "IfNotExists",
+        drift_check_interval=spec.drift_check_interval,
     )
 
 
