@@ -19,7 +19,7 @@ class AWSStore:
         self._client = client
         self._unsubscribe = unsubscribe
         prefix = f"{spec.prefix}/" if spec.prefix else ""
-        self._place = f"aws:{spec.service}|{spec.endpoint or spec.region}|{prefix}"
+        self._place = f"aws:{spec.service}|{spec.region}|{prefix}"
         self._closed = False
 
     @property
@@ -27,7 +27,8 @@ class AWSStore:
         return self._service.capabilities
 
     def location(self, name: ScopedName) -> str:
-        """Of two accounts the same: writers who would not meet queue for nothing then."""
+        """Of two accounts and of all endpoints in a region the same: writers who would not
+        meet queue for nothing then."""
         return f"{self._place}{name}"
 
     async def read(self, name: ScopedName, version: Version | None = None) -> StoredSecret:

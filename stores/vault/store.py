@@ -32,7 +32,8 @@ class VaultStore:
         self._session = session
         self._transport = transport
         self._unsubscribe = unsubscribe
-        self._place = f"vault:{spec.server}|{spec.namespace}|{spec.mount_path}|"
+        # A namespace is as well given in front of the mount's path: the same place.
+        self._place = "/".join(filter(None, (f"vault:{spec.server}|", spec.namespace, spec.mount_path, "")))
         self._closed = False
 
     @property

@@ -1,6 +1,7 @@
 """How many requests a call costs OpenBao, counted between the two."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import pytest
@@ -16,6 +17,7 @@ from tests.support.sidecar import SidecarProcess, running_sidecar
 def counted(world: World) -> Iterator[Proxy]:
     with background_proxy(world.bao.address) as proxy:
         world.vault("counted", server=proxy.address)
+        world.vault("remembering", server=proxy.address, driftCheckInterval="1h")
         world.vault("counted-v1", version="v1", server=proxy.address)
         yield proxy
 
@@ -64,3 +66,26 @@ def test_deletes_cost_a_read_and_a_write(client: Client, counted: Proxy) -> None
     assert len(requests_of(counted, lambda: client.delete_keys("VaultConfig/counted", name, ["a"]))) == 2
     assert len(requests_of(counted, lambda: client.delete("VaultConfig/counted", name))) == 2
     assert len(requests_of(counted, lambda: client.delete("VaultConfig/counted", name))) == 1
+
+
+def test_within_its_drift_check_interval_an_identical_apply_is_no_request(
+    client: Client, counted: Proxy
+) -> None:
+    config, name, data = "VaultConfig/remembering", f"counted/{uuid4().hex}", {"k": b"v"}
+
+    def apply() -> None:
+        assert not client.apply(config, name, data, owner="uid-1").changed
+
+    client.apply(config, name, data, owner="uid-1")
+    assert requests_of(counted, apply) == []
+    with ThreadPoolExecutor(16) as callers:
+        assert requests_of(counted, lambda: list(callers.map(lambda _: apply(), range(16)))) == []
+
+
+def test_our_own_change_through_another_config_is_noticed(client: Client, counted: Proxy) -> None:
+    config, name, data = "VaultConfig/remembering", f"counted/{uuid4().hex}", {"k": b"v"}
+    client.apply(config, name, data, owner="uid-1")
+    client.apply("VaultConfig/counted", name, {"k": b"w"}, owner="uid-1")
+    assert client.apply(config, name, data, owner="uid-1").changed
+    client.delete("VaultConfig/counted", name)
+    assert client.apply(config, name, data, owner="uid-1").changed

@@ -226,7 +226,10 @@ async def test_secrets_and_login_in_a_namespace(bao: OpenBao) -> None:
     )
     assert await works(store)
     assert bao.api("GET", f"{mount}/data/{NAME}", namespace=namespace)["data"]["data"] == {"a": "1"}
-    assert namespace in store.location(NAME)
+    in_front = spec_of(bao.address, f"{namespace}/{mount}", {"method": "AppRole", "appRole": block})
+    beside = await open_with(in_front, MemoryCredentials({"auth.appRole.secretIdSource": secret_id.encode()}))
+    assert beside.location(NAME) == store.location(NAME)
+    await beside.aclose()
     await store.aclose()
 
 
