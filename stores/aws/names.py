@@ -6,9 +6,6 @@ from dataclasses import dataclass
 from store_plugin.errors import InvalidRequest, NameNotSupported
 from store_plugin.model import ScopedName
 
-CHECK = ScopedName.parse("store-plugin/check")
-"""A name to try the rights with; nothing is ever stored there."""
-
 
 @dataclass(frozen=True, slots=True)
 class Names:

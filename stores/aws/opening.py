@@ -27,7 +27,7 @@ def open_store(spec: AWSSpec, environment: Environment, clients: Clients, pod_to
             log.warning("new credentials refused, the ones before stay in use", reason=error.message)
 
     unsubscribe = credentials.subscribe(credentials_changed)
-    return AWSStore(spec, _service(spec, client, environment), client, unsubscribe)
+    return AWSStore(spec, _service(spec, client, environment), client, environment.config, unsubscribe)
 
 
 def _service(spec: AWSSpec, client: SharedClient, environment: Environment) -> Service:

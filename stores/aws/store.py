@@ -2,9 +2,12 @@
 
 from collections.abc import AsyncIterator, Callable
 
+from store_plugin.errors import StorePluginError
 from store_plugin.model import ScopedName, Secret, StoredSecret, Version
 from store_plugin.store import Capabilities
 from stores.aws.access.clients import SharedClient
+from stores.aws.checking import check
+from stores.aws.checking.advice import advised
 from stores.aws.service import Service
 from stores.aws.spec import AWSSpec
 
@@ -13,8 +16,15 @@ class AWSStore:
     """Secrets Manager or Parameter Store in one region, below a prefix."""
 
     def __init__(
-        self, spec: AWSSpec, service: Service, client: SharedClient, unsubscribe: Callable[[], None]
+        self,
+        spec: AWSSpec,
+        service: Service,
+        client: SharedClient,
+        config: str,
+        unsubscribe: Callable[[], None],
     ) -> None:
+        self._spec = spec
+        self._config = config
         self._service = service
         self._client = client
         self._unsubscribe = unsubscribe
@@ -44,7 +54,11 @@ class AWSStore:
         return self._service.names(scope)
 
     async def check(self) -> list[str]:
-        return await self._service.check()
+        """Find out what is wrong, without a write. Errors say what to do."""
+        try:
+            return await check(self._spec, self._service, self._client, self._config)
+        except StorePluginError as error:
+            raise advised(error, self._spec) from None
 
     async def aclose(self) -> None:
         if self._closed:

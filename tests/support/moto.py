@@ -7,10 +7,11 @@ import sys
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import boto3
 
@@ -27,12 +28,40 @@ class Moto:
 
     def __init__(self, address: str) -> None:
         self.address = address
+        self._keys = ACCESS_KEY, SECRET_KEY
 
     def client(self, service: str, region: str = REGION) -> Any:
         """A boto3 client of the tests' own. Typed by nobody."""
-        return boto3.Session(ACCESS_KEY, SECRET_KEY, region_name=region).client(
-            service, endpoint_url=self.address
-        )
+        return boto3.Session(*self._keys, region_name=region).client(service, endpoint_url=self.address)
+
+    def key(self, alias: str, region: str = REGION) -> str:
+        """The id of a new KMS key; it gets the alias where no other one has it."""
+        kms = self.client("kms", region)
+        found: str = kms.create_key()["KeyMetadata"]["KeyId"]
+        with suppress(kms.exceptions.AlreadyExistsException):
+            kms.create_alias(AliasName=alias, TargetKeyId=found)
+        return found
+
+    def user(self, *actions: str, resource: str = "*") -> tuple[str, str]:
+        """The access key of a new IAM user that may do what is told."""
+        name = f"user-{uuid4().hex[:8]}"
+        statement = {"Effect": "Allow", "Action": list(actions), "Resource": resource}
+        return self.user_with({"Version": "2012-10-17", "Statement": [statement]}, name)
+
+    def user_with(self, policy: Mapping[str, Any], name: str) -> tuple[str, str]:
+        """As `user`, with a whole policy."""
+        iam = self.client("iam")
+        iam.create_user(UserName=name)
+        if any(statement["Action"] for statement in policy["Statement"]):
+            iam.put_user_policy(UserName=name, PolicyName="rights", PolicyDocument=json.dumps(policy))
+        key = iam.create_access_key(UserName=name)["AccessKey"]
+        return key["AccessKeyId"], key["SecretAccessKey"]
+
+    def guard(self) -> None:
+        """Believe in IAM from now on: whoever is no user, or lacks a right, is refused. The
+        clients of the tests' own may do everything."""
+        self._keys = self.user("*")
+        self._control("guard", b"")
 
     def calls(self) -> Counter[str]:
         """How often each operation was asked for since this was asked last."""

@@ -8,7 +8,8 @@ Control, beside AWS's own requests: GET /__test__/calls takes the record away an
 of each request its operation, the access key that signed it, and what was asked of STS;
 POST /__test__/fault `{"operation", "status", "code", "carried_out", "times", "after"}` lets requests
 fail, before or after they were carried out; POST /__test__/life `SECONDS` sets for how long
-sessions live by what STS says; POST /__test__/clear forgets all of these.
+sessions live by what STS says; POST /__test__/clear forgets all of these; POST /__test__/guard
+lets IAM decide from then on, whose refusals come as the JSON services spell them.
 """
 
 import io
@@ -21,6 +22,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl
 
+from moto import settings
+from moto.core.exceptions import JsonRESTError
+from moto.kms.responses import KmsResponse
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.secretsmanager.exceptions import InvalidRequestException
 from moto.secretsmanager.models import SecretsManagerBackend
@@ -30,11 +34,20 @@ Start = Callable[..., Any]
 App = Callable[[dict[str, Any], Start], Iterable[bytes]]
 
 _EXPIRATION = re.compile(rb"<Expiration>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
+_REFUSAL = re.compile(rb"<ErrorResponse>.*<Code>(\w+)</Code><Message>([^<]*)</Message>", re.DOTALL)
+_AS_JSON_SERVICES_SAY = {
+    "AccessDenied": "AccessDeniedException",
+    "InvalidClientTokenId": "UnrecognizedClientException",
+    "SignatureDoesNotMatch": "InvalidSignatureException",
+}
 MARKED = "You can't perform this operation on the secret because it was marked for deletion."
 
 
 def correct_moto() -> None:
-    """Refuse to change a secret that is scheduled for deletion (InvalidRequestException)."""
+    """Refuse to change a secret that is scheduled for deletion (InvalidRequestException), and
+    answer dry runs of KMS, which look at the key and do nothing (API reference, DryRun)."""
+    for method in ("decrypt", "encrypt", "generate_data_key"):
+        _answer_dry_runs(method)
     for method in ("put_secret_value", "update_secret_version_stage", "tag_resource", "untag_resource"):
         _refuse_where_deleted(method, 0)
     _refuse_where_deleted("create_secret", 0)
@@ -57,6 +70,24 @@ def _refuse_where_deleted(method: str, position: int) -> None:
     setattr(SecretsManagerBackend, method, checked)
 
 
+def _answer_dry_runs(method: str) -> None:
+    original = getattr(KmsResponse, method)
+
+    def checked(self: KmsResponse) -> Any:
+        if not self._get_param("DryRun"):
+            return original(self)
+        key_id = self._get_param("KeyId")
+        self._validate_key_id(key_id)
+        key = self.kms_backend.describe_key(self.kms_backend.get_key_id(key_id))
+        if key.key_state == "Disabled":
+            raise JsonRESTError("DisabledException", f"{key.arn} is disabled.")
+        if key.key_state != "Enabled":
+            raise JsonRESTError("KMSInvalidStateException", f"{key.arn} is pending deletion.")
+        raise JsonRESTError("DryRunOperationException", "The request would have succeeded.")
+
+    setattr(KmsResponse, method, checked)
+
+
 class Bench:
     """moto's application with a record, faults, and one request at a time."""
 
@@ -71,13 +102,18 @@ class Bench:
         path = environ["PATH_INFO"]
         if path.startswith("/__test__/"):
             return self._control(path.rpartition("/")[2], _body(environ), start)
-        operation = _operation(environ)
+        operation, started = _operation(environ), _Started()
         with self._turn:
             self._calls.append(_recorded(operation, environ))
             fault = self._fault(operation)
             if fault is None or fault["carried_out"]:
-                answer = self._aged(list(self._app(environ, start if fault is None else _nothing)))
-        return answer if fault is None else _failed(fault, start)
+                answer = self._aged(list(self._app(environ, started)))
+        if fault is not None:
+            return _failed(fault, start)
+        if "HTTP_X_AMZ_TARGET" in environ and (refused := _REFUSAL.search(b"".join(answer))):
+            return _refusal(refused, start)
+        start(*started.arguments)
+        return answer
 
     def _fault(self, operation: str) -> dict[str, Any] | None:
         for fault in self._faults:
@@ -106,6 +142,8 @@ class Bench:
             if what == "clear":
                 self._faults.clear()
                 self._life = None
+            if what == "guard":
+                settings.INITIAL_NO_AUTH_ACTION_COUNT = 0
             if what == "life":
                 self._life = int(body)
         start("200 OK", [("Content-Type", "application/json")])
@@ -135,8 +173,14 @@ def _body(environ: dict[str, Any]) -> bytes:
     return body
 
 
-def _nothing(*_: object, **__: object) -> Callable[[bytes], None]:
-    return lambda _: None
+class _Started:
+    """What moto begins its answer with, which may still become another."""
+
+    arguments: tuple[Any, ...] = ()
+
+    def __call__(self, *arguments: Any) -> Callable[[bytes], None]:
+        self.arguments = arguments
+        return lambda _: None
 
 
 def _failed(fault: dict[str, Any], start: Start) -> Iterable[bytes]:
@@ -148,6 +192,13 @@ def _failed(fault: dict[str, Any], start: Start) -> Iterable[bytes]:
         error = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>{text}</Message></Error>"
         return [f"<ErrorResponse>{error}<RequestId>1</RequestId></ErrorResponse>".encode()]
     return [json.dumps({"__type": code, "message": text}).encode()]
+
+
+def _refusal(refused: re.Match[bytes], start: Start) -> Iterable[bytes]:
+    """IAM's, which moto answers in XML to everybody."""
+    code, text = refused[1].decode(), refused[2].decode()
+    start("400 Refused", [("Content-Type", "application/x-amz-json-1.1")])
+    return [json.dumps({"__type": _AS_JSON_SERVICES_SAY.get(code, code), "message": text}).encode()]
 
 
 class _Quiet(WSGIRequestHandler):

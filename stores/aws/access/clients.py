@@ -10,7 +10,7 @@ import logging
 import threading
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -158,6 +158,13 @@ class SharedClient:
     ) -> Answer:
         """As `Client.call`."""
         return await self._client.call(operation, where, expect, **parameters)
+
+    def of_service(self, service: str, region: str) -> "SharedClient":
+        """A hold on the client of another service, at AWS's endpoint of a region, for the same
+        identity. The caller closes it."""
+        return SharedClient(
+            self._clients, replace(self._target, service=service, region=region, endpoint=None)
+        )
 
     def move(self, target: Target) -> None:
         """Use the client for another target from the next call on."""

@@ -47,6 +47,8 @@ class About:
     deleted: bool
     replicas: Mapping[str, str]
     """Status by region."""
+    said: Mapping[str, str] = field(default_factory=dict)
+    """What the service says of the status of a replica, by region."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,9 @@ def about_from(answer: Answer) -> About:
         deleted=answer.get("DeletedDate") is not None,
         replicas={
             found["Region"]: found.get("Status", "") for found in answer.get("ReplicationStatus") or ()
+        },
+        said={
+            found["Region"]: found.get("StatusMessage", "") for found in answer.get("ReplicationStatus") or ()
         },
     )
 

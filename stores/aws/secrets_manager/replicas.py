@@ -13,13 +13,28 @@ def missing(wanted: Sequence[ReplicaRegion], there: Mapping[str, str]) -> list[d
     return [_requested(replica) for replica in wanted if replica.region not in there]
 
 
-def amiss(name: ScopedName, wanted: Sequence[ReplicaRegion], there: Mapping[str, str]) -> list[str]:
-    """What a person should know about the replicas of one secret."""
+def amiss(
+    name: ScopedName,
+    wanted: Sequence[ReplicaRegion],
+    there: Mapping[str, str],
+    said: Mapping[str, str],
+) -> list[str]:
+    """What a person should know about the replicas of one secret. `said`: by region, what the
+    service says of its status."""
     return [
-        f"secret {name} in region {replica.region}: the replica is {there.get(replica.region, 'missing')}"
-        for replica in wanted
-        if there.get(replica.region) != IN_SYNC
+        f"secret {name} in region {region}: {_state(there.get(region), said.get(region))}"
+        for region in (replica.region for replica in wanted)
+        if there.get(region) != IN_SYNC
     ]
+
+
+def _state(status: str | None, said: str | None) -> str:
+    if status is None:
+        return "the replica is missing; the next write of the secret adds it"
+    if status == "InProgress":
+        return "the replica is InProgress; check again later"
+    reason = f" ({said.rstrip('.')})" if said else ""
+    return f"the replica is {status}{reason}; mend that, then replicate the secret again"
 
 
 def _requested(replica: ReplicaRegion) -> dict[str, str]:

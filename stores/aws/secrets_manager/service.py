@@ -8,7 +8,7 @@ from store_plugin.store import Capabilities, Limits, Logger
 from stores.aws import tags as aws_tags
 from stores.aws.access.clients import SharedClient
 from stores.aws.errors import Refused, changed
-from stores.aws.names import CHECK, Names
+from stores.aws.names import Names
 from stores.aws.secrets_manager import replicas
 from stores.aws.secrets_manager.calls import GONE, Calls
 from stores.aws.secrets_manager.contents import Held
@@ -104,8 +104,7 @@ class SecretsManager:
             token = {"NextToken": answer["NextToken"]}
 
     async def check(self) -> list[str]:
-        """Look for a secret that is not there; StoreDenied where that is not allowed."""
-        await self.read(CHECK, None)
+        """What should be known of the replicas."""
         return await self._replica_problems() if self._options.replica_regions else []
 
     async def aclose(self) -> None:
@@ -118,10 +117,10 @@ class SecretsManager:
             async for name in self.names(""):
                 about = await self._calls.about(self._names.full(name))
                 if about and not about.deleted:
-                    found += replicas.amiss(name, self._options.replica_regions, about.replicas)
+                    found += replicas.amiss(name, self._options.replica_regions, about.replicas, about.said)
                 looked_at += 1
                 if looked_at == _REPLICAS_LOOKED_AT:
                     break
         except StoreDenied:
-            return ["the replicas cannot be checked: secretsmanager:ListSecrets is not allowed"]
+            return ["the replicas cannot be checked: allow secretsmanager:ListSecrets on *"]
         return found

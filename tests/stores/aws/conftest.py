@@ -14,8 +14,9 @@ def moto_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moto]:
 
 
 @pytest.fixture
-def moto(moto_process: Moto) -> Moto:
-    """The server, without faults and with an empty record of calls."""
+def moto(moto_process: Moto, monkeypatch: pytest.MonkeyPatch) -> Moto:
+    """The server, without faults and with an empty record of calls; KMS is there too."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_KMS", moto_process.address)
     moto_process.clear()
     return moto_process
 

@@ -41,6 +41,8 @@ async def test_a_manifest_of_the_page_works(
     assert isinstance(spec, AWSSpec)
     auth = spec.auth.model_copy(update={"sts_endpoint": moto.address})
     spec = spec.model_copy(update={"endpoint": moto.address, "auth": auth})
+    for alias in set(re.findall(r"kmsKeyID: (alias/\S+)", manifest)):
+        moto.key(alias)
     store = await AWSFactory(token).open(spec, memory_environment(MemoryCredentials(KEYS)))
     engine, name = engine_over(store), ScopedName.parse(f"{tmp_path.name}/db")
     await engine.apply(name, SECRET, deadline=soon())

@@ -301,6 +301,8 @@ async def test_a_secret_is_made_with_key_tags_and_replicas(
         "tags": {"cost-center": "42"},
         "replicaRegions": [{"region": "eu-central-1"}, {"region": "eu-west-3", "kmsKeyID": "alias/there"}],
     }
+    moto.key("alias/of-the-team")
+    moto.key("alias/there", "eu-west-3")
     store = await open_static(moto.address, prefix=prefix, secretsManager=options)
     engine = engine_over(store)
     await engine.apply(NAME, DATA, deadline=soon())
@@ -322,7 +324,10 @@ async def test_replicas_that_are_missing_are_told_and_added_by_the_next_write(
 ) -> None:
     options = {"replicaRegions": [{"region": "eu-central-1"}]}
     store = await open_static(moto.address, prefix=prefix, secretsManager=options)
-    assert await store.check() == ["secret team-a/db in region eu-central-1: the replica is missing"]
+    assert await store.check() == [
+        "secret team-a/db in region eu-central-1: the replica is missing; "
+        "the next write of the secret adds it"
+    ]
     await engine_over(store).apply(NAME, Secret({"a": b"1"}, DATA.metadata), deadline=soon())
     assert aws.describe_secret(SecretId=full)["ReplicationStatus"][0]["Region"] == "eu-central-1"
     assert await store.check() == []
@@ -334,7 +339,10 @@ async def test_a_replica_that_failed_is_told(moto: Moto, prefix: str, full: str)
     options = {"replicaRegions": [{"region": "eu-central-1"}]}
     store = await open_static(moto.address, prefix=prefix, secretsManager=options)
     await engine_over(store).apply(NAME, DATA, deadline=soon())
-    assert await store.check() == ["secret team-a/db in region eu-central-1: the replica is Failed"]
+    (told,) = await store.check()
+    assert told.startswith(
+        "secret team-a/db in region eu-central-1: the replica is Failed (Replication failed"
+    )
     await store.aclose()
 
 
