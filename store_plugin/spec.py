@@ -5,10 +5,11 @@ unknown field is an error, so that a misspelt one never goes unnoticed.
 """
 
 import re
-from collections.abc import Iterator
-from typing import Annotated, Literal, Self
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
 from pydantic.alias_generators import to_camel
 
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h))+\Z")
@@ -25,14 +26,66 @@ def parse_duration(value: object) -> object:
     return value
 
 
-Seconds = Annotated[float, BeforeValidator(parse_duration)]
+Seconds = Annotated[float, BeforeValidator(parse_duration), Field(json_schema_extra={"format": "duration"})]
 """A duration: in a manifest like `30s`, here in seconds."""
+
+UNSTORED_DEFAULT: dict[str, JsonValue] = {"x-unstored-default": True}
+"""As `json_schema_extra`: the API server does not write the default into objects, since it
+matters whether a manifest has the field."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A field whose value says which block counts. The model and its CRD both check it."""
+
+    field: str
+    blocks: Mapping[str, str]
+    """The name of the block by the field's value; values without one have none."""
+    required: bool = True
+    """Whether the block of the chosen value must be given."""
+    exclusive: bool = False
+    """Whether a block of another value is an error, instead of left unused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What the API server checks of a block besides its fields: in CEL, `self` is the block.
+
+    The model has a validator that says the same; a test compares the two.
+    """
+
+    cel: str
+    message: str
 
 
 class Manifest(BaseModel):
     """Base of all models read from manifests: camelCase, frozen, no unknown fields."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True)
+
+    choice: ClassVar[Choice | None] = None
+    rules: ClassVar[tuple[Rule, ...]] = ()
+    columns: ClassVar[Mapping[str, str]] = {}
+    """Of a spec: what `kubectl get` shows of it, as head by the path of a field."""
+
+    @classmethod
+    def spelled(cls, name: str) -> str:
+        """A field's name as manifests spell it."""
+        return cls.model_fields[name].alias or name
+
+    @model_validator(mode="after")
+    def _choice_has_its_block(self) -> Self:
+        if self.choice is None:
+            return self
+        chosen = getattr(self, self.choice.field)
+        said = f"{self.spelled(self.choice.field)} {chosen}"
+        for value, name in self.choice.blocks.items():
+            given = name in self.model_fields_set and getattr(self, name) is not None
+            if value == chosen and self.choice.required and not given:
+                raise ValueError(f"{said} needs the block {self.spelled(name)}")
+            if value != chosen and self.choice.exclusive and given:
+                raise ValueError(f"{said} does not go with the block {self.spelled(name)}")
+        return self
 
 
 class SecretKeyReference(Manifest):
@@ -58,18 +111,14 @@ class FilesystemReference(Manifest):
 class CredentialReference(Manifest):
     """Where a credential comes from. The value is read without one trailing newline."""
 
+    choice: ClassVar[Choice] = Choice(
+        "source", {"Secret": "secret_ref", "Environment": "env", "Filesystem": "fs"}
+    )
+
     source: Literal["None", "Secret", "Environment", "Filesystem"]
     secret_ref: SecretKeyReference | None = None
     env: EnvironmentReference | None = None
     fs: FilesystemReference | None = None
-
-    @model_validator(mode="after")
-    def _source_has_its_block(self) -> Self:
-        needed = {"Secret": "secretRef", "Environment": "env", "Filesystem": "fs"}.get(self.source)
-        given = {"secretRef": self.secret_ref, "env": self.env, "fs": self.fs}
-        if needed and given[needed] is None:
-            raise ValueError(f"source {self.source} needs the block {needed}")
-        return self
 
 
 class AccessRule(Manifest):

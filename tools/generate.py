@@ -7,17 +7,28 @@ users nor CI need a compiler to install the project.
 import argparse
 import sys
 import tempfile
+from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 
 from grpc_tools import protoc
 
+from store_plugin.crds.collection import as_yaml, definitions
+
 ROOT = Path(__file__).resolve().parent.parent
 PROTO = ROOT / "proto"
+CRDS = "crds"
+HEADER = "# Generated from the models by 'make generate'. Do not edit.\n"
 
 
 def generate(target: Path) -> None:
     """Write everything generated below `target`, laid out as in the checkout."""
+    generate_messages(target)
+    generate_crds(target / CRDS)
+
+
+def generate_messages(target: Path) -> None:
+    """The protocol's messages, from proto/."""
     sources = sorted(str(path.relative_to(PROTO)) for path in PROTO.rglob("*.proto"))
     well_known = str(files("grpc_tools") / "_proto")
     arguments = ["protoc", f"-I{PROTO}", f"-I{well_known}", f"--python_out={target}", f"--pyi_out={target}"]
@@ -25,14 +36,25 @@ def generate(target: Path) -> None:
         sys.exit("protoc failed")
 
 
+def generate_crds(target: Path) -> None:
+    """A file for each kind of config, from the models."""
+    target.mkdir(exist_ok=True)
+    for definition in definitions():
+        (target / f"{definition.plural}.yaml").write_text(HEADER + as_yaml([definition]))
+
+
 def drifted(fresh: Path) -> list[str]:
     """Files of the checkout that differ from what was made anew, or should not be there."""
     made = {path.relative_to(fresh) for path in fresh.rglob("*") if path.is_file()}
-    committed = {
-        path.relative_to(ROOT) for path in ROOT.glob("store_plugin/**/*_pb2*.py*") if path.suffix != ".pyc"
-    }
+    committed = {path.relative_to(ROOT) for path in generated()}
     wrong = {path for path in made if not same(fresh / path, ROOT / path)}
     return sorted(map(str, wrong | (committed - made)))
+
+
+def generated() -> Iterator[Path]:
+    """What is generated and committed."""
+    yield from (path for path in ROOT.glob("store_plugin/**/*_pb2*.py*") if path.suffix != ".pyc")
+    yield from (ROOT / CRDS).glob("*.yaml")
 
 
 def same(one: Path, other: Path) -> bool:

@@ -8,14 +8,14 @@ design document (`type: External`) and of what its releases 1.12 to 1.20 have in
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from store_plugin.endpoints import DEFAULT_ENDPOINT, Endpoint
 from store_plugin.errors import ConfigInvalid, InvalidRequest
 from store_plugin.model import ConfigReference, ScopedName
-from store_plugin.spec import CredentialReference, Manifest
+from store_plugin.spec import CredentialReference, Manifest, Rule
 
 KIND = "StoreConfig"
 PLURAL = "storeconfigs"
@@ -23,6 +23,8 @@ DEFAULT_API_VERSION = "secrets.crossplane.io/v1alpha1"
 DEFAULT_NAME = "default"
 """The StoreConfig of an owner that names none."""
 TYPES = ("Kubernetes", "External", "Plugin")
+_NOT_A_STORE = f"names a {KIND}: name the config of a store, such as a VaultConfig"
+_TOLD_TWICE = "external and plugin mean the same: give one of them"
 _WORD = re.compile(r"[A-Za-z0-9.-]{1,253}\Z")
 
 
@@ -49,10 +51,12 @@ class StoreReference(Manifest):
     kind: str = Field(min_length=1)
     name: str = Field(min_length=1)
 
+    rules: ClassVar[tuple[Rule, ...]] = (Rule("self.kind != 'StoreConfig'", _NOT_A_STORE),)
+
     @model_validator(mode="after")
     def _is_the_config_of_a_store(self) -> Self:
         if self.kind == KIND:
-            raise ValueError(f"names a {KIND}: name the config of a store, such as a VaultConfig")
+            raise ValueError(_NOT_A_STORE)
         return self
 
     @property
@@ -78,6 +82,15 @@ class KubernetesStore(Manifest):
 class StoreConfigSpec(Manifest):
     """The spec of a StoreConfig."""
 
+    columns: ClassVar[Mapping[str, str]] = {"Type": "type", "Default-Scope": "defaultScope"}
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule("!has(self.external) || !has(self.plugin)", _TOLD_TWICE),
+        Rule(
+            "self.type == 'Kubernetes' || has(self.external) || has(self.plugin)",
+            "a type other than Kubernetes needs the block external",
+        ),
+    )
+
     type: Literal["Kubernetes", "External", "Plugin"] = "Kubernetes"
     """Plugin is another name for External."""
     default_scope: Annotated[str, AfterValidator(_checked_scope)]
@@ -91,7 +104,7 @@ class StoreConfigSpec(Manifest):
     @model_validator(mode="after")
     def _an_external_store_is_told_once(self) -> Self:
         if self.external is not None and self.plugin is not None:
-            raise ValueError("external and plugin mean the same: give one of them")
+            raise ValueError(_TOLD_TWICE)
         if self.type != "Kubernetes" and self.outside is None:
             raise ValueError(f"type {self.type} needs the block {self.type.lower()}")
         return self

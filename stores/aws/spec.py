@@ -1,12 +1,13 @@
 """What an AWSConfig may say. Abbreviations are spelled in capitals, as AWS spells them."""
 
 import re
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
-from store_plugin.spec import CredentialReference, Manifest, StoreSpec
+from store_plugin.spec import UNSTORED_DEFAULT, Choice, CredentialReference, Manifest, Rule, StoreSpec
 from stores.aws import tags as aws_tags
 
 _SEGMENT = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._@+=-]*[A-Za-z0-9])?\Z")
@@ -45,7 +46,7 @@ def _checked_tags(found: dict[str, str]) -> dict[str, str]:
 
 Endpoint = Annotated[str, AfterValidator(_checked_endpoint)]
 Prefix = Annotated[str, AfterValidator(_checked_prefix)]
-Region = Annotated[str, Field(pattern=r"^[a-z]{2,4}(-[a-z]+)+-\d{1,2}$")]
+Region = Annotated[str, Field(pattern=r"^[a-z]{2,4}(-[a-z]+)+-\d{1,2}$", max_length=32)]
 RoleARN = Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/\S+$", max_length=2048)]
 SessionName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_+=,.@-]{2,64}$")]
 ExternalID = Annotated[str, Field(pattern=r"^[A-Za-z0-9_+=,.@:/-]+$", min_length=2, max_length=1224)]
@@ -83,19 +84,15 @@ class Role(Manifest):
 class Auth(Manifest):
     """Where the credentials come from, and the roles to take with them, one after another."""
 
+    choice: ClassVar[Choice] = Choice(
+        "method", {"Static": "static", "WebIdentity": "web_identity"}, exclusive=True
+    )
+
     method: Literal["Default", "Static", "WebIdentity"] = "Default"
     static: StaticAuth | None = None
     web_identity: WebIdentityAuth | None = None
     roles: tuple[Role, ...] = Field(default=(), max_length=5)
     sts_endpoint: Endpoint | None = None
-
-    @model_validator(mode="after")
-    def _method_has_its_block(self) -> Self:
-        blocks = {"Static": ("static", self.static), "WebIdentity": ("webIdentity", self.web_identity)}
-        for method, (block, given) in blocks.items():
-            if (given is not None) != (method == self.method):
-                raise ValueError(f"the block {block} goes with method {method}, and the other way round")
-        return self
 
 
 class ReplicaRegion(Manifest):
@@ -108,10 +105,17 @@ class ReplicaRegion(Manifest):
 class SecretsManagerOptions(Manifest):
     """Used where a secret is created or removed."""
 
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "!self.forceDelete || !has(self.recoveryWindowDays)",
+            "forceDelete leaves nothing to recover: leave recoveryWindowDays out",
+        ),
+    )
+
     kms_key_id: str | None = Field(default=None, alias="kmsKeyID", min_length=1)
-    recovery_window_days: int = Field(default=7, ge=7, le=30)
+    recovery_window_days: int = Field(default=7, ge=7, le=30, json_schema_extra=UNSTORED_DEFAULT)
     force_delete: bool = False
-    replica_regions: tuple[ReplicaRegion, ...] = ()
+    replica_regions: tuple[ReplicaRegion, ...] = Field(default=(), max_length=50)
     tags: Tags = Field(default_factory=dict, max_length=20)
 
     @model_validator(mode="after")
@@ -123,6 +127,10 @@ class SecretsManagerOptions(Manifest):
 
 class ParameterStoreOptions(Manifest):
     """Used where a parameter is written."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule("!has(self.kmsKeyID) || self.type == 'SecureString'", "kmsKeyID is for type SecureString"),
+    )
 
     type: Literal["SecureString", "String"] = "SecureString"
     tier: Literal["Standard", "Advanced", "Intelligent-Tiering"] = "Standard"
@@ -139,6 +147,25 @@ class ParameterStoreOptions(Manifest):
 class AWSSpec(StoreSpec):
     """Secrets Manager or Parameter Store in one region."""
 
+    columns: ClassVar[Mapping[str, str]] = {"Service": "service", "Region": "region"}
+    choice: ClassVar[Choice] = Choice(
+        "service",
+        {"SecretsManager": "secrets_manager", "ParameterStore": "parameter_store"},
+        required=False,
+        exclusive=True,
+    )
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "!has(self.endpoint) || (!self.useFIPS && !self.useDualStack)",
+            "an endpoint of its own is neither useFIPS nor useDualStack",
+        ),
+        Rule(
+            "!has(self.secretsManager) || !has(self.secretsManager.replicaRegions) || "
+            "self.secretsManager.replicaRegions.all(r, r.region != self.region)",
+            "replicaRegions names the region itself",
+        ),
+    )
+
     region: Region
     service: Literal["SecretsManager", "ParameterStore"] = "SecretsManager"
     endpoint: Endpoint | None = None
@@ -153,11 +180,6 @@ class AWSSpec(StoreSpec):
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> Self:
-        other = "parameter_store" if self.service == "SecretsManager" else "secrets_manager"
-        if other in self.model_fields_set:
-            raise ValueError(
-                f"service is {self.service}: leave {other.replace('_s', 'S').replace('_m', 'M')} out"
-            )
         if self.endpoint and (self.use_fips or self.use_dual_stack):
             raise ValueError("an endpoint of its own is neither useFIPS nor useDualStack")
         if any(replica.region == self.region for replica in self.secrets_manager.replica_regions):

@@ -1,10 +1,11 @@
 """The fields of LocalConfig: where the file is and what seals it."""
 
-from typing import Self
+from collections.abc import Mapping
+from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from store_plugin.spec import CredentialReference, StoreSpec
+from store_plugin.spec import CredentialReference, Rule, StoreSpec
 
 
 class LocalSpec(StoreSpec):
@@ -15,12 +16,21 @@ class LocalSpec(StoreSpec):
     tries all of them, writing seals with `key` only.
     """
 
+    columns: ClassVar[Mapping[str, str]] = {"Path": "path"}
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "self.key.source != 'None' && (!has(self.olderKeys) || "
+            "self.olderKeys.all(k, k.source != 'None'))",
+            "a key needs a source: Secret, Environment or Filesystem",
+        ),
+    )
+
     path: str = Field(min_length=1, pattern=r"^[^\x00]+$")
     """The SQLite file; made with mode 0600 where it is missing. Its directory must exist
     on a local disk: SQLite's locks do not hold on network file systems."""
     key: CredentialReference
     """Seals everything that is written."""
-    older_keys: tuple[CredentialReference, ...] = ()
+    older_keys: tuple[CredentialReference, ...] = Field(default=(), max_length=100)
     """Open what was sealed before the key was changed."""
 
     @model_validator(mode="after")

@@ -1,16 +1,18 @@
 """What a VaultConfig may say. Every manifest of ess-plugin-vault's VaultConfig is valid
 here and means the same; the fields it does not know come from us."""
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from store_plugin.spec import CredentialReference, Manifest, StoreSpec
+from store_plugin.spec import Choice, CredentialReference, Manifest, Rule, StoreSpec
 from stores.vault.address import checked_path, checked_server
 from stores.vault.scope import checked_template
 
 _MOST_VERSIONS = 2**31 - 1
 """Most that the server takes."""
+_NO_VERSIONS = "KV version 1 keeps no versions: leave maxVersions out"
 
 
 def _checked_namespace(namespace: str) -> str:
@@ -56,28 +58,24 @@ class JWTAuth(Manifest):
 class Auth(Manifest):
     """How to log in: the method and its block."""
 
+    choice: ClassVar[Choice] = Choice(
+        "method", {"Token": "token", "Kubernetes": "kubernetes", "AppRole": "app_role", "JWT": "jwt"}
+    )
+
     method: Literal["Token", "Kubernetes", "AppRole", "JWT"]
     token: CredentialReference | None = None
     kubernetes: KubernetesAuth | None = None
     app_role: AppRoleAuth | None = None
     jwt: JWTAuth | None = None
 
-    @model_validator(mode="after")
-    def _method_has_its_block(self) -> Self:
-        blocks = {
-            "Token": ("token", self.token),
-            "Kubernetes": ("kubernetes", self.kubernetes),
-            "AppRole": ("appRole", self.app_role),
-            "JWT": ("jwt", self.jwt),
-        }
-        block, given = blocks[self.method]
-        if given is None:
-            raise ValueError(f"method {self.method} needs the block {block}")
-        return self
-
 
 class VaultSpec(StoreSpec):
     """A KV secrets engine of a Vault or OpenBao server."""
+
+    columns: ClassVar[Mapping[str, str]] = {"Server": "server"}
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule("self.version != 'v1' || !has(self.maxVersions)", _NO_VERSIONS),
+    )
 
     server: Server
     mount_path: MountPath
@@ -102,7 +100,7 @@ class VaultSpec(StoreSpec):
     @model_validator(mode="after")
     def _only_version_2_keeps_versions(self) -> Self:
         if self.version == "v1" and self.max_versions is not None:
-            raise ValueError("KV version 1 keeps no versions: leave maxVersions out")
+            raise ValueError(_NO_VERSIONS)
         return self
 
     @property

@@ -183,10 +183,28 @@ class Cluster:
                 raise ApiError(error.code, error.read().decode()) from None
         return json.loads(text) if text.startswith("{") else {}
 
-    def apply(self, manifest: Mapping[str, Any], manager: str = "tests") -> dict[str, Any]:
+    def apply(
+        self, manifest: Mapping[str, Any], manager: str = "tests", *, subresource: str = ""
+    ) -> dict[str, Any]:
         """Server-side apply of any object whose plural is its kind in lower case and an `s`."""
         query = urllib.parse.urlencode({"fieldManager": manager, "force": "true"})
-        return self.api("PATCH", f"{path_of(manifest)}?{query}", manifest, content_type=APPLY)
+        path = f"{path_of(manifest)}/{subresource}".rstrip("/")
+        return self.api("PATCH", f"{path}?{query}", manifest, content_type=APPLY)
+
+    def define(self, crd: Mapping[str, Any]) -> None:
+        """Apply a CRD and wait until its kind is served."""
+        self.apply(crd)
+        served = f"/apis/{crd['spec']['group']}/{crd['spec']['versions'][0]['name']}"
+        eventually(lambda: self._serves(f"{served}/{crd['spec']['names']['plural']}"))
+
+    def _serves(self, path: str) -> bool:
+        try:
+            self.api("GET", path)
+        except ApiError as error:
+            if error.status in (404, 429):  # not known yet; not ready yet
+                return False
+            raise
+        return True
 
     # What tests set up.
 
