@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from store_plugin.store import Environment, StoreFactory
+from stores.vault.secret_ids import SecretIds
 from stores.vault.spec import VaultSpec
 
 if TYPE_CHECKING:
@@ -25,13 +26,14 @@ class VaultFactory:
 
     def __init__(self, pod_token: Path = _POD_TOKEN) -> None:
         self._pod_token = pod_token
+        self._secret_ids = SecretIds()
 
     async def open(self, spec: VaultSpec, environment: Environment) -> "VaultStore":
         """A store that logs in with its first request."""
         await asyncio.to_thread(import_module, "stores.vault.opening")
         from stores.vault.opening import open_store
 
-        return open_store(spec, environment, self._pod_token)
+        return open_store(spec, environment, self._pod_token, self._secret_ids)
 
 
 factory: StoreFactory[VaultSpec] = VaultFactory()

@@ -5,7 +5,8 @@ one they return awaitables. Methods that look into a response before they return
 work over a coroutine; used here are only: KvV1.read_secret, create_or_update_secret (with
 `method`), delete_secret, list_secrets; KvV2.create_or_update_secret, update_metadata,
 delete_metadata_and_all_versions, list_secrets; Token.lookup_self, renew_self,
-revoke_self; the `login` of AppRole, Kubernetes and JWT; SystemBackend.get_capabilities.
+revoke_self; the `login` of AppRole, Kubernetes, JWT and Userpass; of SystemBackend
+get_capabilities and unwrap.
 """
 
 import json

@@ -52,7 +52,6 @@ _BY_STATUS: dict[int, type[StorePluginError]] = {
 }
 _BY_CLASS: tuple[tuple[type[BaseException], type[StorePluginError]], ...] = (
     (TimeoutError, DeadlineExceeded),
-    (ssl.SSLError, StoreUnavailable),
     (OSError, StoreUnavailable),
     (hvac.exceptions.InvalidRequest, InvalidRequest),
     (hvac.exceptions.Unauthorized, StoreDenied),
@@ -62,6 +61,19 @@ _BY_CLASS: tuple[tuple[type[BaseException], type[StorePluginError]], ...] = (
     (hvac.exceptions.RateLimitExceeded, Throttled),
     (hvac.exceptions.ParamValidationError, Bug),
     (hvac.exceptions.VaultError, StoreUnavailable),
+)
+
+# Alerts (RFC 8446, 6.2), as OpenSSL names them. It is the server that sends them.
+_OF_OUR_CERTIFICATE = frozenset(
+    {
+        "SSLV3_ALERT_BAD_CERTIFICATE",
+        "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE",
+        "SSLV3_ALERT_CERTIFICATE_REVOKED",
+        "SSLV3_ALERT_CERTIFICATE_EXPIRED",
+        "SSLV3_ALERT_CERTIFICATE_UNKNOWN",
+        "TLSV1_ALERT_UNKNOWN_CA",
+        "TLSV1_ALERT_ACCESS_DENIED",
+    }
 )
 
 
@@ -83,16 +95,22 @@ def from_status(
 
 def from_exception(error: BaseException, where: str) -> StorePluginError:
     """The error for what hvac or the network raised. Raise it `from None`."""
+    if isinstance(error, ssl.SSLError):
+        return from_tls(error, where)
     ours = next((ours for theirs, ours in _BY_CLASS if isinstance(error, theirs)), Bug)
     retry_after = 1.0 if ours is StoreUnavailable else None
     return ours(f"{where}: {described(error, type(error).__name__)}", retry_after=retry_after)
 
 
-def login_refused(error: StorePluginError) -> StorePluginError:
-    """`error` as it counts during a login: whatever says no refuses the credentials."""
-    if isinstance(error, StoreDenied | InvalidRequest):
-        return LoginRefused(error.message)
-    return error
+def from_tls(error: ssl.SSLError, where: str) -> StorePluginError:
+    """The error for a connection that TLS ended: one certificate or the other was not liked."""
+    said = f"{where}: {described(error, type(error).__name__)}"
+    reason = getattr(error, "reason", "")
+    if reason == "TLSV13_ALERT_CERTIFICATE_REQUIRED":
+        return ConfigInvalid(f"{where}: the server demands a client certificate: set clientCertificate")
+    if reason in _OF_OUR_CERTIFICATE:
+        return LoginRefused(f"{said}; the server refuses our certificate: check clientCertificate")
+    return StoreUnavailable(said, retry_after=1.0)
 
 
 def described(error: BaseException, name: str) -> str:

@@ -4,13 +4,14 @@ aiohttp's errors become ours here. They may carry a request's headers, and so it
 only names and what is about the network leave.
 """
 
+import ssl
 from collections.abc import Mapping
 
 import aiohttp
 from yarl import URL
 
 from store_plugin.errors import ConfigInvalid, DeadlineExceeded, StorePluginError
-from store_plugin.store import Credentials
+from store_plugin.store import Environment
 from stores.vault import errors
 from stores.vault.answer import Answer, seconds
 from stores.vault.spec import VaultSpec
@@ -18,17 +19,18 @@ from stores.vault.transport import CONNECT_SECONDS, IDLE_SECONDS, MOST_CONNECTIO
 from stores.vault.trust import Trust
 
 _SKIPPED = ("Accept-Encoding", "User-Agent", "Accept")
+_BROKEN_OFF = (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError)
 _RAISED = (aiohttp.ClientError, TimeoutError, OSError)
 
 
 class AiohttpTransport:
     """A `Transport` over one session of aiohttp."""
 
-    def __init__(self, spec: VaultSpec, credentials: Credentials, config: str) -> None:
+    def __init__(self, spec: VaultSpec, environment: Environment) -> None:
         self._base = spec.server
-        self._trust = Trust(spec, credentials)
+        self._trust = Trust(spec, environment)
         self._server_name = spec.tls_server_name
-        self._config = config
+        self._config = environment.config
         self._client = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=MOST_CONNECTIONS, keepalive_timeout=IDLE_SECONDS),
             timeout=aiohttp.ClientTimeout(total=spec.timeout, sock_connect=CONNECT_SECONDS),
@@ -62,7 +64,16 @@ class AiohttpTransport:
                 date, retry_after = response.headers.get("Date"), response.headers.get("Retry-After")
                 return Answer(where, response.status, content, date, seconds(retry_after))
         except _RAISED as error:
-            raise translated(error, where) from None
+            raise await self._explained(error, where) from None
+
+    async def _explained(self, error: BaseException, where: str) -> StorePluginError:
+        if isinstance(error, _BROKEN_OFF) and not isinstance(error, aiohttp.ClientConnectorError):
+            address = URL(self._base)
+            name = self._server_name or address.host or ""
+            cause = await self._trust.cause(ConnectionError(), address.host or "", address.port or 443, name)
+            if isinstance(cause, ssl.SSLError):
+                return errors.from_tls(cause, where)
+        return translated(error, where)
 
     def reload(self) -> None:
         self._trust.forget()
@@ -81,7 +92,7 @@ def translated(error: BaseException, where: str) -> StorePluginError:
     if isinstance(error, TimeoutError) and not isinstance(error, aiohttp.ConnectionTimeoutError):
         return DeadlineExceeded(f"{where}: {name}")
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return errors.unavailable(where, errors.described(error.certificate_error, name))
+        return errors.from_exception(error.certificate_error, where)
     if isinstance(error, aiohttp.ClientConnectorError):
-        return errors.unavailable(where, errors.described(error.os_error, name))
+        return errors.from_exception(error.os_error, where)
     return errors.unavailable(where, name)

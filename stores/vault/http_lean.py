@@ -4,7 +4,7 @@ CPU (docs/decisions/0012-a-lean-http-client.md, also for what it does not do).""
 import asyncio
 from collections.abc import Mapping
 
-from store_plugin.store import Credentials
+from store_plugin.store import Environment
 from stores.vault import errors
 from stores.vault.answer import Answer
 from stores.vault.connection import Connection, Unanswered
@@ -21,13 +21,13 @@ _REPEATABLE = frozenset({"GET", "LIST", "HEAD", "DELETE"})
 class LeanTransport:
     """A `Transport` over connections of our own."""
 
-    def __init__(self, spec: VaultSpec, credentials: Credentials, config: str) -> None:
+    def __init__(self, spec: VaultSpec, environment: Environment) -> None:
         self._loop = asyncio.get_running_loop()
         self._requests = RequestEncoder(spec.server)
-        self._trust = Trust(spec, credentials)
+        self._trust = Trust(spec, environment)
         self._server_name = spec.tls_server_name or self._requests.host
         self._timeout = spec.timeout
-        self._config = config
+        self._config = environment.config
         self._pool = Pool(self._dial, MOST_CONNECTIONS, IDLE_SECONDS)
 
     async def send(
@@ -47,7 +47,10 @@ class LeanTransport:
         except HttpFailure as failure:
             raise errors.unavailable(where, str(failure)) from None
         except OSError as error:
-            raise errors.from_exception(error, where) from None
+            cause = await self._trust.cause(
+                error, self._requests.host, self._requests.port, self._server_name
+            )
+            raise errors.from_exception(cause, where) from None
 
     def reload(self) -> None:
         if self._trust.encrypted:

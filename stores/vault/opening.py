@@ -9,18 +9,21 @@ from stores.vault.authorized import AuthorizedAdapter
 from stores.vault.kv.engine import KeyValue
 from stores.vault.kv.version1 import KeyValue1
 from stores.vault.kv.version2 import KeyValue2
+from stores.vault.secret_ids import SecretIds
 from stores.vault.session import Session
 from stores.vault.spec import VaultSpec
 from stores.vault.store import VaultStore
 from stores.vault.transport import open_transport
 
 
-def open_store(spec: VaultSpec, environment: Environment, pod_token: Path) -> VaultStore:
+def open_store(
+    spec: VaultSpec, environment: Environment, pod_token: Path, secret_ids: SecretIds
+) -> VaultStore:
     """A store that logs in with its first request. Raises ConfigInvalid."""
     credentials = environment.credentials
-    transport = open_transport(spec, credentials, environment.config)
+    transport = open_transport(spec, environment)
     session = Session(
-        method_for(spec.auth, credentials, pod_token),
+        method_for(spec, credentials, pod_token, secret_ids),
         transport,
         namespace=spec.namespace,
         login_namespace=spec.login_namespace,

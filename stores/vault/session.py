@@ -22,9 +22,9 @@ from store_plugin.errors import (
     StoreUnavailable,
 )
 from store_plugin.store import Logger
-from stores.vault import errors
 from stores.vault.adapter import VaultAdapter, base_headers
 from stores.vault.auth import AuthMethod, Grant
+from stores.vault.auth.advice import refused_login
 from stores.vault.auth.grant import granted
 from stores.vault.auth.token import lacks_lookup
 from stores.vault.backoff import Backoff
@@ -130,6 +130,7 @@ class Session:
     def credentials_changed(self) -> None:
         """Forget a refusal, and a token that is itself one of the credentials."""
         self._backoff.reset()
+        self._review_again_at = float("-inf")
         if not self._method.obtains:
             self._generation += 1
 
@@ -220,7 +221,7 @@ class Session:
         try:
             grant = await self._granted()
         except StorePluginError as error:
-            raise self._backoff.failed(errors.login_refused(error)) from None
+            raise self._backoff.failed(refused_login(error, self._method)) from None
         self._backoff.reset()
         self._log.debug("vault_logged_in", ttl_seconds=grant.ttl, renewable=grant.renewable)
         self._alive_until = float("-inf")

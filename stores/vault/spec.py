@@ -6,13 +6,16 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from store_plugin.spec import Choice, CredentialReference, Manifest, Rule, StoreSpec
+from store_plugin.spec import CredentialReference, Manifest, Rule, StoreSpec
 from stores.vault.address import checked_path, checked_server
+from stores.vault.auth_spec import Auth, MountPath
 from stores.vault.scope import checked_template
 
 _MOST_VERSIONS = 2**31 - 1
 """Most that the server takes."""
 _NO_VERSIONS = "KV version 1 keeps no versions: leave maxVersions out"
+_NOT_ENCRYPTED = "clientCertificate needs a server with https://"
+_NO_CERTIFICATE = "method Cert logs in with clientCertificate: set its certificate and key"
 
 
 def _checked_namespace(namespace: str) -> str:
@@ -23,50 +26,18 @@ def _checked_prefix(prefix: str) -> str:
     return checked_template(checked_path(prefix)) if prefix.strip("/") else ""
 
 
-MountPath = Annotated[str, AfterValidator(checked_path)]
 Namespace = Annotated[str, AfterValidator(_checked_namespace)]
 PathPrefix = Annotated[str, AfterValidator(_checked_prefix)]
 Server = Annotated[str, AfterValidator(checked_server)]
 
 
-class KubernetesAuth(Manifest):
-    """Login with a ServiceAccount's token."""
+class ClientCertificate(Manifest):
+    """What the sidecar shows to a server that asks for a certificate, as PEM."""
 
-    role: str = Field(min_length=1)
-    mount_path: MountPath = "kubernetes"
-    service_account_token_source: CredentialReference | None = None
-    """Left out: the token of the Pod that runs the sidecar."""
-
-
-class AppRoleAuth(Manifest):
-    """Login with a role ID and, where the role demands one, a secret ID."""
-
-    role_id: str = Field(min_length=1)
-    mount_path: MountPath = "approle"
-    secret_id_source: CredentialReference | None = None
-
-
-class JWTAuth(Manifest):
-    """Login with a JWT whose issuer the server trusts."""
-
-    role: str = Field(min_length=1)
-    mount_path: MountPath = "jwt"
-    token_source: CredentialReference | None = None
-    """Left out: the ServiceAccount token of the Pod that runs the sidecar."""
-
-
-class Auth(Manifest):
-    """How to log in: the method and its block."""
-
-    choice: ClassVar[Choice] = Choice(
-        "method", {"Token": "token", "Kubernetes": "kubernetes", "AppRole": "app_role", "JWT": "jwt"}
-    )
-
-    method: Literal["Token", "Kubernetes", "AppRole", "JWT"]
-    token: CredentialReference | None = None
-    kubernetes: KubernetesAuth | None = None
-    app_role: AppRoleAuth | None = None
-    jwt: JWTAuth | None = None
+    certificate: CredentialReference
+    """The certificate, and after it those between it and the CA."""
+    key: CredentialReference
+    """Its private key, without a passphrase."""
 
 
 class VaultSpec(StoreSpec):
@@ -75,6 +46,8 @@ class VaultSpec(StoreSpec):
     columns: ClassVar[Mapping[str, str]] = {"Server": "server"}
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule("self.version != 'v1' || !has(self.maxVersions)", _NO_VERSIONS),
+        Rule("!has(self.clientCertificate) || !self.server.startsWith('http://')", _NOT_ENCRYPTED),
+        Rule("self.auth.method != 'Cert' || has(self.clientCertificate)", _NO_CERTIFICATE),
     )
 
     server: Server
@@ -91,6 +64,8 @@ class VaultSpec(StoreSpec):
     """Namespace of the auth method, where it is not the one of the secrets."""
     ca_bundle: CredentialReference | None = None
     """PEM certificates the server's certificate is checked against; left out: the system's."""
+    client_certificate: ClientCertificate | None = None
+    """For a server that demands one, and for the login with it (`auth.cert`)."""
     tls_server_name: str | None = None
     """Name expected in the server's certificate, where it is not the address's host."""
     http_client: Literal["Lean", "Aiohttp"] = "Lean"
@@ -101,6 +76,14 @@ class VaultSpec(StoreSpec):
     def _only_version_2_keeps_versions(self) -> Self:
         if self.version == "v1" and self.max_versions is not None:
             raise ValueError(_NO_VERSIONS)
+        return self
+
+    @model_validator(mode="after")
+    def _certificate_has_its_use(self) -> Self:
+        if self.client_certificate and self.server.startswith("http://"):
+            raise ValueError(_NOT_ENCRYPTED)
+        if self.auth.method == "Cert" and not self.client_certificate:
+            raise ValueError(_NO_CERTIFICATE)
         return self
 
     @property

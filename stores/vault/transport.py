@@ -8,7 +8,7 @@ http_lean.py, and http_aiohttp.py for servers that the lean one cannot talk to.
 from collections.abc import Mapping
 from typing import Protocol
 
-from store_plugin.store import Credentials
+from store_plugin.store import Environment
 from stores.vault.answer import Answer
 from stores.vault.spec import VaultSpec
 
@@ -32,13 +32,13 @@ class Transport(Protocol):
         changed afterwards.
 
         StoreUnavailable (no connection, a broken one, no HTTP), DeadlineExceeded (the
-        config's timeout), ConfigInvalid (a CA bundle that is none, a header that cannot be
-        sent).
+        config's timeout), LoginRefused (the server refuses our certificate), ConfigInvalid
+        (certificates that are none, a header that cannot be sent).
         """
         ...
 
     def reload(self) -> None:
-        """Read the CA bundle again before the next request."""
+        """Read the certificates again before the next request."""
         ...
 
     async def aclose(self) -> None:
@@ -46,12 +46,12 @@ class Transport(Protocol):
         ...
 
 
-def open_transport(spec: VaultSpec, credentials: Credentials, config: str) -> Transport:
+def open_transport(spec: VaultSpec, environment: Environment) -> Transport:
     """The client that the config names; only its library is imported."""
     if spec.http_client == "Aiohttp":
         from stores.vault.http_aiohttp import AiohttpTransport
 
-        return AiohttpTransport(spec, credentials, config)
+        return AiohttpTransport(spec, environment)
     from stores.vault.http_lean import LeanTransport
 
-    return LeanTransport(spec, credentials, config)
+    return LeanTransport(spec, environment)

@@ -32,5 +32,5 @@ def test_links_lead_to_pages_and_headings_that_exist(page: Path) -> None:
 def test_links_are_found_and_anchors_are_told_apart() -> None:
     configs = ROOT / "docs" / "configs.md"
     assert "semantics.md#access" in _LINK.findall(prose(configs))
-    assert {"credential-references", "vaultconfig"} <= anchors(configs)
+    assert {"credential-references", "localconfig"} <= anchors(configs)
     assert "no-such-heading" not in anchors(configs)

@@ -22,6 +22,7 @@ from tools.build import TOOLS
 
 OPERATIONS = DOCS / "operations.md"
 CONFIGS = DOCS / "configs.md"
+VAULT = DOCS / "stores" / "vault.md"
 WIRE = DOCS / "wire.md"
 DEPENDENCIES = DOCS / "dependencies.md"
 
@@ -105,12 +106,13 @@ def test_alerts_ask_for_metrics_that_exist() -> None:
 
 # Fields of store configs.
 
-SECTIONS: dict[type[Manifest], str] = {
-    StoreSpec: "Common fields",
-    CredentialReference: "Credential references",
-    LocalSpec: "LocalConfig",
-    VaultSpec: "VaultConfig",
+PLACES: dict[type[Manifest], str] = {
+    StoreSpec: section(CONFIGS, "Common fields"),
+    CredentialReference: section(CONFIGS, "Credential references"),
+    LocalSpec: section(CONFIGS, "LocalConfig"),
+    VaultSpec: section(VAULT, "Fields") + section(VAULT, "Login"),
 }
+"""What the documents say about the fields of a model."""
 
 
 def models_in(annotation: object) -> Iterator[type[Manifest]]:
@@ -121,24 +123,24 @@ def models_in(annotation: object) -> Iterator[type[Manifest]]:
         yield from models_in(argument)
 
 
-def fields(model: type[BaseModel], title: str, path: str = "") -> Iterator[tuple[str, str]]:
-    """Section and path of every field of a model, and of what is inside."""
+def fields(model: type[BaseModel], path: str = "") -> Iterator[str]:
+    """The path of every field of a model, and of what is inside."""
     for name, field in model.model_fields.items():
         if model is not StoreSpec and name in StoreSpec.model_fields:
             continue
         here = f"{path}{field.alias or name}"
-        yield title, here
+        yield here
         for inner in models_in(field.annotation):
             if inner is not CredentialReference:
-                yield from fields(inner, title, f"{here}.")
+                yield from fields(inner, f"{here}.")
 
 
-FIELDS = [found for model, title in SECTIONS.items() for found in fields(model, title)]
+FIELDS = [(model, path) for model in PLACES for path in fields(model)]
 
 
-@pytest.mark.parametrize(("title", "path"), FIELDS, ids=[path for _, path in FIELDS])
-def test_a_field_is_documented_in_the_section_of_its_kind(title: str, path: str) -> None:
-    assert re.search(rf"\b{path.rpartition('.')[2]}\b", code(section(CONFIGS, title)))
+@pytest.mark.parametrize(("model", "path"), FIELDS, ids=[path for _, path in FIELDS])
+def test_a_field_is_documented_in_the_section_of_its_kind(model: type[Manifest], path: str) -> None:
+    assert re.search(rf"\b{path.rpartition('.')[2]}\b", code(PLACES[model]))
 
 
 def test_the_fields_are_found_at_every_depth() -> None:
@@ -150,7 +152,7 @@ def test_the_fields_are_found_at_every_depth() -> None:
 @pytest.mark.parametrize("model", [StoreSpec, LocalSpec, VaultSpec])
 def test_a_field_documented_as_required_is_and_no_other(model: type[Manifest]) -> None:
     # The kind's first table; a second one of a VaultConfig is that of its logins.
-    first = section(CONFIGS, SECTIONS[model]).partition("| `auth.method`")[0]
+    first = PLACES[model].partition("| `auth.method`")[0]
     table = {row[0].strip("`"): row[1] for row in rows(first)}
     own = {
         field.alias or name: field

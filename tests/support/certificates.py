@@ -79,14 +79,22 @@ class CertificateAuthority:
         *,
         client: bool = False,
         life: timedelta = _LIFE,
+        starts: timedelta = -_LIFE,
     ) -> tuple[bytes, bytes]:
         """Certificate and private key, as PEM, for host names, addresses or URIs; with
-        none, only the subject has a name. A `life` below zero is over."""
+        none, only the subject has a name. A `life` below zero is over; one that `starts`
+        above zero has not begun."""
         key = ec.generate_private_key(ec.SECP256R1())
         usage = ExtendedKeyUsageOID.CLIENT_AUTH if client else ExtendedKeyUsageOID.SERVER_AUTH
         authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
         builder = (
-            _builder(_named(san[0] if san else "nameless"), self.certificate.subject, key.public_key(), life)
+            _builder(
+                _named(san[0] if san else "nameless"),
+                self.certificate.subject,
+                key.public_key(),
+                life,
+                starts,
+            )
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
             .add_extension(authority, critical=False)
@@ -114,6 +122,7 @@ def _builder(
     issuer: x509.Name,
     public_key: ec.EllipticCurvePublicKey,
     life: timedelta = _LIFE,
+    starts: timedelta = -_LIFE,
 ) -> x509.CertificateBuilder:
     now = datetime.now(UTC)
     return (
@@ -122,7 +131,7 @@ def _builder(
         .issuer_name(issuer)
         .public_key(public_key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - _LIFE)
+        .not_valid_before(now + starts)
         .not_valid_after(now + life)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
     )

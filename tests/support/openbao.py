@@ -37,7 +37,7 @@ class OpenBao:
     """A server and its root token. `api` speaks to it; the rest is built on that."""
 
     def __init__(self, address: str, command: Sequence[str], log: Path, ca: Path | None = None) -> None:
-        self.address = self.roomy_address = address
+        self.address = self.roomy_address = self.strict_address = address
         self.root_token = "root"
         self._command = command
         self._log = log
@@ -103,11 +103,23 @@ class OpenBao:
         text = self.text(method, path, body, token=token, namespace=namespace)
         return json.loads(text) if text else {}
 
+    def wrapped(self, method: str, path: str, ttl: str, *, namespace: str = "") -> str:
+        """The token that unwraps the answer to a request."""
+        answer = self.text(method, path, namespace=namespace, headers={"X-Vault-Wrap-TTL": ttl})
+        return str(json.loads(answer)["wrap_info"]["token"])
+
     def text(
-        self, method: str, path: str, body: object = None, *, token: str | None = None, namespace: str = ""
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        token: str | None = None,
+        namespace: str = "",
+        headers: Mapping[str, str] | None = None,
     ) -> str:
         """As `api`, the answer as it came."""
-        headers = {"X-Vault-Token": self.root_token if token is None else token}
+        headers = {**(headers or {}), "X-Vault-Token": self.root_token if token is None else token}
         if namespace:
             headers["X-Vault-Namespace"] = namespace
         request = urllib.request.Request(
@@ -198,8 +210,8 @@ class OpenBao:
     def accessors(self) -> set[str]:
         return set(self.api("LIST", "auth/token/accessors")["data"]["keys"])
 
-    def mount_auth(self, kind: str, *, namespace: str = "") -> str:
-        mount = f"{kind}-{uuid4().hex[:8]}"
+    def mount_auth(self, kind: str, *, namespace: str = "", mount: str = "") -> str:
+        mount = mount or f"{kind}-{uuid4().hex[:8]}"
         self.api("POST", f"sys/auth/{mount}", {"type": kind}, namespace=namespace)
         return mount
 
@@ -229,6 +241,29 @@ class OpenBao:
         }
         self.api("POST", f"auth/{mount}/role/app", role)
         return mount
+
+    def userpass(
+        self, policies: Sequence[str], user: str, password: str, *, namespace: str = "", mount: str = ""
+    ) -> str:
+        """Mount of a UserPass auth with one user."""
+        mount = self.mount_auth("userpass", namespace=namespace, mount=mount)
+        body = {"password": password, "token_policies": list(policies)}
+        self.api("POST", f"auth/{mount}/users/{user}", body, namespace=namespace)
+        return mount
+
+    def cert_auth(self, policies: Sequence[str], ca: bytes, *, names: Sequence[str]) -> str:
+        """Mount of a Cert auth with the role `app` for certificates of a CA with these names."""
+        mount = self.mount_auth("cert")
+        role = {"certificate": ca.decode(), "allowed_dns_sans": list(names), "token_policies": list(policies)}
+        self.api("POST", f"auth/{mount}/certs/app", role)
+        return mount
+
+    def demand_totp(self, mount: str) -> None:
+        """Have logins at an auth mount demand a second factor."""
+        accessor = self.api("GET", "sys/auth")["data"][f"{mount}/"]["accessor"]
+        method = self.api("POST", "identity/mfa/method/totp", {"issuer": "test"})["data"]["method_id"]
+        body = {"mfa_method_ids": [method], "auth_method_accessors": [accessor]}
+        self.api("POST", f"identity/mfa/login-enforcement/{mount}", body)
 
     def kubernetes_auth(
         self,
@@ -303,20 +338,24 @@ def stored_server(
     directory: Path, *, certificate: tuple[bytes, bytes] | None = None, ca: bytes | None = None
 ) -> Iterator[OpenBao]:
     """A server that keeps what it holds over `kill` (Raft, alone); with TLS where a
-    certificate and its CA are given."""
-    port, cluster_port = free_port(), free_port()
+    certificate and its CA are given. Its `strict_address` then takes only clients with a
+    certificate of that CA."""
+    port, strict_port, cluster_port = free_port(), free_port(), free_port()
     (directory / "data").mkdir()
     listener: dict[str, object] = {"address": f"127.0.0.1:{port}", "tls_disable": certificate is None}
+    listeners = [{"tcp": listener}]
     if certificate and ca:
         for name, content in (("tls.crt", certificate[0]), ("tls.key", certificate[1]), ("ca.crt", ca)):
             (directory / name).write_bytes(content)
         listener |= {"tls_cert_file": f"{directory}/tls.crt", "tls_key_file": f"{directory}/tls.key"}
+        strict = {"address": f"127.0.0.1:{strict_port}", "tls_client_ca_file": f"{directory}/ca.crt"}
+        listeners.append({"tcp": {**listener, **strict, "tls_require_and_verify_client_cert": True}})
     scheme = "https" if certificate else "http"
     config = {
         "storage": {
             "raft": {"path": str(directory / "data"), "node_id": "only", "performance_multiplier": "1"}
         },
-        "listener": [{"tcp": listener}],
+        "listener": listeners,
         "api_addr": f"{scheme}://127.0.0.1:{port}",
         "cluster_addr": f"https://127.0.0.1:{cluster_port}",
     }
@@ -328,6 +367,7 @@ def stored_server(
         directory / "openbao.log",
         directory / "ca.crt" if certificate else None,
     )
+    server.strict_address = f"{scheme}://127.0.0.1:{strict_port}"
     try:
         server.start(UNINITIALIZED)
         server.initialize()

@@ -34,8 +34,19 @@ class AuthMethod(Protocol):
     obtains: ClassVar[bool]
     """Whether the token is made for us by the login, so that we revoke it at the end."""
 
+    @property
+    def block(self) -> str:
+        """The path of its block in the spec."""
+        ...
+
+    @property
+    def advice(self) -> str:
+        """What to do where the server refuses the login and does not say why."""
+        ...
+
     async def login(self, adapter_for: AdapterFor) -> Grant:
-        """LoginRefused, ConfigInvalid for a credential that cannot be read, and what the
+        """StoreDenied, InvalidRequest where the server refuses; LoginRefused where the message
+        says what to do; ConfigInvalid for a credential that cannot be read, and what the
         transport raises."""
         ...
 
@@ -45,9 +56,11 @@ def granted(answer: Answer) -> Grant:
     as where the server wants a second factor."""
     auth = answer.json().get("auth") if answer.ok else None
     if not isinstance(auth, dict) or not isinstance(auth.get("client_token"), str):
-        raise LoginRefused(f"{answer.where}: the server gives no token for this login")
+        raise LoginRefused(
+            f"{answer.where}: the server gives no token for this login; check the mountPath of the login"
+        )
     if not auth["client_token"]:
-        raise LoginRefused(f"{answer.where}: the server demands a second factor")
+        raise LoginRefused(f"{answer.where}: the server demands a second factor; log in as one without it")
     return Grant(
         auth["client_token"],
         float(auth.get("lease_duration") or 0),
@@ -62,4 +75,16 @@ def credential(value: bytes, what: str) -> str:
     text = value.decode("latin-1").strip()
     if not _TOKEN.match(text):
         raise ConfigInvalid(f"{what} is empty or holds characters that no credential has")
+    return text
+
+
+def secret_text(value: bytes, what: str) -> str:
+    """A password as text. ConfigInvalid where it is empty (a directory takes that for "no
+    login at all") or no UTF-8."""
+    try:
+        text = value.decode("utf-8")
+    except UnicodeDecodeError:
+        raise ConfigInvalid(f"{what} is no UTF-8 text") from None
+    if not text:
+        raise ConfigInvalid(f"{what} is empty")
     return text

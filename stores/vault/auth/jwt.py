@@ -8,13 +8,17 @@ from hvac.api.auth_methods import JWT
 from store_plugin.store import Credentials
 from stores.vault.auth.grant import AdapterFor, Grant, granted
 from stores.vault.auth.jwt_source import JwtSource
-from stores.vault.spec import JWTAuth
+from stores.vault.auth_spec import JWTAuth
 
 
 class JWTMethod:
     """The role of `auth.jwt`."""
 
     obtains: ClassVar[bool] = True
+    block: ClassVar[str] = "auth.jwt"
+    advice: ClassVar[str] = (
+        "mend auth.jwt: role and mountPath, and the subject and audience that the role binds"
+    )
 
     def __init__(self, spec: JWTAuth, credentials: Credentials, pod_token: Path) -> None:
         self._spec = spec

@@ -8,13 +8,17 @@ from hvac.api.auth_methods import Kubernetes
 from store_plugin.store import Credentials
 from stores.vault.auth.grant import AdapterFor, Grant, granted
 from stores.vault.auth.jwt_source import JwtSource
-from stores.vault.spec import KubernetesAuth
+from stores.vault.auth_spec import KubernetesAuth
 
 
 class KubernetesMethod:
     """The role of `auth.kubernetes`."""
 
     obtains: ClassVar[bool] = True
+    block: ClassVar[str] = "auth.kubernetes"
+    advice: ClassVar[str] = (
+        "mend auth.kubernetes: role and mountPath, and the ServiceAccounts that the role binds"
+    )
 
     def __init__(self, spec: KubernetesAuth, credentials: Credentials, pod_token: Path) -> None:
         self._spec = spec

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from hvac.api.auth_methods import Token
 
-from store_plugin.errors import LoginRefused, StoreDenied
+from store_plugin.errors import StoreDenied
 from store_plugin.store import Credentials
 from stores.vault import errors
 from stores.vault.answer import Answer
@@ -15,6 +15,8 @@ class TokenMethod:
     """The token of `auth.token`."""
 
     obtains: ClassVar[bool] = False
+    block: ClassVar[str] = "auth.token"
+    advice: ClassVar[str] = "it is wrong, expired or revoked: put a new token where auth.token points"
 
     def __init__(self, credentials: Credentials) -> None:
         self._credentials = credentials
@@ -26,7 +28,7 @@ class TokenMethod:
         except StoreDenied as denied:
             if lacks_lookup(denied):
                 return Grant(token)
-            raise LoginRefused(f"{denied.message} (the token is wrong, expired or revoked)") from None
+            raise
         data = answer.json().get("data")
         if not isinstance(data, dict):
             raise errors.not_vault(answer.where)

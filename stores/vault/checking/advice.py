@@ -1,10 +1,11 @@
 """What to do about an error, for the person who checks a config: the server and the network
-say what they did not like, and not which field mends it."""
+say what they did not like, and not which field mends it. A refused login says it by itself
+(auth/advice.py)."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
-from store_plugin.errors import LoginRefused, StorePluginError
+from store_plugin.errors import StorePluginError
 from stores.vault.spec import VaultSpec
 
 _Advice = Callable[[VaultSpec], str]
@@ -32,17 +33,6 @@ _NETWORK: Sequence[tuple[str, _Advice]] = (
     ("namespace not found", lambda _: "mend namespace or authNamespace"),
     ("Connection refused|no connection within|unreachable", lambda _: "mend server, or start what it names"),
 )
-_LOGINS: Mapping[str, str] = {
-    "Token": "put a new token where auth.token points",
-    "Kubernetes": "mend auth.kubernetes: role and mountPath, and the ServiceAccounts that the role binds",
-    "AppRole": "make a new secret ID for auth.appRole.secretIdSource, or mend roleId and mountPath",
-    "JWT": "mend auth.jwt: role and mountPath, and the subject and audience that the role binds",
-}
-_LOGIN_TEXTS: Sequence[tuple[str, str]] = (
-    ("invalid role name|role .* (could not|not) be? ?found", "there is no such role: mend {block}.role"),
-    ("could not load configuration", "the auth method is not configured on the server: configure it"),
-    ("missing client token|permission denied$", "is {block}.mountPath right? {otherwise}"),
-)
 
 
 def advised(error: StorePluginError, spec: VaultSpec) -> StorePluginError:
@@ -57,17 +47,4 @@ def _advice(error: StorePluginError, spec: VaultSpec) -> str:
     for pattern, advice in _NETWORK:
         if re.search(pattern, error.message):
             return advice(spec)
-    if isinstance(error, LoginRefused):
-        return _about_login(error, spec)
     return ""
-
-
-def _about_login(error: LoginRefused, spec: VaultSpec) -> str:
-    method = spec.auth.method
-    otherwise = _LOGINS.get(method, f"mend the block of auth for {method}")
-    if method != "Token":
-        block = f"auth.{method[0].lower()}{method[1:]}"
-        for pattern, advice in _LOGIN_TEXTS:
-            if re.search(pattern, error.message):
-                return advice.format(block=block, otherwise=otherwise)
-    return otherwise

@@ -1,12 +1,14 @@
 """Which event loops and which HTTP clients the tests here run on."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 import uvloop
 
 from tests.stores.vault import opening
+from tests.support.certificates import CertificateAuthority
+from tests.support.openbao import OpenBao, stored_server
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
@@ -16,6 +18,14 @@ def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, LoopFactory
     if item.nodeid.partition("::")[0].endswith("test_http_lean.py"):
         return {"asyncio": asyncio.SelectorEventLoop, "uvloop": uvloop.new_event_loop}
     return {"asyncio": asyncio.SelectorEventLoop}
+
+
+@pytest.fixture(scope="session")
+def tls_bao(ca: CertificateAuthority, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenBao]:
+    """A server whose certificate is for an address and the name vault.internal."""
+    certificate = ca.issue(["vault.internal", "127.0.0.1"])
+    with stored_server(tmp_path_factory.mktemp("tls-bao"), certificate=certificate, ca=ca.pem) as server:
+        yield server
 
 
 @pytest.fixture(params=["Lean", "Aiohttp"])

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from store_plugin.engine import Engine, LocationLocks, Rules
+from store_plugin.model import ABSENT, ScopedName, Secret
 from store_plugin.store import Store
 from store_plugin.testing.environment import MemoryCredentials, RecordingLog, memory_environment
 from stores.vault import VaultFactory, VaultSpec
@@ -14,6 +15,7 @@ from tests.support.openbao import OpenBao
 NO_POD = Path("/nonexistent/token")
 GIVEN = {"source": "Environment", "env": {"name": "UNUSED"}}
 """A credential reference; what it resolves to is in `MemoryCredentials`."""
+NAME = ScopedName.parse("team-a/db")
 WITH_TOKEN = {"method": "Token", "token": GIVEN}
 HTTP_CLIENT = "Lean"
 """Set by the fixture `both_clients`."""
@@ -30,8 +32,11 @@ async def open_with(
     *,
     log: RecordingLog | None = None,
     pod_token: Path = NO_POD,
+    factory: VaultFactory | None = None,
 ) -> VaultStore:
-    return await VaultFactory(pod_token).open(spec, memory_environment(credentials, log, "VaultConfig/test"))
+    return await (factory or VaultFactory(pod_token)).open(
+        spec, memory_environment(credentials, log, "VaultConfig/test")
+    )
 
 
 async def open_with_token(
@@ -51,6 +56,12 @@ async def open_with_token(
         fields["caBundle"] = GIVEN
     spec = spec_of(server or bao.address, mount, WITH_TOKEN, **fields)
     return await open_with(spec, MemoryCredentials(values), log=log)
+
+
+async def works(store: VaultStore) -> bool:
+    """Whether it takes a secret and gives it back."""
+    await store.write(NAME, Secret({"a": b"1"}), base=ABSENT)
+    return (await store.read(NAME)).secret.data == {"a": b"1"}
 
 
 def engine_over(store: Store) -> Engine:

@@ -15,7 +15,6 @@ from store_plugin.errors import (
     Conflict,
     DeadlineExceeded,
     InvalidRequest,
-    LoginRefused,
     StoreDenied,
     StorePluginError,
     StoreUnavailable,
@@ -129,16 +128,6 @@ def test_every_status_has_an_error_of_the_tree(status: int) -> None:
 
 def test_the_servers_wish_to_wait_is_passed_on() -> None:
     assert errors.from_status(429, [], WHERE, 7.0).retry_after == 7.0
-
-
-@pytest.mark.parametrize("error", [StoreDenied("no"), InvalidRequest("no")])
-def test_a_login_that_is_not_let_in_is_refused(error: StorePluginError) -> None:
-    assert type(errors.login_refused(error)) is LoginRefused
-
-
-def test_a_login_to_a_server_that_is_away_is_not_refused() -> None:
-    away = StoreUnavailable("away")
-    assert errors.login_refused(away) is away
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from store_plugin.errors import (
     StorePluginError,
     StoreUnavailable,
 )
-from store_plugin.testing.environment import MemoryCredentials
+from store_plugin.testing.environment import MemoryCredentials, memory_environment
 from stores.vault.answer import Answer
 from stores.vault.http_lean import LeanTransport
 from tests.stores.vault.opening import GIVEN, WITH_TOKEN, spec_of
@@ -38,7 +38,8 @@ def transport_to(server: str, ca: bytes | None = None, **fields: object) -> Lean
     credentials = MemoryCredentials({"caBundle": ca} if ca else {})
     if ca:
         fields["caBundle"] = GIVEN
-    return LeanTransport(spec_of(server, "kv", WITH_TOKEN, **fields), credentials, "VaultConfig/test")
+    environment = memory_environment(credentials, config="VaultConfig/test")
+    return LeanTransport(spec_of(server, "kv", WITH_TOKEN, **fields), environment)
 
 
 @pytest.fixture

@@ -13,11 +13,12 @@ from store_plugin.errors import (
     StoreUnavailable,
 )
 from store_plugin.model import ABSENT, ScopedName, Secret
-from store_plugin.testing.environment import MemoryCredentials, RecordingLog
+from store_plugin.testing.environment import MemoryCredentials, RecordingLog, memory_environment
 from stores.vault.auth.approle import AppRoleMethod
+from stores.vault.auth_spec import AppRoleAuth
+from stores.vault.secret_ids import SecretIds
 from stores.vault.session import Session
 from stores.vault.shared import SharedAttempt
-from stores.vault.spec import AppRoleAuth
 from stores.vault.store import VaultStore
 from stores.vault.transport import open_transport
 from tests.stores.vault.opening import GIVEN, open_with, open_with_token, spec_of
@@ -47,10 +48,11 @@ class Bench:
         mount, role_id, secret_id = bao.approle(["default"], **role)
         credentials = MemoryCredentials({"auth.appRole.secretIdSource": secret_id.encode()})
         self.transport = open_transport(
-            spec_of(proxy.address, "kv", {"method": "Token", "token": GIVEN}), credentials, "VaultConfig/test"
+            spec_of(proxy.address, "kv", {"method": "Token", "token": GIVEN}),
+            memory_environment(credentials, config="VaultConfig/test"),
         )
         self.session = Session(
-            AppRoleMethod(AppRoleAuth(role_id=role_id, mount_path=mount), credentials),
+            AppRoleMethod(AppRoleAuth(role_id=role_id, mount_path=mount), credentials, "", SecretIds()),
             self.transport,
             namespace="",
             login_namespace="",

@@ -6,10 +6,25 @@ from tests.stores.vault.opening import GIVEN, WITH_TOKEN, spec_of
 
 SERVER = "https://vault.example.com:8200"
 FS = {"source": "Filesystem", "fs": {"path": "/token"}}
+PAIR = {"certificate": GIVEN, "key": GIVEN}
+CERT = {"method": "Cert", "cert": {}}
 SECRET = {
     "source": "Secret",
     "secretRef": {"namespace": "crossplane-system", "name": "vault", "key": "token"},
 }
+
+
+def user(name: str) -> dict[str, object]:
+    return {"method": "UserPass", "userPass": {"username": name, "passwordSource": GIVEN}}
+
+
+def wrapped(source: object = None) -> dict[str, object]:
+    block = {"roleId": "x", "secretIdSource": source, "secretIdWrapped": True}
+    return {"method": "AppRole", "appRole": block}
+
+
+def aws(**block: object) -> dict[str, object]:
+    return {"method": "AWS", "aws": block}
 
 
 @pytest.mark.parametrize(
@@ -128,6 +143,29 @@ def test_the_login_is_in_the_namespace_of_the_secrets_unless_told_otherwise() ->
         pytest.param({"auth": {"method": "AppRole"}}, "block appRole", id="approle-without-block"),
         pytest.param({"auth": {"method": "JWT", "token": GIVEN}}, "block jwt", id="block-of-another-method"),
         pytest.param({"auth": {"method": "Userpass"}}, "Token", id="unknown-method"),
+        pytest.param({"auth": {"method": "UserPass"}}, "block userPass", id="userpass-without-block"),
+        pytest.param({"auth": {"method": "LDAP"}}, "block ldap", id="ldap-without-block"),
+        pytest.param({"auth": {"method": "Cert"}}, "block cert", id="cert-without-block"),
+        pytest.param({"auth": {"method": "AWS"}}, "block aws", id="aws-without-block"),
+        pytest.param({"auth": user("a/b")}, "no slash", id="slash-in-user-name"),
+        pytest.param({"auth": user("..")}, "neither empty", id="user-name-leaves-its-place"),
+        pytest.param({"auth": user("")}, "neither empty", id="no-user-name"),
+        pytest.param({"auth": user("a\nb")}, "no control", id="newline-in-user-name"),
+        pytest.param({"auth": CERT}, "set its certificate and key", id="cert-without-certificate"),
+        pytest.param(
+            {"auth": CERT, "clientCertificate": PAIR, "server": "http://vault"},
+            "https://",
+            id="cert-in-the-clear",
+        ),
+        pytest.param({"clientCertificate": {"certificate": GIVEN}}, "required", id="certificate-without-key"),
+        pytest.param({"auth": wrapped()}, "secretIdSource", id="nothing-wrapped"),
+        pytest.param({"auth": wrapped({"source": "None"})}, "secretIdSource", id="wrapped-none"),
+        pytest.param({"auth": aws(region="Ireland")}, "pattern", id="no-region"),
+        pytest.param({"auth": aws(headerValue="a b")}, "pattern", id="space-in-header"),
+        pytest.param({"auth": aws(headerValue="a\r\nb: c")}, "pattern", id="two-headers"),
+        pytest.param({"auth": aws(stsEndpoint="sts")}, "written like", id="no-endpoint"),
+        pytest.param({"auth": aws(stsEndpoint="https://sts/x")}, "path", id="path-in-endpoint"),
+        pytest.param({"auth": aws(static={"accessKeyID": GIVEN})}, "required", id="half-a-key"),
         pytest.param({"mountpath": "x"}, "not permitted", id="misspelt-field"),
     ],
 )

@@ -1,5 +1,4 @@
 import asyncio
-from collections.abc import Iterator
 
 import pytest
 
@@ -8,18 +7,15 @@ from store_plugin.model import ABSENT, ScopedName, Secret
 from store_plugin.testing.environment import MemoryCredentials
 from tests.stores.vault.opening import GIVEN, WITH_TOKEN, open_with, open_with_token, spec_of
 from tests.support.certificates import CertificateAuthority
-from tests.support.openbao import OpenBao, stored_server
+from tests.support.openbao import OpenBao
 
 pytestmark = pytest.mark.usefixtures("both_clients")
 NAME = ScopedName.parse("team-a/db")
 
 
-@pytest.fixture(scope="module")
-def server(ca: CertificateAuthority, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenBao]:
-    """Its certificate is for an address and the name vault.internal."""
-    certificate = ca.issue(["vault.internal", "127.0.0.1"])
-    with stored_server(tmp_path_factory.mktemp("bao"), certificate=certificate, ca=ca.pem) as server:
-        yield server
+@pytest.fixture
+def server(tls_bao: OpenBao) -> OpenBao:
+    return tls_bao
 
 
 async def error_of(server: OpenBao, **options: object) -> StorePluginError:

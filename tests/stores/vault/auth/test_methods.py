@@ -9,31 +9,18 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from store_plugin.errors import ConfigInvalid, LoginRefused
-from store_plugin.model import ABSENT, ScopedName, Secret
 from store_plugin.testing.environment import MemoryCredentials, RecordingLog
 from stores.vault.store import VaultStore
-from tests.stores.vault.opening import GIVEN, WITH_TOKEN, open_with, spec_of
+from tests.stores.vault.opening import GIVEN, NAME, WITH_TOKEN, open_with, spec_of, works
 from tests.support.certificates import CertificateAuthority, private_pem, public_pem
 from tests.support.openbao import OpenBao
 from tests.support.tokenreview import TokenReviewServer
-
-NAME = ScopedName.parse("team-a/db")
-
-
-@pytest.fixture
-def mount(bao: OpenBao) -> str:
-    return bao.mount_kv("v2")
 
 
 @pytest.fixture(scope="module")
 def reviewer(ca: CertificateAuthority) -> Iterator[TokenReviewServer]:
     with TokenReviewServer(ca) as server:
         yield server
-
-
-async def works(store: VaultStore) -> bool:
-    await store.write(NAME, Secret({"a": b"1"}), base=ABSENT)
-    return (await store.read(NAME)).secret.data == {"a": b"1"}
 
 
 async def test_a_token_of_the_config(bao: OpenBao, mount: str) -> None:
