@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 from store_plugin.dispatch.failures import told
+from store_plugin.dispatch.lease import Lease
 from store_plugin.dispatch.router import Router
 from store_plugin.errors import StorePluginError
 from store_plugin.model import ConfigReference
@@ -42,12 +43,12 @@ async def connected(directory: Path, leave_out: Collection[ConfigReference], sec
     async with open_directory(directory) as opened:
         valid = {config.reference for config in opened.table.all() if config.spec is not None}
         asked = sorted(valid.difference(leave_out), key=str)
-        progress, turn = _Progress(asked), asyncio.Semaphore(AT_ONCE)
+        progress, turn, leases = _Progress(asked), asyncio.Semaphore(AT_ONCE), _Leases(opened.router)
 
         async def ask(reference: ConfigReference) -> list[Finding]:
             async with turn:
                 try:
-                    return await _asked(opened.router, reference, seconds)
+                    return await _asked(leases, reference, seconds)
                 finally:
                     progress.done(reference)
 
@@ -58,11 +59,32 @@ async def connected(directory: Path, leave_out: Collection[ConfigReference], sec
     return [finding for findings in found for finding in findings]
 
 
-async def _asked(router: Router, reference: ConfigReference, seconds: float) -> list[Finding]:
+class _Leases:
+    """Leases on stores; the first of each kind one after another, for it imports libraries:
+    several threads that import disturb each other's filters of Python's warnings, and what is
+    filtered out by a library is then printed."""
+
+    def __init__(self, router: Router) -> None:
+        self._router = router
+        self._importing = asyncio.Lock()
+        self._imported: set[str] = set()
+
+    async def on(self, reference: ConfigReference) -> Lease:
+        """Raises what opening the store raises."""
+        if reference.kind in self._imported:
+            return await self._router.lease(reference)
+        async with self._importing:
+            try:
+                return await self._router.lease(reference)
+            finally:
+                self._imported.add(reference.kind)
+
+
+async def _asked(leases: _Leases, reference: ConfigReference, seconds: float) -> list[Finding]:
     where = str(reference)
     try:
         async with asyncio.timeout(seconds):
-            with await router.lease(reference) as lease:
+            with await leases.on(reference) as lease:
                 warnings = await lease.engine.store.check()
     except TimeoutError:
         silent = f"no answer within {seconds:g} s; is the address right, and the network open?"

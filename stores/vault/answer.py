@@ -7,6 +7,9 @@ from typing import Any
 from store_plugin.errors import StorePluginError
 from stores.vault import errors
 
+_PLAIN = "Client sent an HTTP request to an HTTPS server"
+"""What a Go server answers in the clear, without JSON, where it expects TLS."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -44,7 +47,7 @@ class Answer:
         try:
             texts = [text for text in self.json().get("errors") or () if isinstance(text, str)]
         except StorePluginError:
-            texts = []
+            texts = [_PLAIN] if _PLAIN.encode() in self.body else []
         return errors.from_status(self.status, texts, self.where, self.retry_after)
 
 

@@ -37,6 +37,7 @@ _BY_TEXT: tuple[tuple[str, type[StorePluginError]], ...] = (
     ("high complexity", TooLarge),
     ("exceeds", TooLarge),
     ("Upgrading from non-versioned", StoreUnavailable),
+    ("HTTP request to an HTTPS server", ConfigInvalid),
 )
 _BY_STATUS: dict[int, type[StorePluginError]] = {
     400: InvalidRequest,

@@ -30,6 +30,10 @@ _NETWORK: Sequence[tuple[str, _Advice]] = (
     ("not initialized|uninitialized", lambda _: "initialize it (bao operator init, vault operator init)"),
     ("does not speak Vault's API", lambda _: "mend server: a proxy or another service listens there"),
     ("Name or service not known|No address|gaierror", lambda _: "mend the host in server, or the DNS"),
+    (
+        "answers 5..$",
+        lambda _: "is server the address of a Vault? otherwise look into the log of what answers",
+    ),
     ("namespace not found", lambda _: "mend namespace or authNamespace"),
     ("Connection refused|no connection within|unreachable", lambda _: "mend server, or start what it names"),
 )

@@ -52,7 +52,8 @@ def _judged(key_value: KeyValue, samples: Sequence[_Sample], given: Rights) -> l
     needed = _by_pattern(key_value.needed, samples)
     lacking = _lacking(key_value.needed, samples, given)
     useful = _lacking(key_value.useful, samples, given)
-    wanted = {path: rights | useful.get(path, frozenset()) for path, rights in needed.items()}
+    also = _by_pattern(key_value.useful, samples)
+    wanted = {path: rights | also.get(path, frozenset()) for path, rights in needed.items()}
     if not lacking:
         advice = {path: wanted[path] for path in useful}
         return [f"{key_value.why_useful}; let a policy say {stanzas(advice)}"] if useful else []
