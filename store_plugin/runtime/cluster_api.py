@@ -1,0 +1,150 @@
+"""Requests to a Kubernetes API server over an ApiClient of the kubernetes library.
+
+The operator brings the client, of either kind, and nothing of the library is imported
+here: its typed classes cost seconds and memory, and show what they were given when they
+refuse it. Only the two methods that all its calls are made of are used; both kinds
+(`kubernetes.client`, `kubernetes.aio.client`, from 37 on) have them.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from store_plugin.errors import (
+    Conflict,
+    InvalidRequest,
+    LoginRefused,
+    StoreDenied,
+    StorePluginError,
+    StoreUnavailable,
+    Throttled,
+)
+from store_plugin.runtime._running import settled
+
+MERGE_PATCH = "application/merge-patch+json"
+TIMEOUT = 30.0
+"""Seconds for one request."""
+
+Json = Mapping[str, Any]
+
+_NOT_FOUND = 404
+_CLASS_OF_STATUS: Mapping[int, type[StorePluginError]] = {
+    400: InvalidRequest,
+    401: LoginRefused,
+    403: StoreDenied,
+    409: Conflict,
+    413: InvalidRequest,
+    422: InvalidRequest,
+    429: Throttled,
+}
+
+
+class ApiClient(Protocol):
+    """What is used of the library's ApiClient."""
+
+    def param_serialize(
+        self,
+        method: str,
+        resource_path: str,
+        *,
+        path_params: Any = ...,
+        query_params: Any = ...,
+        header_params: Any = ...,
+        body: Any = ...,
+        auth_settings: Any = ...,
+    ) -> Any: ...
+
+    def call_api(self, *request: Any, _request_timeout: Any = ...) -> Any: ...
+
+
+class ClusterApi:
+    """JSON in, JSON out, errors of ours."""
+
+    def __init__(self, client: ApiClient) -> None:
+        self._client = client
+
+    async def find(self, path: str, **names: str) -> Json | None:
+        """The object at `path`, whose `{names}` are put in quoted; None where there is none."""
+        return _found(*await self._request("GET", path, names))
+
+    async def send(
+        self, method: str, path: str, body: Json, *, content_type: str = "application/json", **names: str
+    ) -> Json | None:
+        """The answer; None where there is nothing at `path`. Conflict where the object is not
+        as expected, or not expected there."""
+        return _found(*await self._request(method, path, names, body, content_type=content_type))
+
+    async def open(self, path: str, query: Mapping[str, str], seconds: float, **names: str) -> Any:
+        """The response to a GET, its body not read; whoever reads it has so many seconds."""
+        response = await self._respond("GET", path, names, query=query, timeout=seconds)
+        if response.status != 200:
+            _checked(response.status, await _read(response))
+        return response
+
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        names: Mapping[str, str],
+        body: Json | None = None,
+        content_type: str = "application/json",
+    ) -> tuple[int, Json]:
+        response = await self._respond(method, path, names, body, content_type=content_type)
+        return response.status, await _read(response)
+
+    async def _respond(
+        self,
+        method: str,
+        path: str,
+        names: Mapping[str, str],
+        body: Json | None = None,
+        *,
+        content_type: str = "application/json",
+        query: Mapping[str, str] | None = None,
+        timeout: float = TIMEOUT,
+    ) -> Any:
+        try:
+            request = await settled(
+                self._client.param_serialize(
+                    method,
+                    path,
+                    path_params=dict(names),
+                    query_params=list((query or {}).items()),
+                    header_params={"Accept": "application/json", "Content-Type": content_type},
+                    body=body,
+                    auth_settings=["BearerToken"],
+                )
+            )
+            return await settled(self._client.call_api(*request, _request_timeout=timeout))
+        except Exception as error:
+            raise unreachable(error) from error
+
+
+def unreachable(error: Exception) -> StoreUnavailable:
+    """The error of a request that got no answer. The two kinds of client stand on two HTTP
+    libraries with a tree of errors each; all of them mean this."""
+    return StoreUnavailable(f"the API server gave no answer ({type(error).__name__})", retry_after=1.0)
+
+
+async def _read(response: Any) -> Json:
+    try:
+        content = json.loads(await settled(response.read()) or b"{}")
+    except ValueError:
+        return {}
+    except Exception as error:
+        raise unreachable(error) from error
+    return content if isinstance(content, dict) else {}
+
+
+def _found(status: int, answer: Json) -> Json | None:
+    return None if status == _NOT_FOUND else _checked(status, answer)
+
+
+def _checked(status: int, answer: Json) -> Json:
+    if status < 300:
+        return answer
+    told = str(answer.get("message") or f"status {status}")
+    cls = _CLASS_OF_STATUS.get(status, StoreUnavailable)
+    raise cls(
+        f"the API server answers: {told}", retry_after=1.0 if cls in (Throttled, StoreUnavailable) else None
+    )
