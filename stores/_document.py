@@ -63,12 +63,16 @@ class Number(str):
     __slots__ = ()
 
 
+class TooDeepError(ValueError):
+    """JSON that is nested too deeply to be read."""
+
+
 def parse(text: str | bytes) -> object:
     """`text` as JSON, its numbers as `Number`. ValueError where it is none."""
     try:
         return _DECODER.decode(text if isinstance(text, str) else text.decode("utf-8", "surrogatepass"))
     except RecursionError:
-        raise ValueError("nested too deeply") from None
+        raise TooDeepError("nested too deeply") from None
 
 
 def plain_values(found: Mapping[str, object]) -> dict[str, bytes] | None:

@@ -153,10 +153,10 @@ class Engine:
         """One try: read, decide, write."""
         stored = await self.store.read(name)
         _check_version(name, stored, if_version)
+        self._check_readable(stored)
         check_owner_of_apply(name, stored, request, self._rules.ownership)
         if stored.present and self._rules.keep_existing:
             return Applied(False, (), stored.version)
-        self._check_readable(stored)
         existing = stored.secret if stored.present else Secret()
         merged = merge(existing, request)
         changes = differences(existing, merged)

@@ -1,9 +1,10 @@
 """What the two services have in common, as the store sees them."""
 
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from store_plugin.errors import TooLarge
+from store_plugin.errors import DocumentInvalid, TooLarge
 from store_plugin.model import ScopedName, Secret, StoredSecret, Version
 from store_plugin.store import Capabilities
 from stores import _document as document
@@ -29,14 +30,22 @@ class Service(Protocol):
         ...
 
 
-def values_in(text: str, of: str) -> Mapping[str, bytes]:
-    """The values of the document stored as `text`. DocumentInvalid."""
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A document as it is stored: its values, or why they cannot be read."""
+
+    values: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    text: str | None = field(default=None, repr=False)
+    """None where it cannot be read: then nothing of it goes into the next one."""
+    unreadable: str | None = None
+
+
+def stored_as(text: str, of: str) -> Stored:
+    """The document stored as `text`; `of` is its name in AWS."""
     try:
-        found = document.parse(text)
-    except ValueError:
-        found = None
-    plain = document.plain_values(found) if isinstance(found, dict) else None
-    return document.decode(text, of).values if plain is None else plain
+        return Stored(_values_in(text, of), text)
+    except DocumentInvalid as invalid:
+        return Stored(unreadable=invalid.message)
 
 
 def encoded(name: ScopedName, secret: Secret, base: str | None) -> str:
@@ -54,3 +63,12 @@ def checked(name: ScopedName, text: str, most: int) -> str:
             "(values that are no text take a third more)"
         )
     return text
+
+
+def _values_in(text: str, of: str) -> Mapping[str, bytes]:
+    try:
+        found = document.parse(text)
+    except ValueError:
+        found = None
+    plain = document.plain_values(found) if isinstance(found, dict) else None
+    return document.decode(text, of).values if plain is None else plain

@@ -13,7 +13,7 @@ from stores.aws.pairs import both
 from stores.aws.parameter_store.calls import Calls, Parameter
 from stores.aws.parameter_store.naming import NameRules
 from stores.aws.parameter_store.overwriting import Overwriter, escaped
-from stores.aws.service import checked, encoded, values_in
+from stores.aws.service import checked, encoded, stored_as
 from stores.aws.spec import ParameterStoreOptions
 from stores.aws.unbroken import Unbroken
 
@@ -81,16 +81,17 @@ class ParameterStore:
             if found is None and tags is None:
                 return ABSENT
             if found is not None and tags is not None:
-                return self._stored(name, found, tags)
+                return self._stored(full, found, tags)
         raise Conflict(f"secret {name} kept changing while it was read; try again", retry_after=1.0)
 
-    def _stored(self, name: ScopedName, found: Parameter, tags: Mapping[str, str]) -> StoredSecret:
-        metadata = aws_tags.without(tags, self._options.tags)
+    def _stored(self, full: str, found: Parameter, tags: Mapping[str, str]) -> StoredSecret:
+        metadata, document = aws_tags.without(tags, self._options.tags), stored_as(found.text, full)
         return StoredSecret(
             Presence.PRESENT,
-            Secret(values_in(found.text, str(name)), metadata),
+            Secret(document.values, metadata),
             Version(str(found.version)),
-            Held(found.text, tags, found.type),
+            Held(document.text, tags, found.type),
+            unreadable=document.unreadable,
         )
 
     # Writing.
@@ -99,7 +100,7 @@ class ParameterStore:
         aws_tags.check_metadata(str(name), secret.metadata, self._options.tags)
         full, held = self._names.full(name), base.raw if isinstance(base.raw, Held) else Held()
         wanted = {**secret.metadata, **self._options.tags}
-        if base.present and base.secret.data == secret.data:
+        if base.present and base.unreadable is None and base.secret.data == secret.data:
             await self._finish(full, held.tags, wanted)
             return base.version
         text = checked(name, escaped(encoded(name, secret, held.text)), self._most)

@@ -25,7 +25,7 @@ class Calls:
             answer = await self.call("GetSecretValue", full, *GONE, SecretId=full, **which)
         except Refused as refused:
             return NoValue(refused.code, refused.error, refused=refused.code == WRONG_STATE)
-        return value_from(answer, full)
+        return value_from(answer)
 
     async def about(self, full: str) -> About | None:
         """What is around the values; None where there is no such secret."""

@@ -6,15 +6,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 
-from store_plugin.errors import DocumentInvalid, StorePluginError
+from store_plugin.errors import StorePluginError
 from store_plugin.model import ABSENT, Presence, Secret, StoredSecret, Version
 from stores.aws import tags as aws_tags
 from stores.aws.access.clients import Answer
 from stores.aws.secrets_manager import version_ids
-from stores.aws.service import values_in
+from stores.aws.service import stored_as
 
 CURRENT = "AWSCURRENT"
 PENDING = "store-plugin/pending"
+_NO_DOCUMENT = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +61,11 @@ class Held:
     about: About = About(None, None, {}, deleted=False, replicas={})
 
 
-def value_from(answer: Answer, of: str) -> Value:
-    """DocumentInvalid where a binary value is no text."""
+def value_from(answer: Answer) -> Value:
+    """The answer to GetSecretValue."""
     text = answer.get("SecretString")
     if text is None:
-        text = _decoded(answer.get("SecretBinary", b""), of)
+        text = _decoded(answer.get("SecretBinary", b""))
     date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
     return Value(str(answer["VersionId"]), str(text), age_of(answer.get("CreatedDate"), date))
 
@@ -138,17 +139,20 @@ def _present(value: Value | None, about: About, of: str, fixed: Collection[str])
         return StoredSecret(Presence.PRESENT, secret, None, Held(None, about))
     dead_tags = value.version == about.current and version_ids.awaits_tags(value.version, about.tags)
     metadata = {} if dead_tags else aws_tags.without(about.tags, fixed)
+    document = stored_as(value.text, of)
     return StoredSecret(
         Presence.PRESENT,
-        Secret(values_in(value.text, of), metadata),
+        Secret(document.values, metadata),
         Version(value.version),
-        Held(value.text, about),
+        Held(document.text, about),
         value.age if dead_tags else None,
+        document.unreadable,
     )
 
 
-def _decoded(binary: bytes, of: str) -> str:
+def _decoded(binary: bytes) -> str:
+    """What is no text is no document either."""
     try:
         return binary.decode("utf-8")
     except UnicodeDecodeError:
-        raise DocumentInvalid(f"what is stored under {of} is not a JSON object") from None
+        return _NO_DOCUMENT

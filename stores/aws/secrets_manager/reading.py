@@ -27,7 +27,7 @@ class Reader:
             value, about = await both(
                 self._calls.value(full, {"VersionStage": CURRENT}), self._calls.about(full)
             )
-            stored = put_together(value, about, str(name), self._fixed)
+            stored = put_together(value, about, full, self._fixed)
             if stored is not None:
                 return stored
         if isinstance(value, NoValue) and value.refused:
@@ -41,4 +41,4 @@ class Reader:
         value, about = await both(self._calls.value(full, {"VersionId": version}), self._calls.about(full))
         if isinstance(value, NoValue) or about is None or about.deleted:
             raise unknown
-        return version_of(value, about, str(name), self._fixed)
+        return version_of(value, about, full, self._fixed)

@@ -36,7 +36,8 @@ class Writer:
         text = checked(name, encoded(name, secret, held.text), MOST_BYTES)
         if base.presence is Presence.ABSENT:
             return await self._create(full, text, wanted)
-        if base.present and base.version and base.secret.data == secret.data:
+        readable = base.present and base.unreadable is None
+        if readable and base.version and base.secret.data == secret.data:
             await self._finish(full, held.about, wanted)
             return base.version
         if held.about.deleted:

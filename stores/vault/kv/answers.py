@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from store_plugin.errors import DocumentInvalid
 from stores import _document as document
 from stores.vault import errors
 from stores.vault.answer import Answer
@@ -9,9 +10,11 @@ from stores.vault.answer import Answer
 
 def data_of(answer: Answer) -> dict[str, object] | None:
     """An answer's `data`, numbers as text; None where nothing is stored. StoreUnavailable
-    where the answer is not Vault's."""
+    where the answer is not Vault's, DocumentInvalid where it cannot be read."""
     try:
         body = document.parse(answer.body)
+    except document.TooDeepError:
+        raise DocumentInvalid(f"{answer.where}: what is stored there is nested too deeply") from None
     except ValueError:
         body = None
     data = body.get("data") if isinstance(body, dict) else None

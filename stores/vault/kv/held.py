@@ -44,14 +44,16 @@ def stored_in(answer: Answer, name: str) -> StoredSecret:
     replaced = marks.of_the_past(entries, version)
     metadata = {} if replaced else marks.shown(entries)
     unfinished = replaced or (version == "1" and not metadata)
-    # Nothing but null is what `{"data": null}` wrote: a secret without keys.
     values = values_in(answer, _PLACE, found, name) if isinstance(found, dict) else {}
+    # Null is what `{"data": null}` wrote: a secret without keys.
+    readable = isinstance(found, dict) or found is None
     return StoredSecret(
         Presence.PRESENT,
         Secret(values, metadata),
         version,
         Held(answer if isinstance(found, dict) else None, entries, replaced),
         age_of(about.get("created_time"), answer.date) if unfinished else None,
+        None if readable else f"what is stored under {name} is not a JSON object",
     )
 
 

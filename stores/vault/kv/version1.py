@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 
 from hvac.api.secrets_engines import KvV1
 
+from store_plugin.errors import DocumentInvalid
 from store_plugin.model import ABSENT, Presence, ScopedName, Secret, StoredSecret, Version
 from store_plugin.store import Capabilities
 from stores import _document as document
@@ -40,7 +41,10 @@ class KeyValue1:
 
     async def read(self, name: ScopedName, version: Version | None) -> StoredSecret:
         answer: Answer = await self._api.read_secret(self.path(name), mount_point=self._mount)
-        found = data_of(answer)
+        try:
+            found = data_of(answer)
+        except DocumentInvalid as invalid:
+            return StoredSecret(Presence.PRESENT, unreadable=invalid.message)
         if found is None:
             return ABSENT
         values = values_in(answer, _PLACE, found, str(name))

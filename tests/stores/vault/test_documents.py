@@ -5,9 +5,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from store_plugin.engine import Engine
-from store_plugin.errors import ConfigInvalid, InvalidRequest, TooLarge, VersionNotFound
+from store_plugin.engine import Engine, LocationLocks, OwnershipPolicy, Rules
+from store_plugin.errors import ConfigInvalid, DocumentInvalid, InvalidRequest, TooLarge, VersionNotFound
 from store_plugin.model import ABSENT, OWNER_LABEL, Presence, ScopedName, Secret, Version
+from stores.vault.answer import Answer
+from stores.vault.kv.held import stored_in
 from stores.vault.store import VaultStore
 from tests.stores.vault.opening import engine_over, open_with_token, soon
 from tests.support.openbao import ApiError, OpenBao
@@ -274,3 +276,45 @@ async def test_another_engine_is_no_kv(bao: OpenBao) -> None:
     with pytest.raises(ConfigInvalid, match="not kv"):
         await store.check()
     await store.aclose()
+
+
+# What cannot be read: the server takes deeper nesting than is read here.
+
+DEEP = '{"a": ' + "[" * 3000 + "]" * 3000 + "}"
+
+
+async def test_what_is_nested_too_deeply_is_left_alone_in_v1(v1: Place) -> None:
+    v1.put("PUT", str(NAME), DEEP)
+    for request in (v1.engine.get(NAME), v1.engine.apply(NAME, Secret({"b": b"1"}), deadline=soon())):
+        with pytest.raises(DocumentInvalid, match=f"{v1.mount}/{NAME}"):
+            await request
+
+
+async def test_what_cannot_be_read_is_replaced_under_the_policy_ignore_in_v1(v1: Place) -> None:
+    v1.put("PUT", str(NAME), DEEP)
+    engine = Engine(v1.store, Rules(OwnershipPolicy.IGNORE), LocationLocks())
+    await engine.apply(NAME, Secret({"b": b"1"}), deadline=soon())
+    assert v1.stored(str(NAME)) == {"b": "1"}
+
+
+async def test_what_cannot_be_read_can_be_deleted_in_v1(v1: Place) -> None:
+    v1.put("PUT", str(NAME), DEEP)
+    await v1.engine.delete(NAME, (), deadline=soon())
+    assert await v1.store.read(NAME) is ABSENT
+
+
+async def test_what_is_nested_too_deeply_is_left_alone_in_v2(v2: Place) -> None:
+    v2.put("POST", f"data/{NAME}", f'{{"data": {DEEP}}}')
+    for request in (v2.engine.get(NAME), v2.engine.apply(NAME, Secret({"b": b"1"}), deadline=soon())):
+        with pytest.raises(DocumentInvalid, match=f"{v2.mount}/data/{NAME}"):
+            await request
+
+
+def test_what_is_no_object_in_v2_is_unreadable_and_keeps_its_version() -> None:
+    """No server is known to keep such; a proxy or a server of another make might."""
+    metadata = {"version": 3, "custom_metadata": {"team": "a"}}
+    for found in ("text", ["list"], "1"):
+        body = json.dumps({"data": {"data": found, "metadata": metadata}}).encode()
+        stored = stored_in(Answer("GET secret/data/x", 200, body), "x")
+        assert (stored.version, stored.secret) == ("3", Secret({}, {"team": "a"}))
+        assert stored.unreadable == "what is stored under x is not a JSON object"
