@@ -20,6 +20,7 @@ StorePluginError
 ├── Overloaded              RESOURCE_EXHAUSTED   OVERLOADED
 ├── StoreQuota              RESOURCE_EXHAUSTED   STORE_QUOTA
 ├── StoreUnavailable        UNAVAILABLE          STORE_UNAVAILABLE
+│   └── BreakerOpen         UNAVAILABLE          BREAKER_OPEN
 ├── DeadlineExceeded        DEADLINE_EXCEEDED
 ├── Cancelled               CANCELLED
 ├── NotReachable            UNAVAILABLE          NOT_REACHABLE        (client only)
@@ -194,7 +195,7 @@ class Throttled(StorePluginError):
 
 
 class Overloaded(StorePluginError):
-    """Our own limit is reached."""
+    """A limit of ours is reached: the sidecar's, or a config's."""
 
     code = Code.RESOURCE_EXHAUSTED
     reason = "OVERLOADED"
@@ -212,6 +213,12 @@ class StoreUnavailable(StorePluginError):
 
     code = Code.UNAVAILABLE
     reason = "STORE_UNAVAILABLE"
+
+
+class BreakerOpen(StoreUnavailable):
+    """Most calls of late found the store unavailable: it was not asked."""
+
+    reason = "BREAKER_OPEN"
 
 
 class NotReachable(StorePluginError):

@@ -14,6 +14,7 @@ from pydantic.alias_generators import to_camel
 
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h))+\Z")
 _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
+_BURST_NEEDS_A_RATE = "burst needs requestsPerSecond"
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -140,12 +141,35 @@ class Ownership(Manifest):
     require_on_delete: bool = False
 
 
+class CallLimits(Manifest):
+    """How much of a store one config uses. Calls are those of the Store protocol: a get is
+    one, an apply that changes something two."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule("!has(self.burst) || has(self.requestsPerSecond)", _BURST_NEEDS_A_RATE),
+    )
+
+    max_concurrent: int = Field(default=32, ge=1, le=1000)
+    """Calls under way at a time."""
+    requests_per_second: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """Calls begun per second on average; left out: no limit."""
+    burst: int | None = Field(default=None, ge=1)
+    """Calls begun at once after a rest; left out: those of one second."""
+
+    @model_validator(mode="after")
+    def _burst_has_a_rate(self) -> Self:
+        if self.burst is not None and self.requests_per_second is None:
+            raise ValueError(_BURST_NEEDS_A_RATE)
+        return self
+
+
 class StoreSpec(Manifest):
     """What every kind of store config has."""
 
     access: tuple[AccessRule, ...] = ()
     update_policy: Literal["Overwrite", "IfNotExists"] = "Overwrite"
     ownership: Ownership = Ownership()
+    limits: CallLimits = CallLimits()
     timeout: Seconds = Field(default=30.0, gt=0, allow_inf_nan=False)
     """Longest that a request may take where its caller sets no deadline, in seconds."""
     drift_check_interval: Seconds = Field(default=0.0, ge=0, allow_inf_nan=False)

@@ -30,6 +30,7 @@ TABLE = [
     ("Overloaded", "RESOURCE_EXHAUSTED", "OVERLOADED"),
     ("StoreQuota", "RESOURCE_EXHAUSTED", "STORE_QUOTA"),
     ("StoreUnavailable", "UNAVAILABLE", "STORE_UNAVAILABLE"),
+    ("BreakerOpen", "UNAVAILABLE", "BREAKER_OPEN"),
     ("DeadlineExceeded", "DEADLINE_EXCEEDED", ""),
     ("Cancelled", "CANCELLED", ""),
     ("NotReachable", "UNAVAILABLE", "NOT_REACHABLE"),

@@ -38,6 +38,8 @@ def test_the_defaults_are_those_of_the_document() -> None:
     spec = StoreSpec()
     assert (spec.timeout, spec.update_policy, spec.access) == (30.0, "Overwrite", ())
     assert (spec.ownership.policy, spec.ownership.require_on_delete) == ("Enforce", False)
+    limits = spec.limits
+    assert (limits.max_concurrent, limits.requests_per_second, limits.burst) == (32, None, None)
 
 
 @pytest.mark.parametrize(
@@ -47,11 +49,27 @@ def test_the_defaults_are_those_of_the_document() -> None:
         {"updatePolicy": "overwrite"},
         {"ownership": {"policy": "None"}},
         {"ownership": {"requireOnDeletion": True}},
+        {"limits": {"maxConcurrent": 0}},
+        {"limits": {"requestsPerSecond": 0}},
+        {"limits": {"requestsPerSecond": "inf"}},
+        {"limits": {"burst": 5}},
         {"access": [{"callers": []}]},
         {"access": [{"scopes": []}]},
         {"access": [{"caller": ["local"]}]},
     ],
-    ids=["misspelt", "case", "policy", "misspelt-inside", "no-caller", "no-scope", "singular"],
+    ids=[
+        "misspelt",
+        "case",
+        "policy",
+        "misspelt-inside",
+        "no-slot",
+        "no-rate",
+        "any-rate",
+        "burst-without-rate",
+        "no-caller",
+        "no-scope",
+        "singular",
+    ],
 )
 def test_a_mistake_is_refused(manifest: dict[str, object]) -> None:
     with pytest.raises(ValidationError):

@@ -8,6 +8,8 @@ from typing import Self
 
 from store_plugin.config.table import LoadedConfig
 from store_plugin.dispatch.failures import told
+from store_plugin.dispatch.guards.guarded import GuardedStore
+from store_plugin.dispatch.guards.observer import GuardState
 from store_plugin.dispatch.observed import Health, ObservedStore
 from store_plugin.engine import Engine
 from store_plugin.spec import StoreSpec
@@ -19,6 +21,8 @@ class OpenStore:
 
     engine: Engine
     store: ObservedStore
+    guarded: GuardedStore
+    """Around `store`; what the engine calls, and what is closed."""
 
 
 @dataclass(slots=True, eq=False)
@@ -44,11 +48,17 @@ class Entry:
         return self.opened.store.health if self.opened is not None else None
 
     @property
+    def guards(self) -> GuardState | None:
+        """Around the open store."""
+        return self.opened.guarded.guards if self.opened is not None else None
+
+    @property
     def problem(self) -> str | None:
-        """Why the store cannot be opened, or what its last call failed with; None: well."""
+        """Why the store cannot be opened, what its last call failed with, or why it is left
+        alone; None: well."""
         if self.opened is not None:
             health = self.opened.store.health
-            return health.last_error if health.failing else None
+            return health.last_error if health.failing else self.opened.guarded.problem
         return None if self.failure is None else told(self.failure)
 
 

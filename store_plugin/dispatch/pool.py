@@ -162,7 +162,7 @@ class Pool:
     async def _close(self, reference: ConfigReference, opened: OpenStore) -> None:
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
-                await opened.store.aclose()
+                await opened.guarded.aclose()
         except Exception as error:  # a store that fails to close must not keep others open
             self._log.warning("store failed to close", config=str(reference), error=type(error).__name__)
 

@@ -5,6 +5,8 @@ from collections.abc import Collection, Iterator
 
 from store_plugin.config.manifests import Kinds
 from store_plugin.config.table import ConfigTable, LoadedConfig
+from store_plugin.dispatch.guards.guarded import GuardedStore
+from store_plugin.dispatch.guards.observer import GuardObserver, Unobserved
 from store_plugin.dispatch.lease import Lease, OpenStore
 from store_plugin.dispatch.observed import ObservedStore, StoreCallObserver
 from store_plugin.dispatch.pool import CLOSE_SECONDS, Pool
@@ -26,6 +28,7 @@ class Router:
         locks: LocationLocks,
         log: Logger,
         observe: StoreCallObserver,
+        guards: GuardObserver | None = None,
     ) -> None:
         self.kinds = kinds
         self._table = table
@@ -33,6 +36,7 @@ class Router:
         self._fingerprints = Fingerprints()
         self._log = log
         self._observe = observe
+        self._guards = guards or Unobserved()
         self._pool = Pool(self._open, log)
         self._stop_following = table.subscribe(self._on_change)
 
@@ -74,8 +78,15 @@ class Router:
         for config in self._failing():
             configs[config.reference.kind, READY] -= 1
             configs[config.reference.kind, FAILING] += 1
-        opened = (entry.config for entry in self._pool.entries() if entry.opened is not None)
-        return Counts(+configs, Counter(config.reference.kind for config in opened))
+        counts = Counts(+configs, Counter())
+        for entry in self._pool.entries():
+            if (guards := entry.guards) is not None:
+                kind = entry.config.reference.kind
+                counts.open_stores[kind] += 1
+                counts.breakers[kind, guards.breaker.value] += 1
+                counts.in_flight[kind] += guards.in_flight
+                counts.waiting[kind] += guards.waiting
+        return counts
 
     async def aclose(self, wait: float = CLOSE_SECONDS) -> None:
         """Close all stores, at the latest `wait` seconds and the time to close them later."""
@@ -104,8 +115,9 @@ class Router:
         except ImportError as error:  # a store may leave its libraries until it is opened
             raise library_missing(reference.kind, error) from error
         store = ObservedStore(opened, reference, self._observe)
-        engine = Engine(store, _rules(spec), self._locks, fingerprints=self._fingerprints)
-        return OpenStore(engine, store)
+        guarded = GuardedStore(store, reference, spec, self._guards, self._log)
+        engine = Engine(guarded, _rules(spec), self._locks, fingerprints=self._fingerprints)
+        return OpenStore(engine, store, guarded)
 
     def _on_change(self, changed: Collection[ConfigReference]) -> None:
         for reference in changed:
@@ -135,6 +147,7 @@ class Router:
             last_error_at=health.last_error_at if health else None,
             last_success_at=health.last_success_at if health else None,
             retry_at=health.retry_at if health else None,
+            guards=entry.guards if entry is not None else None,
         )
 
 

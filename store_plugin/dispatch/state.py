@@ -1,9 +1,10 @@
 """How a store config is doing, for whoever runs the sidecar."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from store_plugin.config.table import ConfigStatus
+from store_plugin.dispatch.guards.observer import GuardState
 from store_plugin.model import ConfigReference
 
 READY = "Ready"
@@ -21,6 +22,12 @@ class Counts:
 
     configs: Counter[tuple[str, str]]
     open_stores: Counter[str]
+    breakers: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Open stores of each (kind, state of the breaker)."""
+    in_flight: Counter[str] = field(default_factory=Counter)
+    """Calls to open stores of each kind."""
+    waiting: Counter[str] = field(default_factory=Counter)
+    """Calls that wait for their turn at open stores of each kind."""
 
     @property
     def broken(self) -> int:
@@ -50,8 +57,10 @@ class ConfigState:
     last_success_at: float | None = None
     retry_at: float | None = None
     """When its store is asked again (its next login, say), where a call failed and said so."""
+    guards: GuardState | None = None
+    """Around the open store."""
 
-    def as_json(self) -> dict[str, str | int | float | bool | None]:
+    def as_json(self) -> dict[str, object]:
         """Ready for `json.dumps`."""
         return {
             "api_version": self.reference.api_version,
@@ -66,4 +75,5 @@ class ConfigState:
             "last_error_at": self.last_error_at,
             "last_success_at": self.last_success_at,
             "retry_at": self.retry_at,
+            "guards": None if self.guards is None else self.guards.as_json(),
         }

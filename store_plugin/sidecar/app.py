@@ -77,7 +77,7 @@ class _Sidecar:
         self._source = DirectorySource(
             settings.config_dir, kinds, table, log, environ, poll_interval=settings.credential_poll_interval
         )
-        self._router = Router(table, kinds, LocationLocks(), log, self._metrics.store_call)
+        self._router = Router(table, kinds, LocationLocks(), log, self._metrics.store_call, self._metrics)
         self._listeners = [
             Listener(endpoint, settings, self._handlers(endpoint), log) for endpoint in settings.listen
         ]

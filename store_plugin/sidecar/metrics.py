@@ -4,15 +4,18 @@ Labels are bounded: methods and codes are fixed, kinds are those served, verbs a
 Store protocol's. No label holds a config's or a secret's name.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
 
-from prometheus_client import CollectorRegistry, Gauge, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from store_plugin.dispatch.state import Counts
 from store_plugin.errors import Code
 from store_plugin.sidecar.timings import Family, Timings
+
+LabelsT = TypeVar("LabelsT", bound=tuple[str, ...])
 
 
 class Metrics:
@@ -42,6 +45,18 @@ class Metrics:
         )
         self.registry.register(self._requests)
         self.registry.register(self._store_calls)
+        self._refused = Counter(
+            "store_plugin_store_calls_refused",
+            "Calls that the guards of a store refused, by kind and reason.",
+            ("kind", "reason"),
+            registry=self.registry,
+        )
+        self._repeated = Counter(
+            "store_plugin_store_calls_repeated",
+            "Calls to stores that failed and were repeated, by kind and verb of the Store protocol.",
+            ("kind", "verb"),
+            registry=self.registry,
+        )
 
     def request(self, method: str, kind: str, code: Code, seconds: float) -> None:
         """A call of `method` ended with `code`."""
@@ -50,6 +65,14 @@ class Metrics:
     def store_call(self, kind: str, verb: str, code: Code, seconds: float) -> None:
         """A call to a store ended with `code`."""
         self._store_calls.add((kind, verb, code.name), seconds)
+
+    def store_call_refused(self, kind: str, reason: str) -> None:
+        """The guards of a store refused a call."""
+        self._refused.labels(kind, reason).inc()
+
+    def store_call_repeated(self, kind: str, verb: str) -> None:
+        """A call to a store failed, and is made again."""
+        self._repeated.labels(kind, verb).inc()
 
     def watch(
         self,
@@ -73,19 +96,33 @@ class Metrics:
 
 
 class _ConfigCollector(Collector):
-    """Store configs by kind and state, and the stores that are open, at the time of asking."""
+    """Store configs by kind and state, the stores that are open and their guards, at the time
+    of asking."""
 
     def __init__(self, counts: Callable[[], Counts]) -> None:
         self._counts = counts
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
-        configs = GaugeMetricFamily(
-            "store_plugin_configs", "Store configs by kind and state.", labels=("kind", "state")
-        )
-        stores = GaugeMetricFamily("store_plugin_open_stores", "Open stores by kind.", labels=("kind",))
         counts = self._counts()
-        for labels, number in counts.configs.items():
-            configs.add_metric(labels, number)
-        for kind, number in counts.open_stores.items():
-            stores.add_metric((kind,), number)
-        return (configs, stores)
+        by_kind = {(kind,): number for kind, number in counts.open_stores.items()}
+        in_flight = {(kind,): counts.in_flight[kind] for kind in counts.open_stores}
+        waiting = {(kind,): counts.waiting[kind] for kind in counts.open_stores}
+        return (
+            _gauge("configs", "Store configs by kind and state.", ("kind", "state"), counts.configs),
+            _gauge("open_stores", "Open stores by kind.", ("kind",), by_kind),
+            _gauge(
+                "store_breakers",
+                "Open stores by kind and state of their breaker.",
+                ("kind", "state"),
+                counts.breakers,
+            ),
+            _gauge("store_calls_in_flight", "Calls to open stores under way.", ("kind",), in_flight),
+            _gauge("store_calls_waiting", "Calls that wait for a turn at a store.", ("kind",), waiting),
+        )
+
+
+def _gauge(name: str, what: str, labels: Sequence[str], numbers: Mapping[LabelsT, int]) -> GaugeMetricFamily:
+    gauge = GaugeMetricFamily(f"store_plugin_{name}", what, labels=labels)
+    for values, number in numbers.items():
+        gauge.add_metric(values, number)
+    return gauge

@@ -12,6 +12,7 @@ from google.protobuf.message import DecodeError, Message
 
 from store_plugin._proto import ess_pb2
 from store_plugin.dispatch.access import check_access
+from store_plugin.dispatch.guards.deadline import request_deadline
 from store_plugin.dispatch.lease import Lease
 from store_plugin.dispatch.router import Router
 from store_plugin.errors import DeadlineExceeded, InvalidRequest, TooLarge
@@ -106,6 +107,7 @@ class SecretStoreService:
         remaining = call.context.time_remaining()
         timeout = spec.timeout if remaining is None else remaining
         deadline = asyncio.get_running_loop().time() + timeout
+        request_deadline.set(deadline)
         try:
             async with asyncio.timeout_at(deadline):
                 with await self._router.lease_of(config, spec) as lease:

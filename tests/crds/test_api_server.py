@@ -103,6 +103,17 @@ REFUSED = [
         LOCAL | {"driftCheckInterval": -1},
         "spec.driftCheckInterval: Invalid value: -1: must be at least 0s",
     ),
+    (
+        "LocalConfig",
+        LOCAL | {"limits": {"burst": 5}},
+        "spec.limits: Invalid value: burst needs requestsPerSecond",
+    ),
+    ("LocalConfig", LOCAL | {"limits": {"maxConcurrent": 0}}, "spec.limits.maxConcurrent: Invalid value"),
+    (
+        "LocalConfig",
+        LOCAL | {"limits": {"requestsPerSecond": 0}},
+        "spec.limits.requestsPerSecond: Invalid value",
+    ),
     ("LocalConfig", LOCAL | {"path": ""}, "should be at least 1 chars long"),
     ("AWSConfig", AWS | {"auth": {"method": "Static"}}, "method Static needs the block static"),
     (

@@ -126,7 +126,7 @@ class PoolMachine(RuleBasedStateMachine):
             spec = self.tasks.pop(task)
             if not task.cancelled() and not isinstance(task.exception(), StorePluginError):
                 lease = task.result()
-                store = lease.engine.store._store  # type: ignore[attr-defined]
+                store = lease.engine.store._store._store  # type: ignore[attr-defined]
                 assert store.spec is lease.spec is spec, "the store is of the spec at the time of asking"
                 self.held[id(lease)] = lease, store
 

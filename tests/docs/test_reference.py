@@ -78,10 +78,16 @@ def test_the_rule_for_variables_is_documented_and_no_option_is_made_up() -> None
 def exported_metrics() -> dict[str, set[str]]:
     """Labels by name, as a sidecar exports them that has seen a call."""
     metrics = Metrics()
-    counts = Counts(Counter({("LocalConfig", "Ready"): 1}), Counter({"LocalConfig": 1}))
+    counts = Counts(
+        Counter({("LocalConfig", "Ready"): 1}),
+        Counter({"LocalConfig": 1}),
+        Counter({("LocalConfig", "Closed"): 1}),
+    )
     metrics.watch(in_flight=lambda: 0, configs=lambda: counts, problems=lambda: 0)
     metrics.request("GetSecret", "LocalConfig", Code.OK, 0.1)
     metrics.store_call("LocalConfig", "read", Code.OK, 0.1)
+    metrics.store_call_refused("LocalConfig", "OVERLOADED")
+    metrics.store_call_repeated("LocalConfig", "read")
     found: dict[str, set[str]] = {}
     for family in metrics.registry.collect():
         name = family.name + ("_total" if family.type == "counter" else "")

@@ -101,17 +101,33 @@ def test_a_version_that_does_not_exist_is_not_found(service: RawService, client:
             )
 
 
-def test_a_throttled_call_says_so(service: RawService, mortal: OpenBao, world: World) -> None:
-    mortal.api("POST", "sys/quotas/rate-limit/tight", {"path": f"{world.mounts['v1']}/", "rate": 0.01})
+@contextmanager
+def tight_quota(mortal: OpenBao, mount: str) -> Iterator[None]:
+    mortal.api("POST", "sys/quotas/rate-limit/tight", {"path": f"{mount}/", "rate": 0.01})
     try:
-        with pytest.raises(errors.Throttled) as caught:
-            for _ in range(5):
-                service.call(
-                    GetSecretRequest(config=config("v1", kind="VaultConfig"), secret=secret("team-a/db"))
-                )
-        assert caught.value.retry_after is not None
+        yield
     finally:
         mortal.api("DELETE", "sys/quotas/rate-limit/tight")
+
+
+def test_a_throttled_call_without_time_to_wait_says_so(
+    service: RawService, mortal: OpenBao, world: World
+) -> None:
+    request = GetSecretRequest(config=config("v1", kind="VaultConfig"), secret=secret("team-a/db"))
+    with tight_quota(mortal, world.mounts["v1"]):
+        with pytest.raises(errors.Throttled) as caught:
+            for _ in range(5):
+                service.call(request, timeout=0.3)
+        assert caught.value.retry_after is not None
+
+
+def test_throttling_that_passes_within_the_deadline_is_not_noticed(
+    service: RawService, mortal: OpenBao, world: World
+) -> None:
+    request = GetSecretRequest(config=config("v1", kind="VaultConfig"), secret=secret("team-a/db"))
+    with tight_quota(mortal, world.mounts["v1"]):
+        for _ in range(3):
+            service.call(request)
 
 
 def test_a_silent_server_costs_the_deadline_and_no_more(world: World, mortal: OpenBao) -> None:
