@@ -32,6 +32,7 @@ COMMANDS: Mapping[str, LazyCommand] = {
     "apply": LazyCommand("store_plugin.cli.apply", "Merge keys and labels into a secret."),
     "delete": LazyCommand("store_plugin.cli.delete", "Remove keys of a secret, or the whole secret."),
     "kinds": LazyCommand("store_plugin.cli.kinds", "List the kinds of store configs served here."),
+    "crds": LazyCommand("store_plugin.cli.crds", "Print the CustomResourceDefinitions, or apply them."),
     "config": LazyCommand("store_plugin.cli.config", "Look after store configs."),
     "copy": LazyCommand("store_plugin.cli.copy", "Copy secrets from one store to another."),
     "demo": LazyCommand("store_plugin.cli.demo", "Show it all, with a real OpenBao server."),

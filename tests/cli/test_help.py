@@ -27,7 +27,7 @@ ALL = dict(commands(cli, "store-plugin"))
 
 
 def test_every_command_is_there() -> None:
-    expected = {"serve", "get", "apply", "delete", "kinds", "config", "config check", "copy", "demo"}
+    expected = {"serve", "get", "apply", "delete", "kinds", "crds", "config", "config check", "copy", "demo"}
     assert {path.removeprefix("store-plugin ") for path in ALL} == expected
 
 
@@ -88,6 +88,10 @@ def test_client_commands_load_nothing_of_the_sidecar(command: str) -> None:
     loaded = loaded_by(command, "--help")
     assert "grpc" in loaded
     assert loaded & HEAVY == set()
+
+
+def test_printing_crds_loads_no_kubernetes() -> None:
+    assert "kubernetes" not in loaded_by("crds", "-o", "name")
 
 
 def test_kinds_loads_no_store() -> None:
