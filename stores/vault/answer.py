@@ -20,6 +20,10 @@ class Answer:
     body: bytes = field(repr=False)
     date: str | None = None
     retry_after: float | None = None
+    location: str | None = None
+    """Where a redirect leads."""
+    index: str | None = None
+    """How far the server's storage was, where it tells (`X-Vault-Index`)."""
 
     @property
     def ok(self) -> bool:

@@ -38,6 +38,7 @@ _BY_TEXT: tuple[tuple[str, type[StorePluginError]], ...] = (
     ("exceeds", TooLarge),
     ("Upgrading from non-versioned", StoreUnavailable),
     ("HTTP request to an HTTPS server", ConfigInvalid),
+    ("Waiting for the primary to upgrade from non-versioned", StoreUnavailable),
 )
 _BY_STATUS: dict[int, type[StorePluginError]] = {
     400: InvalidRequest,
@@ -51,6 +52,18 @@ _BY_STATUS: dict[int, type[StorePluginError]] = {
     472: StoreUnavailable,
     473: StoreUnavailable,
 }
+_UNSEAL = "unseal it (bao operator unseal, vault operator unseal)"
+_TO_DO: dict[int, str] = {
+    412: "it lags behind a write of ours: wait, or name the active node as server",
+    429: "it limits requests: wait, or raise its rate limit quota",
+    472: "it is a secondary for disaster recovery and serves nobody: name a server of the primary as server",
+    473: "it is a standby that cannot do this: name the active node or a load balancer before it as server",
+    501: "initialize it (bao operator init, vault operator init)",
+    502: "what stands before it cannot reach it: look there",
+    503: "it is under maintenance or has no active node: wait, or look at its log",
+    504: "what stands before it waits for it in vain: look there",
+}
+"""What to do about a status, for whoever reads the message."""
 _BY_CLASS: tuple[tuple[type[BaseException], type[StorePluginError]], ...] = (
     (TimeoutError, DeadlineExceeded),
     (OSError, StoreUnavailable),
@@ -88,10 +101,12 @@ def from_status(
         if sign in said and status != 403:
             kind = meaning
     if 300 <= status < 400:
-        said = "it sends us elsewhere, and a token is not taken along; name the right address as server"
+        said = "it sends us elsewhere, where a token must not go; name the right address as server"
     if retry_after is None and kind in (Throttled, StoreUnavailable):
         retry_after = 1.0
-    return kind(f"{where}: the server answers {status}{_shown(said)}", retry_after=retry_after)
+    todo = _UNSEAL if status == 503 and "sealed" in said else _TO_DO.get(status)
+    message = f"{where}: the server answers {status}{_shown(said)}"
+    return kind(f"{message}; {todo}" if todo else message, retry_after=retry_after)
 
 
 def from_exception(error: BaseException, where: str) -> StorePluginError:

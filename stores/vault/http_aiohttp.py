@@ -57,12 +57,20 @@ class AiohttpTransport:
                 data=body,
                 ssl=self._trust.context or await self._trust.load() or True,
                 server_hostname=self._server_name,
-                # A redirect would take the token to wherever the answer says.
+                # A redirect would take the token to wherever the answer says: see cluster/redirect.py.
                 allow_redirects=False,
             ) as response:
                 content = await response.read()
-                date, retry_after = response.headers.get("Date"), response.headers.get("Retry-After")
-                return Answer(where, response.status, content, date, seconds(retry_after))
+                header = response.headers.get
+                return Answer(
+                    where,
+                    response.status,
+                    content,
+                    header("Date"),
+                    seconds(header("Retry-After")),
+                    header("Location"),
+                    header("X-Vault-Index"),
+                )
         except _RAISED as error:
             raise await self._explained(error, where) from None
 

@@ -1,11 +1,13 @@
 """Opens a Vault store. Imported with the first use of one: hvac is not cheap."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from store_plugin.store import Environment
 from stores.vault.adapter import VaultAdapter
 from stores.vault.auth import method_for
 from stores.vault.authorized import AuthorizedAdapter
+from stores.vault.cluster.transport import ClusterTransport
 from stores.vault.kv.engine import KeyValue
 from stores.vault.kv.version1 import KeyValue1
 from stores.vault.kv.version2 import KeyValue2
@@ -13,7 +15,7 @@ from stores.vault.secret_ids import SecretIds
 from stores.vault.session import Session
 from stores.vault.spec import VaultSpec
 from stores.vault.store import VaultStore
-from stores.vault.transport import open_transport
+from stores.vault.transport import Transport, open_transport
 
 
 def open_store(
@@ -21,7 +23,7 @@ def open_store(
 ) -> VaultStore:
     """A store that logs in with its first request. Raises ConfigInvalid."""
     credentials = environment.credentials
-    transport = open_transport(spec, environment)
+    transport = _transport(spec, environment)
     session = Session(
         method_for(spec, credentials, pod_token, secret_ids),
         transport,
@@ -37,6 +39,16 @@ def open_store(
     adapter = AuthorizedAdapter(transport, session)
     unsubscribe = credentials.subscribe(credentials_changed)
     return VaultStore(spec, _key_value(spec, adapter), adapter, session, transport, unsubscribe)
+
+
+def _transport(spec: VaultSpec, environment: Environment) -> ClusterTransport:
+    def open_to(server: str) -> Transport:
+        if server == spec.server:
+            return open_transport(spec, environment)
+        named = replace(environment, config=f"{environment.config} (at {server})")
+        return open_transport(spec.model_copy(update={"server": server}), named)
+
+    return ClusterTransport(spec.server, open_to, spec.timeout)
 
 
 def _key_value(spec: VaultSpec, adapter: VaultAdapter) -> KeyValue:

@@ -13,7 +13,9 @@ MAX_HEAD_BYTES = 64 * 1024
 MAX_BODY_BYTES = 16 * 1024 * 1024
 _MAX_STREAM_BYTES = MAX_HEAD_BYTES + 2 * MAX_BODY_BYTES
 """Head and body, with the framing of chunks."""
-_KEPT = frozenset({b"content-length", b"transfer-encoding", b"date", b"retry-after"})
+_KEPT = frozenset(
+    {b"content-length", b"transfer-encoding", b"date", b"retry-after", b"location", b"x-vault-index"}
+)
 _WITHOUT_BODY = (204, 304)
 
 
@@ -130,8 +132,16 @@ class ResponseReader:
             return
         self.keep = keep
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
-        date, retry_after = _text(self._headers.get(b"date")), _text(self._headers.get(b"retry-after"))
-        self._answer = Answer(self._where, self._status, body, date, seconds(retry_after))
+        header = self._headers.get
+        self._answer = Answer(
+            self._where,
+            self._status,
+            body,
+            _text(header(b"date")),
+            seconds(_text(header(b"retry-after"))),
+            _text(header(b"location")),
+            _text(header(b"x-vault-index")),
+        )
 
     def _fail(self, why: str) -> HttpFailure:
         self.keep = False

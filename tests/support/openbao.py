@@ -21,7 +21,7 @@ from tests.support.ports import free_port
 _READY_SECONDS = 20.0
 _STOP_SECONDS = 10.0
 # What the server says of itself by the status of /v1/sys/health.
-READY, SEALED, UNINITIALIZED = 200, 503, 501
+READY, STANDBY, SEALED, UNINITIALIZED = 200, 429, 503, 501
 _QUICK_ELECTION = {"performance_multiplier": "1"}
 
 
@@ -164,10 +164,10 @@ class OpenBao:
         body = {"type": "kv", "options": {"version": version.removeprefix("v")}}
         self.api("POST", f"sys/mounts/{mount}", body, namespace=namespace)
         if version == "v2":
-            self._wait_until_upgraded(mount, namespace)
+            self.wait_until_upgraded(mount, namespace=namespace)
         return mount
 
-    def _wait_until_upgraded(self, mount: str, namespace: str) -> None:
+    def wait_until_upgraded(self, mount: str, *, namespace: str = "") -> None:
         """A new version 2 mount answers 400 for a moment."""
         deadline = time.monotonic() + _READY_SECONDS
         while True:
@@ -343,12 +343,17 @@ def stored_server(
     port, strict_port, cluster_port = free_port(), free_port(), free_port()
     (directory / "data").mkdir()
     listener: dict[str, object] = {"address": f"127.0.0.1:{port}", "tls_disable": certificate is None}
+    listener["cluster_address"] = f"127.0.0.1:{cluster_port}"
     listeners = [{"tcp": listener}]
     if certificate and ca:
         for name, content in (("tls.crt", certificate[0]), ("tls.key", certificate[1]), ("ca.crt", ca)):
             (directory / name).write_bytes(content)
         listener |= {"tls_cert_file": f"{directory}/tls.crt", "tls_key_file": f"{directory}/tls.key"}
-        strict = {"address": f"127.0.0.1:{strict_port}", "tls_client_ca_file": f"{directory}/ca.crt"}
+        strict = {
+            "address": f"127.0.0.1:{strict_port}",
+            "cluster_address": f"127.0.0.1:{free_port()}",
+            "tls_client_ca_file": f"{directory}/ca.crt",
+        }
         listeners.append({"tcp": {**listener, **strict, "tls_require_and_verify_client_cert": True}})
     scheme = "https" if certificate else "http"
     config = {
@@ -371,6 +376,42 @@ def stored_server(
     try:
         server.start(UNINITIALIZED)
         server.initialize()
+        yield server
+    finally:
+        server.stop()
+
+
+@contextmanager
+def standby_of(active: OpenBao, directory: Path) -> Iterator[OpenBao]:
+    """A second server of a `stored_server`'s cluster, unsealed and in sync: a standby, which
+    forwards writes."""
+    port, cluster_port = free_port(), free_port()
+    (directory / "data").mkdir()
+    config = {
+        "storage": {
+            "raft": {"path": str(directory / "data"), "node_id": "standby", "performance_multiplier": "1"}
+        },
+        "listener": [
+            {
+                "tcp": {
+                    "address": f"127.0.0.1:{port}",
+                    "cluster_address": f"127.0.0.1:{cluster_port}",
+                    "tls_disable": True,
+                }
+            }
+        ],
+        "api_addr": f"http://127.0.0.1:{port}",
+        "cluster_addr": f"https://127.0.0.1:{cluster_port}",
+    }
+    (directory / "config.json").write_text(json.dumps(config))
+    command = [binary(), "server", f"-config={directory}/config.json"]
+    server = OpenBao(f"http://127.0.0.1:{port}", command, directory / "openbao.log")
+    server.root_token, server._unseal_key = active.root_token, active._unseal_key
+    try:
+        server.start(UNINITIALIZED)
+        server.api("PUT", "sys/storage/raft/join", {"leader_api_addr": active.address})
+        server.api("PUT", "sys/unseal", {"key": active._unseal_key})
+        server.wait_for(STANDBY)
         yield server
     finally:
         server.stop()

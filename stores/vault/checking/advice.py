@@ -26,8 +26,6 @@ _NETWORK: Sequence[tuple[str, _Advice]] = (
     ("certificate has expired", lambda _: "renew the server's certificate"),
     ("WRONG_VERSION_NUMBER|record layer failure", lambda _: "the server speaks no TLS there: mend server"),
     ("HTTP request to an HTTPS server", lambda _: "write https:// in server"),
-    ("is sealed", lambda _: "unseal it (bao operator unseal, vault operator unseal)"),
-    ("not initialized|uninitialized", lambda _: "initialize it (bao operator init, vault operator init)"),
     ("does not speak Vault's API", lambda _: "mend server: a proxy or another service listens there"),
     ("Name or service not known|No address|gaierror", lambda _: "mend the host in server, or the DNS"),
     (

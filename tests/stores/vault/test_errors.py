@@ -98,6 +98,7 @@ def test_other_errors_are_translated(error: BaseException, kind: type[StorePlugi
             "Upgrading from non-versioned to versioned data. This backend will be unavailable",
             StoreUnavailable,
         ),
+        (400, "Waiting for the primary to upgrade from non-versioned to versioned data", StoreUnavailable),
         (400, "refused JSON input due to high complexity: exceeded maximum number of strings", TooLarge),
         (401, "", StoreDenied),
         (403, "permission denied", StoreDenied),

@@ -1,0 +1,1 @@
+"""One address, several servers: what a server answers about its place in a cluster."""
