@@ -138,8 +138,8 @@ async def test_half_a_renewal_leaves_the_pair_before_in_use(
     credentials.replace(values_of(tls_bao, ca, (new[0], old[1])))
     assert not (await store.read(NAME)).present
     assert log.events("warning") == ["vault_certificates_not_renewed"]
-    context = store._transport._trust.context
+    context = store._transport._home._trust.context
     credentials.replace(values_of(tls_bao, ca, new))
     assert not (await store.read(NAME)).present
-    assert store._transport._trust.context is not context
+    assert store._transport._home._trust.context is not context
     await store.aclose()
