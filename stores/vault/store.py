@@ -33,7 +33,8 @@ class VaultStore:
         self._transport = transport
         self._unsubscribe = unsubscribe
         # A namespace is as well given in front of the mount's path: the same place.
-        self._place = "/".join(filter(None, (f"vault:{spec.server}|", spec.namespace, spec.mount_path, "")))
+        mount = "/".join(filter(None, (spec.namespace, spec.mount_path)))
+        self._place = f"vault:{spec.server}|{mount}/"
         self._closed = False
 
     @property

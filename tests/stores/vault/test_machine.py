@@ -42,7 +42,7 @@ def empty(version: str) -> EmptyStore:
 
 
 async def soft_delete(store: Store, name: ScopedName) -> None:
-    mount = store.location(name).partition("|/")[2].removesuffix(f"/{name}")
+    mount = store.location(name).partition("|")[2].removesuffix(f"/{name}")
     Server.bao.api("DELETE", f"{mount}/data/{name}")
 
 

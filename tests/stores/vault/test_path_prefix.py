@@ -97,6 +97,15 @@ async def test_writers_queue_on_the_whole_path(bao: OpenBao) -> None:
             await store.aclose()
 
 
+async def test_no_two_mounts_share_a_location(bao: OpenBao) -> None:
+    places = []
+    for mount, name in (("kv", "a/b"), ("kva", "b/c"), ("kv", "ab/c"), ("kv/a", "b/c")):
+        store = await open_with_token(bao, mount)
+        places.append(store.location(ScopedName.parse(name)))
+        await store.aclose()
+    assert len(set(places)) == 4
+
+
 @pytest.mark.parametrize(
     ("prefix", "said"),
     [
