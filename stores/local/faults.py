@@ -1,5 +1,6 @@
 """SQLite's and the operating system's errors in our words, in one place."""
 
+import errno
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ _UNAVAILABLE = {
     **dict.fromkeys(_LOCKED, "is locked by another process"),
     sqlite3.SQLITE_FULL: "cannot grow: the disk is full",
     sqlite3.SQLITE_IOERR: "cannot be read or written: the disk reports an error",
-    sqlite3.SQLITE_READONLY: "is read-only",
+    sqlite3.SQLITE_READONLY: "is read-only; let the user that runs this write the file and its directory",
     sqlite3.SQLITE_CANTOPEN: "cannot be opened; check the permissions of the file and of its directory",
     sqlite3.SQLITE_PERM: "cannot be used; check the permissions of the file",
     sqlite3.SQLITE_NOMEM: "cannot be used: out of memory",
@@ -33,7 +34,13 @@ def translated(path: Path) -> Iterator[None]:
             raise
         raise known from error
     except OSError as error:
-        raise _unavailable(path, f"cannot be used: {error.strerror}") from error
+        raise _unavailable(path, f"cannot be used: {error.strerror}{_advice(error)}") from error
+
+
+def _advice(error: OSError) -> str:
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return "; let the user that runs this write the file and its directory"
+    return "; mount its file system for writing" if error.errno == errno.EROFS else ""
 
 
 def is_locked(error: StoreUnavailable) -> bool:

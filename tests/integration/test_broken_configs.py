@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.docs.pages import DOCS, blocks
 from tests.support import manifests
 from tests.support import moto as moto_support
 from tests.support.certificates import CertificateAuthority
@@ -332,6 +333,16 @@ def test_one_line_says_what_is_wrong_and_what_to_do(told: Told, name: str) -> No
     assert re.search(wrong, found["message"])
     assert re.search(advice, found["message"])
     assert [line for line in told.output.splitlines() if found["message"] in line]
+
+
+@pytest.mark.parametrize("page", ["vault.md", "aws.md"])
+def test_what_the_pages_show_is_what_the_command_says(page: str) -> None:
+    """The same patterns that the answers above match."""
+    lines = "".join(blocks(DOCS / "stores" / page, "text")).splitlines()
+    errors = [line for line in lines if line.startswith("error   ")]
+    assert len(errors) >= 4
+    for line in errors:
+        assert any(re.search(f"{wrong}.*{advice}", line) for _, _, wrong, advice in BROKEN.values()), line
 
 
 def test_those_that_are_sound_are_not_held_up(told: Told) -> None:

@@ -1,5 +1,7 @@
 """Every result code of SQLite has its place: an error of ours, or a bug on purpose."""
 
+import errno
+import os
 import sqlite3
 from pathlib import Path
 
@@ -47,6 +49,20 @@ def test_a_result_code_has_its_error(name: str) -> None:
     error = raised(sqlite_error(code_of(name)))
     assert type(error) is TRANSLATED[name]
     assert name == "TOOBIG" or "/data/secrets.db" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("code", "advice"),
+    [
+        (errno.EACCES, "; let the user that runs this write the file and its directory"),
+        (errno.EROFS, "; mount its file system for writing"),
+        (errno.EIO, "Input/output error"),
+    ],
+)
+def test_an_error_of_the_system_says_what_to_do(code: int, advice: str) -> None:
+    error = raised(OSError(code, os.strerror(code)))
+    assert isinstance(error, StoreUnavailable)
+    assert error.message.endswith(advice)
 
 
 @pytest.mark.parametrize("name", OUR_MISTAKES)

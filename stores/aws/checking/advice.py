@@ -52,6 +52,6 @@ def advised(error: StorePluginError, spec: AWSSpec) -> StorePluginError:
     """`error` with what to do about it; the same object where there is nothing to add."""
     for pattern, advice in _BY_TEXT:
         if re.search(pattern, error.message):
-            message = f"{error.message}; {advice(spec)}"
+            message = f"{error.message.rstrip('.')}; {advice(spec)}"
             return type(error)(message, metadata=error.metadata, retry_after=error.retry_after)
     return error

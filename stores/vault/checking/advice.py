@@ -42,7 +42,9 @@ def advised(error: StorePluginError, spec: VaultSpec) -> StorePluginError:
     advice = _advice(error, spec)
     if not advice:
         return error
-    return type(error)(f"{error.message}; {advice}", metadata=error.metadata, retry_after=error.retry_after)
+    return type(error)(
+        f"{error.message.rstrip('.')}; {advice}", metadata=error.metadata, retry_after=error.retry_after
+    )
 
 
 def _advice(error: StorePluginError, spec: VaultSpec) -> str:

@@ -15,6 +15,7 @@ from store_plugin.errors import (
 )
 from store_plugin.model import ScopedName, Secret
 from store_plugin.testing.environment import MemoryCredentials
+from stores.aws.checking.advice import advised
 from stores.aws.checking.keys import _EXPECTED, _USES
 from stores.aws.checking.probes import probes_of
 from stores.aws.checking.rights import resource_of
@@ -265,3 +266,24 @@ async def test_what_to_do_about_codes_that_moto_does_not_give(moto: Moto, code: 
     moto.fail("GetSecretValue", status=400, code=code)
     error = await refused(moto, (ACCESS_KEY, SECRET_KEY))
     assert advice in error.message
+
+
+@pytest.mark.parametrize(
+    ("said", "fields", "advice"),
+    [
+        ("GetSecretValue: EndpointConnectionError", {}, "is region eu-west-1 right?"),
+        ("X: AssumeRole: AccessDenied", {}, "let the role's trust policy admit the identity before it"),
+        ("X: AssumeRoleWithWebIdentity: InvalidIdentityToken", {}, "mend auth.webIdentity.roleARN"),
+        ("X: ExpiredTokenException", {}, "renew the credentials that the default chain finds"),
+        ("X: ResponseParserError", {"endpoint": "https://a.b"}, "is not AWS: mend endpoint https://a.b"),
+    ],
+)
+def test_what_to_do_by_what_aws_says(said: str, fields: dict[str, object], advice: str) -> None:
+    told = advised(StoreUnavailable(said, retry_after=1.0), spec_of(**fields))
+    assert advice in told.message
+    assert told.retry_after == 1.0
+
+
+def test_where_there_is_nothing_to_add_the_error_stays() -> None:
+    error = StoreUnavailable("something else")
+    assert advised(error, spec_of()) is error

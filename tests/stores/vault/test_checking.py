@@ -6,10 +6,12 @@ from uuid import uuid4
 
 import pytest
 
-from store_plugin.errors import ConfigInvalid, LoginRefused, StoreDenied, StorePluginError
+from store_plugin.errors import ConfigInvalid, LoginRefused, StoreDenied, StorePluginError, StoreUnavailable
 from store_plugin.model import ScopedName, Secret
 from store_plugin.testing.environment import MemoryCredentials
+from stores.vault.checking.advice import advised
 from stores.vault.checking.token_life import span, told_of
+from tests.docs.pages import DOCS, blocks
 from tests.stores.vault.opening import GIVEN, engine_over, open_with, open_with_token, soon, spec_of
 from tests.support.certificates import CertificateAuthority
 from tests.support.openbao import OpenBao
@@ -18,6 +20,7 @@ from tests.support.ports import free_port
 EVERYTHING = ("create", "read", "update", "patch", "delete", "list")
 DATA, METADATA = ("create", "read", "update"), ("update", "patch", "delete")
 LAST_WRITER = "no compare-and-set: last writer wins across processes"
+PAGE = DOCS / "stores" / "vault.md"
 _STANZA = re.compile(r'path "([^"]+)" \{ capabilities = \[([^]]+)\] \}')
 
 Rules = Mapping[str, Sequence[str]]
@@ -114,8 +117,25 @@ def advised_policy(bao: OpenBao, message: str) -> str:
 async def test_what_it_advises_is_enough_for_every_call(bao: OpenBao, version: str) -> None:
     mount = bao.mount_kv(version)
     error = await refused(bao, mount, bao.token(["default"]), version=version)
-    token = bao.token([advised_policy(bao, error.message)])
-    store = await open_with_token(bao, mount, token=token, version=version)
+    await prove_enough(bao, mount, version, advised_policy(bao, error.message))
+
+
+@pytest.mark.parametrize(("version", "mount"), [("v2", "secret"), ("v1", "kv")])
+async def test_the_policy_of_the_page_is_enough_for_every_call(
+    bao: OpenBao, version: str, mount: str
+) -> None:
+    (text,) = [block for block in blocks(PAGE, "hcl") if f'path "{mount}/' in block]
+    there, name = bao.mount_kv(version), f"page-{uuid4().hex[:8]}"
+    policy = text.replace(f'"{mount}/', f'"{there}/')
+    bao.api("PUT", f"sys/policies/acl/{name}", {"policy": policy})
+    told = await checked_with(bao, there, bao.token([name]), version=version)
+    assert told == ([LAST_WRITER] if version == "v1" else [])
+    await prove_enough(bao, there, version, name)
+
+
+async def prove_enough(bao: OpenBao, mount: str, version: str, policy: str) -> None:
+    """Get, apply and delete with nothing but this policy."""
+    store = await open_with_token(bao, mount, token=bao.token([policy]), version=version)
     engine, name = engine_over(store), ScopedName.parse("team-a/db")
     for value in (b"1", b"2"):
         await engine.apply(name, Secret({"key": value}, {"label": value.decode()}), deadline=soon())
@@ -299,3 +319,26 @@ async def test_nobody_there(bao: OpenBao) -> None:
 async def test_tls_where_there_is_none(bao: OpenBao, ca: CertificateAuthority) -> None:
     error = await refused(bao, "secret", "x", server=bao.address.replace("http:", "https:"), ca=ca.pem)
     assert "mend server" in error.message
+
+
+@pytest.mark.parametrize(
+    ("said", "advice"),
+    [
+        ("certificate verify failed: certificate has expired", "renew the server's certificate"),
+        ("[SSL: WRONG_VERSION_NUMBER] wrong version number", "the server speaks no TLS there"),
+        ("gaierror: Name or service not known", "mend the host in server, or the DNS"),
+        ("the server answers 501: Vault is not initialized", "initialize it"),
+        ("what answers does not speak Vault's API", "a proxy or another service listens there"),
+    ],
+)
+def test_what_to_do_by_what_the_network_says(said: str, advice: str) -> None:
+    spec = spec_of("https://vault.example.com", "secret", {"method": "Token", "token": GIVEN})
+    told = advised(StoreUnavailable(said, retry_after=1.0), spec)
+    assert advice in told.message
+    assert told.retry_after == 1.0
+
+
+def test_where_there_is_nothing_to_add_the_error_stays() -> None:
+    spec = spec_of("https://vault.example.com", "secret", {"method": "Token", "token": GIVEN})
+    error = StoreDenied("the policies say no")
+    assert advised(error, spec) is error
