@@ -1,13 +1,15 @@
 """Build the pinned servers and commands that tests run against, once, into a cache.
 
 Run by `make tools` and `make test`. No distribution has these versions, and none of them is
-worth an image: Go builds each from its modules, whose sums are committed below tools/go/.
+worth an image: Go builds each from its modules, whose sums are committed below tools/go/, or
+beside the one program of our own.
 What is built stays in `${XDG_CACHE_HOME:-~/.cache}/store-plugin/bin/NAME-VERSION`, outside of
 the checkout, so that every checkout shares it. docs/decisions/0014 tells why.
 """
 
 import argparse
 import fcntl
+import hashlib
 import os
 import shutil
 import subprocess
@@ -19,7 +21,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-MODULES = Path(__file__).resolve().parent / "go"
+ROOT = Path(__file__).resolve().parent.parent
 OLDEST_GO = (1, 21)
 """The first that fetches by itself the newer Go which a go.mod asks for."""
 HOW_TO_GET_GO = "install Go {}.{} or newer (Debian: golang-1.NN-go from backports; any system: go.dev/dl)"
@@ -33,7 +35,7 @@ class Unavailable(Exception):
 
 @dataclass(frozen=True)
 class Tool:
-    """One executable: `package` built in the Go module at tools/go/`module`.
+    """One executable: `package` built in the Go module in the folder `module` of the checkout.
 
     `usually` is for the progress line: what a first build takes on two cores.
     """
@@ -45,10 +47,25 @@ class Tool:
     usually: str
     variables: Mapping[str, str] | None = None
     """What the linker sets: a Go variable and its value."""
+    ours: bool = False
+    """Whether its source is in the module's folder: then a change of it is another tool."""
 
     def path(self) -> Path:
         """Where it is, once built."""
-        return cache() / "bin" / f"{self.name}-{self.version}"
+        source = f"-{_digest(self.directory)}" if self.ours else ""
+        return cache() / "bin" / f"{self.name}-{self.version}{source}"
+
+    @property
+    def directory(self) -> Path:
+        return ROOT / self.module
+
+
+def _digest(directory: Path) -> str:
+    """Of all that Go builds a program from."""
+    digest = hashlib.sha256()
+    for path in sorted([*directory.glob("*.go"), *directory.glob("go.*")]):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def _kubernetes(name: str, usually: str) -> Tool:
@@ -60,7 +77,7 @@ def _kubernetes(name: str, usually: str) -> Tool:
     return Tool(
         name=name,
         version=version,
-        module="kubernetes",
+        module="tools/go/kubernetes",
         package=f"k8s.io/kubernetes/cmd/{name}",
         usually=usually,
         variables={f"k8s.io/component-base/version.{key}": value for key, value in variables.items()},
@@ -70,9 +87,10 @@ def _kubernetes(name: str, usually: str) -> Tool:
 TOOLS = {
     tool.name: tool
     for tool in (
-        Tool("etcd", "v3.6.16", "etcd", "go.etcd.io/etcd/server/v3", "1 minute"),
+        Tool("etcd", "v3.6.16", "tools/go/etcd", "go.etcd.io/etcd/server/v3", "1 minute"),
         _kubernetes("kube-apiserver", "7 minutes"),
         _kubernetes("kubectl", "1 minute after kube-apiserver, 3 alone"),
+        Tool("crossplane-client", "v1.20.0", "tests/interop", ".", "1 minute", ours=True),
     )
 }
 """Every tool by its name. A new one is a row here, and a module below tools/go/ made with
@@ -130,7 +148,7 @@ def _build(go: str, tool: Tool) -> bool:
     with tempfile.TemporaryDirectory(dir=tool.path().parent, prefix=_UNFINISHED) as directory:
         made = Path(directory) / tool.name
         command = [go, "build", "-trimpath", f"-ldflags={_linker_flags(tool)}", "-o", str(made), tool.package]
-        if not _succeeds(command, MODULES / tool.module):
+        if not _succeeds(command, tool.directory):
             return False
         made.replace(tool.path())
     say(f"{tool.name} {tool.version}: built in {time.monotonic() - started:.0f} s: {tool.path()}")

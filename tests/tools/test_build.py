@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from tools.build import TOOLS, Tool
+
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "tools" / "build.py"
+OURS = TOOLS["crossplane-client"].path().name
 _BUILDS = """\
 [ "$1" = env ] && { echo go1.26.8; exit; }
 echo "$*" >> "$GO_CALLS"
@@ -72,7 +75,7 @@ def test_every_tool_is_built_once(machine: Machine) -> None:
     calls = machine.calls.read_text()
     assert machine.run() == (0, "", "")
     assert machine.calls.read_text() == calls
-    assert machine.built() == ["etcd-v3.6.16", "kube-apiserver-v1.36.3", "kubectl-v1.36.3"]
+    assert machine.built() == [OURS, "etcd-v3.6.16", "kube-apiserver-v1.36.3", "kubectl-v1.36.3"]
     assert "-X k8s.io/component-base/version.gitVersion=v1.36.3" in calls
 
 
@@ -95,7 +98,7 @@ def test_a_failed_build_leaves_nothing_and_keeps_no_other_from_being_built(machi
     status, _, errors = machine.run()
     assert status == 1
     assert "etcd could not be built; Go's own lines above say why" in errors
-    assert machine.built() == ["kube-apiserver-v1.36.3", "kubectl-v1.36.3"]
+    assert machine.built() == [OURS, "kube-apiserver-v1.36.3", "kubectl-v1.36.3"]
 
 
 def test_leftovers_of_a_killed_build_are_removed(machine: Machine) -> None:
@@ -148,3 +151,14 @@ def test_a_missing_go_skips_tests_for_users_and_fails_in_ci(
     assert found == status
     assert len(errors.splitlines()) == 1
     assert ("TESTS THAT NEED IT ARE SKIPPED" in errors) == (status == 0)
+
+
+def test_a_program_of_our_own_is_another_tool_once_its_source_changes(tmp_path: Path) -> None:
+    (tmp_path / "go.mod").write_text("module m\n")
+    (tmp_path / "main.go").write_text("package main\n")
+    tool = Tool("ours", "v1", str(tmp_path), ".", "1 minute", ours=True)
+    before = tool.path()
+    (tmp_path / "main_test.py").write_text("# not built from")
+    assert tool.path() == before
+    (tmp_path / "main.go").write_text("package main // changed\n")
+    assert tool.path() != before
