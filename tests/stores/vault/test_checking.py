@@ -327,7 +327,6 @@ async def test_tls_where_there_is_none(bao: OpenBao, ca: CertificateAuthority) -
         ("certificate verify failed: certificate has expired", "renew the server's certificate"),
         ("[SSL: WRONG_VERSION_NUMBER] wrong version number", "the server speaks no TLS there"),
         ("gaierror: Name or service not known", "mend the host in server, or the DNS"),
-        ("the server answers 501: Vault is not initialized", "initialize it"),
         ("what answers does not speak Vault's API", "a proxy or another service listens there"),
     ],
 )
