@@ -21,7 +21,7 @@ import psutil
 from bench.figures import Table
 from bench.process import Load, background, resident_mb, run_load
 from store_plugin.client import Client
-from tests.support import manifests
+from tests.support import manifests, moto
 from tests.support.openbao import OpenBao, dev_server
 from tests.support.sidecar import SidecarProcess, running_sidecar
 
@@ -125,9 +125,22 @@ def start_and_memory(table: Table) -> None:
                     client.apply("VaultConfig/vault", NAME, DATA, owner=OWNER)
                     client.apply("LocalConfig/files", NAME, DATA, owner=OWNER)
                 in_use = resident_mb(psutil.Process(sidecar.pid))
+        with_aws = memory_with_aws(directory, directory_of_configs)
     table.add("start to ready, median of 5", statistics.median(times), "s", 1.0)
     table.add("memory at rest with a local and a Vault config", at_rest, "MB", 80)
     table.add("memory with both stores in use", in_use, "MB")
+    table.add("memory with a local, a Vault and two AWS configs in use", with_aws, "MB", 130)
+
+
+def memory_with_aws(directory: Path, directory_of_configs: Path) -> float:
+    """Resident memory in MB once hvac and boto3 are both in use."""
+    with moto.server(directory) as aws:
+        manifests.aws(directory_of_configs, "aws", directory, aws.address)
+        manifests.aws(directory_of_configs, "parameters", directory, aws.address, service="ParameterStore")
+        with running_sidecar(directory_of_configs) as sidecar, Client(sidecar.endpoint) as client:
+            for config in ("VaultConfig/vault", "LocalConfig/files", "AWSConfig/aws", "AWSConfig/parameters"):
+                client.apply(config, NAME, DATA, owner=OWNER)
+            return resident_mb(psutil.Process(sidecar.pid))
 
 
 def median_of(bench: Bench, *loads: Callable[[], Load]) -> list[list[Load]]:

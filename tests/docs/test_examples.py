@@ -31,7 +31,8 @@ def test_a_manifest_is_valid(manifest: str, tmp_path: Path) -> None:
 
 def test_there_are_manifests_for_every_kind_and_login() -> None:
     text = "\n".join(str(parameter.values[0]) for parameter in MANIFESTS)
-    for shown in ("LocalConfig", "VaultConfig", "Token", "Kubernetes", "AppRole", "JWT"):
+    kinds = ("LocalConfig", "VaultConfig", "AWSConfig")
+    for shown in (*kinds, "Token", "Kubernetes", "AppRole", "JWT", "Default", "Static", "WebIdentity"):
         assert re.search(rf"(kind|method): {shown}\b", text)
 
 

@@ -13,7 +13,7 @@ from tests.integration.conftest import STORES, WITH_COMPARE_AND_SET, World
 from tests.support.sidecar import SidecarProcess, running_sidecar
 
 WRITERS = 16
-ROUNDS = 5
+ROUNDS = 20
 
 
 @pytest.fixture(scope="module")

@@ -39,3 +39,14 @@ def local(directory: Path, name: str, data_dir: Path, **spec: Any) -> Path:
         key_file.chmod(0o600)
     whole = {"path": str(data_dir / f"{name}.db"), "key": from_file(key_file), **spec}
     return write(directory, "LocalConfig", name, whole)
+
+
+def aws(directory: Path, name: str, data_dir: Path, endpoint: str, **spec: Any) -> Path:
+    """An AWSConfig with static keys, which are files in `data_dir`."""
+    static = {}
+    for key in ("accessKeyID", "secretAccessKey"):
+        (data_dir / key).write_text(f"AKIA{key}")
+        static[key] = from_file(data_dir / key)
+    auth = {"method": "Static", "static": static}
+    whole = {"region": "eu-west-1", "endpoint": endpoint, "auth": auth, **spec}
+    return write(directory, "AWSConfig", name, whole)
