@@ -65,6 +65,8 @@ async def _tried(probe: Probe, client: SharedClient, config: str) -> str | None:
         if not isinstance(refused.error, StoreDenied | InvalidRequest):
             raise refused.error from None  # the login was denied, not the call
         return refused.error.message if refused.code in _DENIED else None
+    except InvalidRequest:
+        return None  # a scope that the service takes no names in: nothing to tell about rights
     return None
 
 

@@ -151,6 +151,13 @@ async def test_reading_alone_is_a_warning(guarded: Moto, service: str) -> None:
     assert rest == common
 
 
+async def test_a_scope_that_the_service_takes_no_names_in_is_no_missing_right(moto: Moto) -> None:
+    for operation in ("GetParameter", "DeleteParameter"):
+        moto.fail(operation, status=400, code="ValidationException")
+    access = [{"scopes": ["team+a"]}]
+    assert await checked(moto, (ACCESS_KEY, SECRET_KEY), service="ParameterStore", access=access) == [WARNING]
+
+
 @services
 async def test_it_writes_nothing(moto: Moto, service: str) -> None:
     before = moto.client("secretsmanager").list_secrets()["SecretList"]
