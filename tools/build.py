@@ -84,6 +84,12 @@ def _kubernetes(name: str, usually: str) -> Tool:
     )
 
 
+def _vault_plugin(method: str, usually: str) -> Tool:
+    """An auth method of Vault as a plugin: OpenBao has left it out, and serves it as one."""
+    package = f"github.com/hashicorp/vault/builtin/credential/{method}/cmd/{method}"
+    return Tool(f"vault-plugin-auth-{method}", "v1.14.8", "tools/go/vault-plugins", package, usually)
+
+
 TOOLS = {
     tool.name: tool
     for tool in (
@@ -91,6 +97,8 @@ TOOLS = {
         _kubernetes("kube-apiserver", "7 minutes"),
         _kubernetes("kubectl", "1 minute after kube-apiserver, 3 alone"),
         Tool("crossplane-client", "v1.20.0", "tests/interop", ".", "1 minute", ours=True),
+        _vault_plugin("aws", "2 minutes"),
+        _vault_plugin("ldap", "1 minute, seconds after the one for aws"),
     )
 }
 """Every tool by its name. A new one is a row here, and a module below tools/go/ made with

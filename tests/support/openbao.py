@@ -258,6 +258,35 @@ class OpenBao:
         self.api("POST", f"auth/{mount}/certs/app", role)
         return mount
 
+    def ldap_auth(self, policies: Sequence[str], url: str, group: str, *, mount: str = "") -> str:
+        """Mount of an LDAP auth (a plugin) that gives the policies to the group."""
+        mount = self.mount_auth("vault-plugin-auth-ldap", mount=mount)
+        config = {
+            "url": url,
+            "userdn": "ou=people,dc=example,dc=org",
+            "userattr": "uid",
+            "groupdn": "ou=groups,dc=example,dc=org",
+        }
+        self.api("POST", f"auth/{mount}/config", config)
+        self.api("POST", f"auth/{mount}/groups/{group}", {"policies": list(policies)})
+        return mount
+
+    def aws_auth(
+        self, policies: Sequence[str], sts: str, identity: str, *, region: str, header: str, mount: str = ""
+    ) -> str:
+        """Mount of an AWS auth (a plugin) with the role `crossplane` for an identity; it asks `sts`."""
+        mount = self.mount_auth("vault-plugin-auth-aws", mount=mount)
+        client = {"sts_endpoint": sts, "sts_region": region, "iam_server_id_header_value": header}
+        self.api("POST", f"auth/{mount}/config/client", client)
+        role = {
+            "auth_type": "iam",
+            "bound_iam_principal_arn": [identity],
+            "resolve_aws_unique_ids": False,
+            "token_policies": list(policies),
+        }
+        self.api("POST", f"auth/{mount}/role/crossplane", role)
+        return mount
+
     def demand_totp(self, mount: str) -> None:
         """Have logins at an auth mount demand a second factor."""
         accessor = self.api("GET", "sys/auth")["data"][f"{mount}/"]["accessor"]
@@ -303,9 +332,9 @@ def binary() -> str:
 
 
 @contextmanager
-def dev_server(directory: Path, *, audit: bool = False) -> Iterator[OpenBao]:
+def dev_server(directory: Path, *, audit: bool = False, plugins: Sequence[Path] = ()) -> Iterator[OpenBao]:
     """A server in memory, unsealed, root token `root`, KV version 2 at `secret`. `audit`: it
-    writes down each request, for `audited`.
+    writes down each request, for `audited`. `plugins` go by their files' names without version.
 
     Its `address` takes JSON of 1,000 strings at most, as by default; `roomy_address` more.
     """
@@ -324,6 +353,11 @@ def dev_server(directory: Path, *, audit: bool = False) -> Iterator[OpenBao]:
     config.write_text(json.dumps(settings))
     command = [binary(), "server", "-dev", "-dev-root-token-id=root", "-dev-no-store-token"]
     command += [f"-dev-listen-address=127.0.0.1:{port}", f"-config={config}"]
+    if plugins:
+        (directory / "plugins").mkdir()
+        command.append(f"-dev-plugin-dir={directory}/plugins")
+    for plugin in plugins:
+        shutil.copy(plugin, directory / "plugins" / plugin.name.rpartition("-")[0])
     server = OpenBao(f"http://127.0.0.1:{port}", command, directory / "openbao.log")
     server.roomy_address = f"http://127.0.0.1:{roomy_port}"
     try:

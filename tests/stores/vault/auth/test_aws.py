@@ -1,0 +1,146 @@
+"""AWS IAM, against Vault's own verification and an STS that checks signatures."""
+
+import asyncio
+import subprocess
+import sys
+from json import loads
+
+import pytest
+
+from store_plugin.errors import ConfigInvalid, LoginRefused, StorePluginError
+from store_plugin.testing.environment import MemoryCredentials
+from stores.vault.auth.caller_identity import signed_request
+from stores.vault.auth_spec import AWSAuth
+from stores.vault.store import VaultStore
+from tests.stores.vault.opening import GIVEN, NAME, open_with, spec_of, works
+from tests.support.openbao import OpenBao
+from tests.support.sts import GuardedSTS
+
+HEADER, REGION = "vault.example.com", "eu-west-1"
+STATIC = {"accessKeyID": GIVEN, "secretAccessKey": GIVEN}
+KEYS = {"accessKeyID": "AKIAIOSFODNN7EXAMPLE", "secretAccessKey": "canary"}
+
+
+@pytest.fixture(autouse=True)
+def _no_identity_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent/config")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent/credentials")
+
+
+async def open_aws(
+    bao: OpenBao, sts: GuardedSTS, values: dict[str, bytes] | None, **block: object
+) -> VaultStore:
+    mount = bao.mount_kv("v2")
+    auth_mount = bao.aws_auth(
+        [bao.kv_policy(mount)],
+        sts.address,
+        sts.identity,
+        region=REGION,
+        header=HEADER,
+        mount=f"cloud/{mount}",
+    )
+    given = {"role": "crossplane", "region": REGION, "headerValue": HEADER, "stsEndpoint": sts.address}
+    whole = {**given, "mountPath": auth_mount, **({"static": STATIC} if values else {}), **block}
+    spec = spec_of(bao.address, mount, {"method": "AWS", "aws": whole})
+    return await open_with(spec, MemoryCredentials(values))
+
+
+async def error_of(store: VaultStore) -> StorePluginError:
+    with pytest.raises(StorePluginError) as caught:
+        await store.read(NAME)
+    await store.aclose()
+    assert "\n" not in caught.value.message
+    return caught.value
+
+
+async def test_static_keys(plugin_bao: OpenBao, sts: GuardedSTS) -> None:
+    store = await open_aws(plugin_bao, sts, sts.values())
+    assert await works(store)
+    await store.aclose()
+
+
+async def test_the_default_chain(
+    plugin_bao: OpenBao, sts: GuardedSTS, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", sts.access_key)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", sts.secret_key)
+    store = await open_aws(plugin_bao, sts, None)
+    assert await works(store)
+    await store.aclose()
+
+
+async def test_a_chain_without_credentials_says_what_to_do(plugin_bao: OpenBao, sts: GuardedSTS) -> None:
+    error = await error_of(await open_aws(plugin_bao, sts, None))
+    assert type(error) is ConfigInvalid
+    assert "auth.aws" in error.message
+    assert "set static" in error.message
+
+
+async def test_a_wrong_key_is_refused(plugin_bao: OpenBao, sts: GuardedSTS) -> None:
+    values = {**sts.values(), "auth.aws.static.secretAccessKey": b"canary"}
+    error = await error_of(await open_aws(plugin_bao, sts, values))
+    assert type(error) is LoginRefused
+    assert "mend auth.aws" in error.message
+    assert "canary" not in error.message
+
+
+@pytest.mark.parametrize(
+    "block",
+    [{"role": "missing"}, {"headerValue": "elsewhere"}, {"headerValue": None}],
+    ids=["role", "header", "no header"],
+)
+async def test_a_wrong_role_or_header_is_refused(
+    plugin_bao: OpenBao, sts: GuardedSTS, block: dict[str, object]
+) -> None:
+    error = await error_of(await open_aws(plugin_bao, sts, sts.values(), **block))
+    assert type(error) is LoginRefused
+    assert "auth.aws" in error.message
+
+
+async def test_a_key_that_is_missing_is_told(plugin_bao: OpenBao, sts: GuardedSTS) -> None:
+    values = {"auth.aws.static.accessKeyID": b"AKIA"}
+    error = await error_of(await open_aws(plugin_bao, sts, values))
+    assert type(error) is ConfigInvalid
+    assert "auth.aws.static.secretAccessKey" in error.message
+
+
+@pytest.mark.parametrize(
+    ("block", "url", "scope"),
+    [
+        pytest.param({}, "https://sts.amazonaws.com/", "us-east-1", id="global"),
+        pytest.param(
+            {"region": "eu-west-1"}, "https://sts.eu-west-1.amazonaws.com/", "eu-west-1", id="region"
+        ),
+        pytest.param(
+            {"region": "cn-north-1"}, "https://sts.cn-north-1.amazonaws.com.cn/", "cn-north-1", id="china"
+        ),
+        pytest.param(
+            {"region": "eu-west-1", "stsEndpoint": "https://vpce-1.example.com/"},
+            "https://vpce-1.example.com/",
+            "eu-west-1",
+            id="endpoint",
+        ),
+    ],
+)
+async def test_which_endpoint_a_request_is_signed_for(block: dict[str, str], url: str, scope: str) -> None:
+    request = await asyncio.to_thread(signed_request, AWSAuth.model_validate(block), KEYS)
+    headers = loads(request.headers_json)
+    assert request.url == url
+    assert f"/{scope}/sts/aws4_request" in headers["Authorization"]
+    assert "canary" not in repr(request)
+
+
+async def test_a_session_goes_along() -> None:
+    request = await asyncio.to_thread(signed_request, AWSAuth(), {**KEYS, "sessionToken": "session"})
+    assert loads(request.headers_json)["X-Amz-Security-Token"] == "session"
+
+
+def test_another_login_never_imports_what_signs() -> None:
+    program = (
+        "import sys, stores.vault.opening\n"
+        "assert not {'boto3', 'botocore', 'cryptography'} & sys.modules.keys(), sys.modules.keys()"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
