@@ -107,10 +107,16 @@ class GuardedStore:
             return await self._settled(name, secret, base, error)
 
     async def delete(self, name: ScopedName, *, base: StoredSecret) -> None:
-        """As the store, and never repeated: what a second removal finds may be new."""
+        """As the store, and never repeated: what a second removal finds may be new. Where
+        nobody knows whether it was done, a read tells."""
+        began = self._clock()
         probe = await self._enter()
         self._budget.earn()
-        await self._call(partial(self._store.delete, name, base=base), probe)
+        try:
+            await self._call(partial(self._store.delete, name, base=base), probe)
+        except _PASSING as error:
+            if not await self._pause("delete", 0, error, began) or not await self._is_gone(name):
+                raise
 
     def names(self, scope: str = "") -> AsyncIterator[ScopedName]:
         return self._store.names(scope)
@@ -230,6 +236,13 @@ class GuardedStore:
         except StorePluginError:
             raise error from None
         raise error
+
+    async def _is_gone(self, name: ScopedName) -> bool:
+        try:
+            found = await self._call(partial(self._store.read, name), await self._enter())
+        except StorePluginError:
+            return False
+        return not found.present
 
     async def _pause(self, verb: str, retry: int, error: StorePluginError, began: float) -> bool:
         """Wait before a repetition; False where there shall be none: too soon after others, or

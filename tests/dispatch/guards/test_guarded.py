@@ -103,11 +103,13 @@ class Bench:
         self.store = GuardedStore(self.inner, reference("a"), spec, self.witness, self.log)
 
     async def fail(self, error: Exception, number: int = LEAST_CALLS) -> None:
-        """Deletes, which are never repeated, that end so."""
+        """Removals without time to look what became of them, that end so."""
+        request_deadline.set(now())
         for _ in range(number):
             self.inner.before = [error]
             with pytest.raises(type(error)):
                 await self.store.delete(NAME, base=ABSENT)
+        request_deadline.set(now() + 100)
 
     @property
     def breaker(self) -> BreakerState:
@@ -248,10 +250,21 @@ def test_a_write_is_not_repeated_without_compare_and_set() -> None:
 
 def test_a_removal_is_never_repeated() -> None:
     async def test(bench: Bench) -> None:
+        bench.inner.data.append(NAME, WANTED)
         bench.inner.before = [AWAY]
         with pytest.raises(StoreUnavailable):
             await bench.store.delete(NAME, base=ABSENT)
-        assert bench.inner.calls == ["delete"]
+        assert bench.inner.calls == ["delete", "read"]
+
+    on_the_bench(test)
+
+
+def test_a_removal_whose_answer_was_lost_is_settled_by_a_read() -> None:
+    async def test(bench: Bench) -> None:
+        bench.inner.data.append(NAME, WANTED)
+        bench.inner.after = [AWAY]
+        await bench.store.delete(NAME, base=ABSENT)
+        assert bench.inner.calls == ["delete", "read"]
 
     on_the_bench(test)
 
