@@ -21,6 +21,7 @@ StorePluginError
 ├── StoreQuota              RESOURCE_EXHAUSTED   STORE_QUOTA
 ├── StoreUnavailable        UNAVAILABLE          STORE_UNAVAILABLE
 │   └── BreakerOpen         UNAVAILABLE          BREAKER_OPEN
+├── PluginDisconnected      UNAVAILABLE          PLUGIN_DISCONNECTED
 ├── DeadlineExceeded        DEADLINE_EXCEEDED
 ├── Cancelled               CANCELLED
 ├── NotReachable            UNAVAILABLE          NOT_REACHABLE        (client only)
@@ -219,6 +220,11 @@ class BreakerOpen(StoreUnavailable):
     """Most calls of late found the store unavailable: it was not asked."""
 
     reason = "BREAKER_OPEN"
+class PluginDisconnected(StorePluginError):
+    """The plugin that serves this is known, and not connected now."""
+
+    code = Code.UNAVAILABLE
+    reason = "PLUGIN_DISCONNECTED"
 
 
 class NotReachable(StorePluginError):

@@ -12,6 +12,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Protocol, TypeVar
 
 from store_plugin.errors import KindNotServed
+from store_plugin.log import Logger as Logger
 from store_plugin.model import MAX_DATA_BYTES, ScopedName, Secret, StoredSecret, Version
 from store_plugin.spec import StoreSpec
 
@@ -112,15 +113,6 @@ class Credentials(Protocol):
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call back, on the event loop, after any value changed; returns how to stop."""
         ...
-
-
-class Logger(Protocol):
-    """The part of structlog's bound logger that stores use: an event and its fields."""
-
-    def debug(self, event: str, **fields: Any) -> Any: ...
-    def info(self, event: str, **fields: Any) -> Any: ...
-    def warning(self, event: str, **fields: Any) -> Any: ...
-    def error(self, event: str, **fields: Any) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)

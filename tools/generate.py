@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 
+import google.rpc
 from grpc_tools import protoc
 
 from store_plugin.crds.collection import as_yaml, definitions
@@ -31,8 +32,9 @@ def generate_messages(target: Path) -> None:
     """The protocol's messages, from proto/."""
     sources = sorted(str(path.relative_to(PROTO)) for path in PROTO.rglob("*.proto"))
     well_known = str(files("grpc_tools") / "_proto")
-    arguments = ["protoc", f"-I{PROTO}", f"-I{well_known}", f"--python_out={target}", f"--pyi_out={target}"]
-    if protoc.main([*arguments, *sources]) != 0:
+    google_apis = Path(next(iter(google.rpc.__path__))).parent.parent
+    included = [f"-I{directory}" for directory in (PROTO, well_known, google_apis)]
+    if protoc.main(["protoc", *included, f"--python_out={target}", f"--pyi_out={target}", *sources]) != 0:
         sys.exit("protoc failed")
 
 

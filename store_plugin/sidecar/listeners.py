@@ -1,11 +1,6 @@
 """One grpc.aio server per endpoint, each with its own way to know its callers."""
 
-import grp
-import os
-import socket
-import stat
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import grpc
@@ -17,6 +12,7 @@ from store_plugin.errors import InvalidRequest
 from store_plugin.sidecar.call import MAX_MESSAGE_BYTES, Call, Context, Handler
 from store_plugin.sidecar.settings import Settings
 from store_plugin.sidecar.tls import server_credentials
+from store_plugin.sockets import private_umask, protect, remove_stale_socket
 from store_plugin.store import Logger
 from store_plugin.wire import SERVICES
 
@@ -38,11 +34,11 @@ class Listener:
 
     async def start(self) -> None:
         """Bind and serve; InvalidRequest where the endpoint is taken or cannot be bound."""
-        with _private_umask():
+        with private_umask():
             self._bind()
         await self._server.start()
         if self.endpoint.transport is Transport.PATH:
-            _protect(Path(self.endpoint.address), self._settings)
+            protect(Path(self.endpoint.address), self._settings.socket_mode, self._settings.socket_group)
         await self._set_health(health_pb2.HealthCheckResponse.SERVING)
 
     async def refuse(self) -> None:
@@ -69,7 +65,7 @@ class Listener:
     def _bind(self) -> None:
         address = self.endpoint.listen_address
         if self.endpoint.transport is Transport.PATH:
-            _remove_stale_socket(Path(self.endpoint.address))
+            remove_stale_socket(Path(self.endpoint.address))
         try:
             if self.endpoint.transport is Transport.TCP:
                 credentials = server_credentials(self._settings.certs_dir, self._log)
@@ -119,43 +115,3 @@ def _options(endpoint: Endpoint, settings: Settings) -> Sequence[tuple[str, int]
         ("grpc.keepalive_time_ms", 60_000),
         ("grpc.keepalive_timeout_ms", 20_000),
     ]
-
-
-def _remove_stale_socket(path: Path) -> None:
-    """Remove a socket that nobody listens on any more; refuse to touch anything else."""
-    try:
-        mode = path.stat().st_mode
-    except FileNotFoundError:
-        return
-    if not stat.S_ISSOCK(mode):
-        raise InvalidRequest(f"cannot listen on {path}: the file exists and is not a socket")
-    with socket.socket(socket.AF_UNIX) as probe:
-        probe.settimeout(1.0)
-        try:
-            probe.connect(str(path))
-        except ConnectionRefusedError:
-            path.unlink()
-            return
-        except OSError as error:
-            raise InvalidRequest(f"cannot listen on {path}: {error.strerror}") from None
-    raise InvalidRequest(f"cannot listen on {path}: another process listens there")
-
-
-@contextmanager
-def _private_umask() -> Iterator[None]:
-    """A path socket belongs to nobody else until it has its mode and group."""
-    before = os.umask(0o177)
-    try:
-        yield
-    finally:
-        os.umask(before)
-
-
-def _protect(path: Path, settings: Settings) -> None:
-    if settings.socket_group is not None:
-        try:
-            group = grp.getgrnam(settings.socket_group).gr_gid
-        except KeyError:
-            raise InvalidRequest(f"--socket-group {settings.socket_group}: there is no such group") from None
-        os.chown(path, -1, group)
-    path.chmod(settings.socket_mode)

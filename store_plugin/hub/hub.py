@@ -1,0 +1,126 @@
+"""A hub: listeners for plugins, their registry, and channels to them.
+
+Runs inside any asyncio program: `async with Hub(...)`, then `hub.plugin("name")`.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import grpc
+from grpc_health.v1 import health_pb2_grpc
+
+from store_plugin.endpoints import Endpoint, Transport
+from store_plugin.errors import InvalidRequest
+from store_plugin.hub.channel import PluginChannel
+from store_plugin.hub.health import Healthy
+from store_plugin.hub.local import LocalInstance
+from store_plugin.hub.registry import Entry, Registry
+from store_plugin.hub.service import Authenticate, Authorize, PluginStreams
+from store_plugin.hub.settings import HubSettings
+from store_plugin.log import Logger
+from store_plugin.sockets import private_umask, protect, remove_stale_socket
+from store_plugin.stream.handlers import HandlerTable
+
+_MOST_THREADS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class HubListener:
+    """Where plugins may dial, and who may come in there. `credentials`: for TLS on TCP."""
+
+    endpoint: Endpoint
+    authenticate: Authenticate
+    authorize: Authorize
+    credentials: grpc.ServerCredentials | None = field(default=None, repr=False)
+    socket_mode: int = 0o600
+    socket_group: str | None = None
+
+
+class Hub:
+    """Belongs to one event loop; `start` it there, and `stop` it."""
+
+    def __init__(
+        self, listeners: Sequence[HubListener], log: Logger, settings: HubSettings | None = None
+    ) -> None:
+        self.settings = settings or HubSettings()
+        self.registry = Registry(self.settings.limits, self.settings.on_duplicate)
+        self._listeners = listeners
+        self._log = log
+        self._streams = PluginStreams(self.registry, self.settings, log)
+        self._threads = ThreadPoolExecutor(_MOST_THREADS, "local-plugin")
+        """Starts none until a plain function is called."""
+        self._servers: list[grpc.aio.Server] = []
+        self._watching: asyncio.Task[None] | None = None
+
+    def plugin(self, name: str) -> PluginChannel:
+        """A gRPC channel to the plugin of that name, whether it is connected now or not."""
+        return PluginChannel(self.registry, name)
+
+    def register(self, name: str, provider: HandlerTable) -> Entry:
+        """Put servicers of this process under a name, as if they had connected: what
+        `add_XServicer_to_server(servicer, provider)` was called with. AlreadyConnected."""
+        return self.registry.add(LocalInstance(name, provider, self._threads, self._log), lambda: None)
+
+    async def start(self) -> None:
+        """Listen. InvalidRequest where an endpoint is taken or cannot be bound."""
+        for listener in self._listeners:
+            with private_umask():
+                server = self._server(listener)
+            await server.start()
+            if listener.endpoint.transport is Transport.PATH:
+                protect(Path(listener.endpoint.address), listener.socket_mode, listener.socket_group)
+            self._servers.append(server)
+            self._log.info("hub listening", endpoint=str(listener.endpoint))
+        self._watching = asyncio.create_task(self._streams.watch(), name="hub heartbeats")
+
+    async def stop(self, grace: float = 20.0) -> None:
+        """Take no more plugins, let calls under way finish for `grace` seconds, close."""
+        if self._watching is not None:
+            self._watching.cancel()
+        await self._streams.drain(grace)
+        await asyncio.gather(*(server.stop(0.5) for server in self._servers))
+        await self._streams.aclose()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    def _server(self, listener: HubListener) -> grpc.aio.Server:
+        server = grpc.aio.server(options=self._options())
+        handlers: Any = self._streams.handlers(listener.authenticate, listener.authorize)
+        server.add_generic_rpc_handlers(tuple(handlers))
+        health_pb2_grpc.add_HealthServicer_to_server(Healthy(listener.authenticate), server)
+        address = listener.endpoint.listen_address
+        if listener.endpoint.transport is Transport.PATH:
+            remove_stale_socket(Path(listener.endpoint.address))
+        try:
+            if listener.credentials is None:
+                bound = server.add_insecure_port(address)
+            else:
+                bound = server.add_secure_port(address, listener.credentials)
+        except RuntimeError:
+            bound = 0
+        if not bound:
+            raise InvalidRequest(
+                f"cannot listen on {listener.endpoint}: the name is taken, or may not be used"
+            )
+        return server
+
+    def _options(self) -> list[tuple[str, Any]]:
+        most = self.settings.max_message_bytes
+        return [
+            ("grpc.max_receive_message_length", most),
+            ("grpc.max_send_message_length", most),
+            ("grpc.so_reuseport", 0),
+            # Plugins behind proxies ping as they like.
+            ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+            ("grpc.http2.max_ping_strikes", 0),
+        ]

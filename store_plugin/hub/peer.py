@@ -1,0 +1,110 @@
+"""Who is at the other end of a stream: what it registered with, checked, and who it proved to be."""
+
+import uuid
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from store_plugin._proto import plugin_stream_pb2 as proto
+from store_plugin.errors import InvalidRequest
+from store_plugin.stream.features import Feature, known
+from store_plugin.stream.frames import is_plugin_name
+
+_MOST_KINDS = 32
+_MOST_SERVICES = 64
+_MOST_TEXT = 253
+_MOST_SCHEMA_BYTES = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class PluginKind:
+    """A kind of store config that a plugin serves; `spec_schema` is OpenAPI v3 as JSON."""
+
+    api_version: str
+    kind: str
+    plural: str
+    spec_schema: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a plugin proved to be: `user` is what the listener's authentication found, empty
+    where it asks for nothing."""
+
+    user: str = ""
+    groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A registered plugin instance."""
+
+    name: str
+    version: str
+    instance_id: str
+    announced_instance: bool
+    """Whether the plugin named its instance; else the id is ours, and instances of one name
+    cannot be told apart."""
+    identity: Identity = field(default_factory=Identity)
+    features: frozenset[Feature] = frozenset()
+    kinds: tuple[PluginKind, ...] = ()
+    services: tuple[str, ...] = ()
+    connected_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def legacy(self) -> bool:
+        """Whether it speaks operator-plugin-framework's frames only, one call at a time."""
+        return Feature.CONCURRENT not in self.features
+
+
+def registered_peer(frame: proto.PluginStreamMessage, identity: Identity) -> Peer:
+    """The peer that the first frame tells of. InvalidRequest where it tells of none."""
+    if frame.WhichOneof("payload") != "register":
+        raise InvalidRequest("the first message must be `register`")
+    found = frame.register
+    if not is_plugin_name(found.name):
+        raise InvalidRequest(
+            "a plugin's name is a DNS label: 1 to 63 lower-case letters, digits and hyphens, "
+            "and no hyphen at either end"
+        )
+    _check_text("version", found.version)
+    _check_text("instance_id", found.instance_id)
+    return Peer(
+        name=found.name,
+        version=found.version,
+        instance_id=found.instance_id or uuid.uuid4().hex[:12],
+        announced_instance=bool(found.instance_id),
+        identity=identity,
+        features=known(found.features),
+        kinds=_kinds(found),
+        services=_services(found),
+    )
+
+
+def _kinds(found: proto.PluginRegister) -> tuple[PluginKind, ...]:
+    if len(found.kinds) > _MOST_KINDS:
+        raise InvalidRequest(f"a plugin may serve {_MOST_KINDS} kinds; this one names {len(found.kinds)}")
+    kinds = tuple(
+        PluginKind(k.api_version, k.kind, k.plural or f"{k.kind.lower()}s", k.spec_schema)
+        for k in found.kinds
+    )
+    for kind in kinds:
+        if not kind.kind or "/" not in kind.api_version:
+            raise InvalidRequest("a kind needs an apiVersion with a group, and a name")
+        for text in (kind.api_version, kind.kind, kind.plural):
+            _check_text("kind", text)
+        if len(kind.spec_schema) > _MOST_SCHEMA_BYTES:
+            raise InvalidRequest(f"the schema of {kind.kind} is larger than {_MOST_SCHEMA_BYTES} bytes")
+    return kinds
+
+
+def _services(found: proto.PluginRegister) -> tuple[str, ...]:
+    if len(found.services) > _MOST_SERVICES:
+        raise InvalidRequest(f"a plugin may name {_MOST_SERVICES} services; this one: {len(found.services)}")
+    for service in found.services:
+        _check_text("service", service)
+    return tuple(found.services)
+
+
+def _check_text(what: str, text: str) -> None:
+    if len(text) > _MOST_TEXT or not text.isprintable():
+        raise InvalidRequest(f"the {what} of a registration is at most {_MOST_TEXT} printable characters")

@@ -1,0 +1,189 @@
+"""The plugins connected now, by name.
+
+An entry is one instance of a plugin, with a generation of its own: what ends late removes
+itself and never its successor. Limits are checked and taken in one step, without a wait
+between. Nothing here awaits anything but `wait_for`.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import count
+from typing import Protocol
+
+from store_plugin.errors import Code, Overloaded, StorePluginError
+from store_plugin.hub.events import EventKind, Events, RegistryEvent
+from store_plugin.hub.peer import Peer
+from store_plugin.hub.pending import Reply
+from store_plugin.stream.frames import Metadata
+
+
+class AlreadyConnected(StorePluginError):
+    """A plugin of that name is connected, and the hub keeps the first."""
+
+    code = Code.ALREADY_EXISTS
+    reason = "ALREADY_CONNECTED"
+
+
+class OnDuplicate(StrEnum):
+    """What happens when a name comes again that cannot be told from the one that is there:
+    the same instance, or one that does not name itself."""
+
+    REPLACE = "replace"
+    """The newer one takes new calls, the older one drains."""
+    REJECT = "reject"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Most that may be connected at a time."""
+
+    plugins: int = 1000
+    """Instances in all."""
+    per_identity: int = 100
+    """Instances of one user, where the listener knows users."""
+
+
+class Instance(Protocol):
+    """What is registered: a session, or a provider in this process."""
+
+    @property
+    def peer(self) -> Peer: ...
+
+    @property
+    def in_flight(self) -> int: ...
+
+    @property
+    def draining(self) -> bool: ...
+
+    async def call(self, method: str, payload: bytes, *, timeout: float, metadata: Metadata) -> Reply:
+        """CallFailed; `timeout` is in seconds."""
+        ...
+
+    def stream(
+        self, method: str, payload: bytes, *, timeout: float, metadata: Metadata
+    ) -> AsyncGenerator[Reply, None]:
+        """Each response, then a last reply without one. CallFailed."""
+        ...
+
+
+@dataclass(eq=False, slots=True)
+class Entry:
+    """One instance in the registry."""
+
+    instance: Instance
+    generation: int
+    drain: Callable[[], None]
+    """Ask the owner of the instance to let it finish and end."""
+
+    @property
+    def peer(self) -> Peer:
+        return self.instance.peer
+
+
+class Registry:
+    """Belongs to one event loop."""
+
+    def __init__(self, limits: Limits | None = None, on_duplicate: OnDuplicate = OnDuplicate.REPLACE) -> None:
+        self.events = Events()
+        self._limits = limits or Limits()
+        self._on_duplicate = on_duplicate
+        self._entries: dict[str, list[Entry]] = {}
+        self._generations = count(1)
+        self._number = 0
+        self._changed = asyncio.Event()
+
+    def add(self, instance: Instance, drain: Callable[[], None]) -> Entry:
+        """Register an instance. AlreadyConnected, Overloaded."""
+        peer = instance.peer
+        twins = [entry for entry in self._entries.get(peer.name, ()) if _twins(entry.peer, peer)]
+        try:
+            self._check(peer, twins)
+        except StorePluginError as refusal:
+            self._tell(EventKind.REFUSED, peer, refusal.message)
+            raise
+        entry = Entry(instance, next(self._generations), drain)
+        self._entries.setdefault(peer.name, []).append(entry)
+        self._number += 1
+        self._tell(EventKind.CONNECTED, peer)
+        for twin in twins:
+            self.drain(twin)
+        self._tell(EventKind.READY, peer)
+        self._changed.set()
+        return entry
+
+    def drain(self, entry: Entry) -> None:
+        """Give the instance no more calls, and let it finish. Once."""
+        entries = self._entries.get(entry.peer.name, [])
+        if entry in entries:
+            self._tell(EventKind.DRAINING, entry.peer)
+            self._remove(entry)
+            entry.drain()
+
+    def remove(self, entry: Entry, why: str) -> None:
+        """The instance has ended; entries of the same name stay."""
+        self._remove(entry)
+        self._tell(EventKind.GONE, entry.peer, why)
+
+    def pick(self, name: str) -> Entry | None:
+        """The instance of a plugin that has the fewest calls under way."""
+        ready = [entry for entry in self._entries.get(name, ()) if not entry.instance.draining]
+        return min(ready, key=lambda entry: entry.instance.in_flight, default=None)
+
+    async def wait_for(self, name: str) -> Entry:
+        """As `pick`, as soon as there is one; the caller bounds the wait."""
+        while (entry := self.pick(name)) is None:
+            self._changed.clear()
+            await self._changed.wait()
+        return entry
+
+    def entries(self) -> list[Entry]:
+        """All that are not draining, ordered by name."""
+        return [entry for name in sorted(self._entries) for entry in self._entries[name]]
+
+    def refuse(self, peer_name: str, user: str, why: str) -> None:
+        """Tell of a plugin that was turned away before it got here."""
+        self.events.tell(RegistryEvent(EventKind.REFUSED, peer_name, user=user, why=why))
+
+    def __len__(self) -> int:
+        return self._number
+
+    def _check(self, peer: Peer, twins: list[Entry]) -> None:
+        if twins and self._on_duplicate is OnDuplicate.REJECT:
+            raise AlreadyConnected(f"a plugin named {peer.name} is connected already")
+        if self._number - len(twins) >= self._limits.plugins:
+            raise Overloaded(f"{self._limits.plugins} plugins are connected, the limit", retry_after=10.0)
+        if peer.identity.user and self._of_user(peer.identity.user, twins) >= self._limits.per_identity:
+            raise Overloaded(
+                f"{self._limits.per_identity} plugins of {peer.identity.user} are connected, the limit",
+                retry_after=10.0,
+            )
+
+    def _of_user(self, user: str, besides: list[Entry]) -> int:
+        return sum(
+            entry.peer.identity.user == user and entry not in besides
+            for entries in self._entries.values()
+            for entry in entries
+        )
+
+    def _remove(self, entry: Entry) -> None:
+        entries = self._entries.get(entry.peer.name, [])
+        if entry in entries:
+            entries.remove(entry)
+            self._number -= 1
+            if not entries:
+                del self._entries[entry.peer.name]
+
+    def _tell(self, kind: EventKind, peer: Peer, why: str = "") -> None:
+        self.events.tell(
+            RegistryEvent(kind, peer.name, peer.instance_id, peer.version, peer.identity.user, why)
+        )
+
+
+def _twins(one: Peer, other: Peer) -> bool:
+    """Whether one may be the other come again: instances that name themselves differently
+    are two, and share the calls."""
+    if one.announced_instance and other.announced_instance:
+        return one.instance_id == other.instance_id
+    return True

@@ -1,0 +1,251 @@
+"""The PluginStream service: from an accepted stream to a session in the registry, and back out.
+
+A stream's coroutine reads; one task writes. Whatever ends first ends both: the peer, a stalled
+write, a drain, the hub's stop.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol, TypeAlias
+
+import grpc
+
+from store_plugin.errors import (
+    Code,
+    DeadlineExceeded,
+    InvalidRequest,
+    Overloaded,
+    StorePluginError,
+    StoreUnavailable,
+)
+from store_plugin.hub.codec import ENVELOPED, PLAIN, Codec
+from store_plugin.hub.logs import PluginLog
+from store_plugin.hub.peer import Identity, Peer, registered_peer
+from store_plugin.hub.registry import Entry, Registry
+from store_plugin.hub.session import Session
+from store_plugin.hub.settings import HubSettings
+from store_plugin.log import Logger
+from store_plugin.stream import frames
+from store_plugin.stream.features import ALL, Feature
+from store_plugin.stream.outbox import Outbox, PeerStalled
+from store_plugin.stream.outcomes import CallFailed, failed, failed_with, grpc_code
+
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+
+_MOST_STREAMS_PER_PLUGIN = 2
+"""Open streams beyond the limit of plugins: those that drain, and those not registered yet."""
+
+
+class Authenticate(Protocol):
+    """Finds out who opens a stream. CallerUnknown, and what asking somebody raises."""
+
+    async def __call__(self, context: Context) -> Identity: ...
+
+
+class Authorize(Protocol):
+    """Whether an identity may register a name; raises NotAllowed."""
+
+    async def __call__(self, identity: Identity, name: str) -> None: ...
+
+
+class PluginStreams:
+    """Serves PluginStream for a registry. One for all listeners of a hub."""
+
+    def __init__(self, registry: Registry, settings: HubSettings, log: Logger) -> None:
+        self._registry = registry
+        self._settings = settings
+        self._log = log
+        self._sessions: dict[Session, Entry] = {}
+        self._streams = 0
+        self._drains: set[asyncio.Task[None]] = set()
+        self._stopping = False
+
+    @property
+    def sessions(self) -> list[Session]:
+        """Of all registered streams, those that drain too."""
+        return list(self._sessions)
+
+    def handlers(
+        self, authenticate: Authenticate, authorize: Authorize
+    ) -> list["grpc.GenericRpcHandler[Any, Any]"]:
+        """The service under its own name and its aliases, for one listener."""
+        service, method = frames.METHOD_PATH.strip("/").split("/")
+        served = {service: PLAIN}
+        served.update({a.service: ENVELOPED if a.envelope else PLAIN for a in self._settings.aliases})
+        return [
+            grpc.method_handlers_generic_handler(
+                name,
+                {method: grpc.stream_stream_rpc_method_handler(self._serve(codec, authenticate, authorize))},
+            )
+            for name, codec in served.items()
+        ]
+
+    async def watch(self) -> None:
+        """Send heartbeats and end what is silent or too old, for ever; the owner cancels."""
+        interval = self._settings.heartbeat_interval
+        while True:
+            await asyncio.sleep(interval)
+            for session in self.sessions:
+                if not session.ended.done():
+                    self._look_after(session)
+
+    async def drain(self, grace: float) -> None:
+        """Take no new streams, and let those there are finish for `grace` seconds."""
+        self._stopping = True
+        for entry in tuple(self._sessions.values()):
+            self._registry.drain(entry)
+        await asyncio.gather(*(session.drain(grace) for session in self.sessions))
+
+    async def aclose(self) -> None:
+        """End what still drains."""
+        for task in tuple(self._drains):
+            task.cancel()
+        await asyncio.gather(*self._drains, return_exceptions=True)
+
+    def _serve(
+        self, codec: Codec, authenticate: Authenticate, authorize: Authorize
+    ) -> Callable[[Any, Context], Awaitable[None]]:
+        async def plugin_stream(_requests: Any, context: Context) -> None:
+            await self._accept(codec, authenticate, authorize, context)
+
+        return plugin_stream
+
+    async def _accept(
+        self, codec: Codec, authenticate: Authenticate, authorize: Authorize, context: Context
+    ) -> None:
+        user, name = "", ""
+        told: CallFailed | None = None
+        try:
+            self._take_stream()
+            try:
+                # Proxies and clients wait for headers before they pass anything on.
+                await context.send_initial_metadata(())
+                identity = await authenticate(context)
+                user = identity.user
+                first = await self._first_frame(codec, context)
+                peer = registered_peer(first, identity)
+                name = peer.name
+                await authorize(identity, peer.name)
+                session = Session(peer, Outbox(_writer(codec, context)))
+                entry = self._registry.add(session, lambda: self._drain_later(session))
+                told = await self._attend(session, entry, codec, context)
+            finally:
+                self._streams -= 1
+        except StorePluginError as refusal:
+            self._log.warning("plugin refused", plugin=name, user=user, error=refusal.message)
+            self._registry.refuse(name, user, refusal.message)
+            told = failed_with(refusal)
+        if told is not None:
+            await _abort(context, told)
+
+    async def _attend(
+        self, session: Session, entry: Entry, codec: Codec, context: Context
+    ) -> CallFailed | None:
+        """Serve a registered stream until it ends; returns what its peer is to be told."""
+        self._sessions[session] = entry
+        peer = session.peer
+        self._log.info("plugin connected", plugin=peer.name, version=peer.version, user=peer.identity.user)
+        if peer.features:
+            session.outbox.offer(self._acknowledgement(session))
+        tasks = (
+            asyncio.create_task(self._write(session), name="plugin outbox"),
+            asyncio.create_task(self._read(session, codec, context), name="plugin stream"),
+        )
+        try:
+            return (await asyncio.shield(session.ended)).told
+        finally:
+            # Where the connection broke, this is all that tells the calls under way.
+            session.end(_gone(peer))
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+            del self._sessions[session]
+            why = session.ended.result().why.message
+            self._registry.remove(entry, why)
+            self._log.info("plugin gone", plugin=peer.name, instance=peer.instance_id, why=why)
+
+    async def _read(self, session: Session, codec: Codec, context: Context) -> None:
+        log = PluginLog(session.peer.name, self._log)
+        try:
+            while (data := await context.read()) is not frames.EOF:
+                frame = codec.read(data)
+                session.take(frame)
+                if frame.HasField("log"):
+                    log.take(frame.log)
+                elif frame.HasField("drain"):
+                    self._registry.drain(self._sessions[session])
+        except StorePluginError as error:
+            session.end(_gone(session.peer), told=failed_with(error))
+        except Exception as error:  # gRPC has several for a stream that broke
+            self._log.debug("plugin stream broke", plugin=session.peer.name, error=type(error).__name__)
+        session.end(_gone(session.peer))
+
+    async def _write(self, session: Session) -> None:
+        try:
+            await session.outbox.run()
+        except PeerStalled as stalled:
+            session.end(_gone(session.peer), told=failed(Code.RESOURCE_EXHAUSTED, str(stalled)))
+        except Exception as error:  # as above
+            self._log.debug("plugin stream broke", plugin=session.peer.name, error=type(error).__name__)
+            session.end(_gone(session.peer))
+
+    async def _first_frame(self, codec: Codec, context: Context) -> frames.Frame:
+        try:
+            async with asyncio.timeout(self._settings.register_within):
+                data = await context.read()
+        except TimeoutError:
+            raise DeadlineExceeded(
+                f"no `register` came within {self._settings.register_within:g} s of opening the stream"
+            ) from None
+        if data is frames.EOF:
+            raise InvalidRequest("the stream ended before `register`")
+        return codec.read(data)
+
+    def _take_stream(self) -> None:
+        if self._stopping:
+            raise StoreUnavailable("the hub is stopping", retry_after=1.0)
+        most = _MOST_STREAMS_PER_PLUGIN * self._settings.limits.plugins
+        if self._streams >= most:
+            raise Overloaded(f"{most} streams are open, the limit", retry_after=10.0)
+        self._streams += 1
+
+    def _acknowledgement(self, session: Session) -> frames.Frame:
+        beats = Feature.HEARTBEAT in session.peer.features
+        return frames.registered(
+            session.peer.instance_id,
+            ALL,
+            self._settings.heartbeat_interval if beats else 0.0,
+            self._settings.max_message_bytes,
+        )
+
+    def _look_after(self, session: Session) -> None:
+        settings = self._settings
+        allowed = settings.missed_heartbeats * settings.heartbeat_interval
+        if Feature.HEARTBEAT in session.peer.features and session.silent_for() >= allowed:
+            session.end(failed(Code.UNAVAILABLE, f"plugin {session.peer.name} gave no sign of life"))
+        elif session.age() > settings.max_stream_age + settings.drain_grace:
+            self._registry.drain(self._sessions[session])
+        elif session.age() > settings.max_stream_age and not session.asked_to_come_again:
+            session.ask_to_come_again(settings.drain_grace)
+        else:
+            session.ping()
+
+    def _drain_later(self, session: Session) -> None:
+        task = asyncio.create_task(session.drain(self._settings.drain_grace), name="plugin drain")
+        self._drains.add(task)
+        task.add_done_callback(self._drains.discard)
+
+
+def _writer(codec: Codec, context: Context) -> Callable[[frames.Frame], Awaitable[None]]:
+    async def write(frame: frames.Frame) -> None:
+        await context.write(codec.write(frame))
+
+    return write
+
+
+def _gone(peer: Peer) -> CallFailed:
+    return failed(Code.UNAVAILABLE, f"plugin {peer.name} is gone; the call may or may not have been done")
+
+
+async def _abort(context: Context, why: CallFailed) -> None:
+    await context.abort(grpc_code(why.code), why.message, trailing_metadata=why.trailing_metadata or ())

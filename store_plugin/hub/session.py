@@ -1,0 +1,199 @@
+"""One stream from a plugin, on the hub's side: calls go out, replies come in.
+
+The session does not read or write: the service that owns the stream feeds it frames and
+runs its outbox (`hub/service.py`). It never raises for what a peer sends.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from store_plugin._proto import plugin_stream_pb2 as proto
+from store_plugin.errors import Code
+from store_plugin.hub.peer import Peer
+from store_plugin.hub.pending import PendingCall, PendingCalls, Reply
+from store_plugin.stream import frames
+from store_plugin.stream.features import Feature
+from store_plugin.stream.frames import Metadata
+from store_plugin.stream.outbox import Outbox
+from store_plugin.stream.outcomes import CallFailed, failed
+
+LEGACY_STUCK_SECONDS = 60.0
+"""How long a legacy peer may be busy with a call that nobody waits for any more, before its
+stream is ended: until it answers it can take no other."""
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Why a stream ends: for the calls under way, and for the peer; None: with OK."""
+
+    why: CallFailed
+    told: CallFailed | None
+
+
+class Session:
+    """A connected plugin instance. Belongs to one event loop."""
+
+    def __init__(self, peer: Peer, outbox: Outbox, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.peer = peer
+        self.outbox = outbox
+        self.draining = False
+        self.asked_to_come_again = False
+        self.ended: asyncio.Future[End] = asyncio.get_running_loop().create_future()
+        """Set, once, with why the stream is to end."""
+        self._clock = clock
+        self._started = self.last_heard = clock()
+        self._pending = PendingCalls()
+        self._only_one = asyncio.Lock()
+        """Held while a legacy peer is busy."""
+        self._pings = 0
+
+    @property
+    def in_flight(self) -> int:
+        """Calls under way."""
+        return len(self._pending)
+
+    @property
+    def dropped(self) -> int:
+        """Replies that no call waited for."""
+        return self._pending.dropped
+
+    async def call(self, method: str, payload: bytes, *, timeout: float, metadata: Metadata = ()) -> Reply:
+        """One unary call; `timeout` in seconds. CallFailed: with DEADLINE_EXCEEDED after it,
+        with UNAVAILABLE where the stream ends."""
+        try:
+            async with asyncio.timeout(timeout), self._begun() as call:
+                await self._send(call, method, payload, timeout, metadata)
+                return await call.reply()
+        except TimeoutError:
+            raise self._too_late(method, timeout) from None
+
+    async def stream(
+        self, method: str, payload: bytes, *, timeout: float, metadata: Metadata = ()
+    ) -> AsyncGenerator[Reply, None]:
+        """The replies of a method that answers with a stream, then one that says it is the
+        last. To be read by one task, and closed. CallFailed; UNIMPLEMENTED where
+        the peer does not do this."""
+        if Feature.SERVER_STREAMING not in self.peer.features:
+            raise failed(Code.UNIMPLEMENTED, f"plugin {self.peer.name} answers calls with one response only")
+        try:
+            async with asyncio.timeout(timeout), self._begun(streaming=True) as call:
+                await self._send(call, method, payload, timeout, metadata)
+                last = False
+                while not last:
+                    reply = await call.next()
+                    last = reply.last
+                    yield reply
+        except TimeoutError:
+            raise self._too_late(method, timeout) from None
+
+    def take(self, frame: frames.Frame) -> None:
+        """A frame came in."""
+        self.last_heard = self._clock()
+        match frame.WhichOneof("payload"):
+            case "rpc_response":
+                self._pending.take_response(frame.rpc_response)
+            case "error":
+                self._pending.take_error(frame.error)
+            case "ping":
+                self.outbox.offer(frames.Frame(pong=proto.PluginPong(sequence=frame.ping.sequence)))
+            case "drain":
+                self.draining = True
+
+    def ping(self) -> None:
+        """Ask for a sign of life, where the peer knows how to give one."""
+        if Feature.HEARTBEAT in self.peer.features:
+            self._pings += 1
+            self.outbox.offer(frames.Frame(ping=proto.PluginPing(sequence=self._pings)))
+
+    def silent_for(self) -> float:
+        """Seconds since the last frame."""
+        return self._clock() - self.last_heard
+
+    def age(self) -> float:
+        """Seconds since it was registered."""
+        return self._clock() - self._started
+
+    def ask_to_come_again(self, grace: float) -> None:
+        """Have the plugin open another stream, which takes over; calls go on over this one."""
+        self.asked_to_come_again = True
+        if Feature.DRAIN in self.peer.features:
+            self.outbox.offer(frames.drain(grace))
+
+    async def drain(self, grace: float) -> None:
+        """No new calls; those under way have `grace` seconds, then the stream ends."""
+        self.draining = True
+        if Feature.DRAIN in self.peer.features:
+            self.outbox.offer(frames.drain(grace))
+        try:
+            async with asyncio.timeout(grace):
+                await self._pending.idle()
+        except TimeoutError:
+            pass
+        self.end(failed(Code.UNAVAILABLE, "the stream was drained"))
+
+    def end(self, why: CallFailed, told: CallFailed | None = None) -> None:
+        """Fail what is under way with `why`, and have the stream ended with `told`. The first
+        reason counts."""
+        if not self.ended.done():
+            self.ended.set_result(End(why, told))
+        self._pending.fail_all(self.ended.result().why)
+
+    @asynccontextmanager
+    async def _begun(self, *, streaming: bool = False) -> AsyncIterator[PendingCall]:
+        """A pending call, whose peer is told when nobody waits any more."""
+        if self.peer.legacy:
+            await self._only_one.acquire()
+        if self.ended.done():
+            self._release()
+            raise self.ended.result().why
+        call = self._pending.begin(streaming=streaming)
+        try:
+            yield call
+        finally:
+            if call.answered:
+                self._pending.end(call)
+                self._release()
+            else:
+                self._abandon(call)
+
+    def _abandon(self, call: PendingCall) -> None:
+        """Of a call that nobody waits for: a legacy peer stays busy with it all the same."""
+        if not self.peer.legacy:
+            self._pending.end(call)
+            if Feature.CANCEL in self.peer.features:
+                self.outbox.offer(frames.cancel(call.request_id))
+            return
+        loop = asyncio.get_running_loop()
+        stuck = loop.call_later(LEGACY_STUCK_SECONDS, self.end, failed(Code.UNAVAILABLE, "the plugin hangs"))
+
+        def over() -> None:
+            stuck.cancel()
+            self._pending.end(call)
+            self._release()
+
+        call.when_answered(over)
+
+    async def _send(
+        self, call: PendingCall, method: str, payload: bytes, timeout: float, metadata: Metadata
+    ) -> None:
+        told = Feature.METADATA in self.peer.features
+        frame = frames.call(
+            call.request_id,
+            method if not self.peer.legacy else frames.method_name(method),
+            payload,
+            timeout=timeout if told else None,
+            metadata=metadata if told else (),
+        )
+        await self.outbox.put(frame)
+
+    def _release(self) -> None:
+        if self.peer.legacy:
+            self._only_one.release()
+
+    def _too_late(self, method: str, timeout: float) -> CallFailed:
+        return failed(
+            Code.DEADLINE_EXCEEDED, f"plugin {self.peer.name} did not answer {method} within {timeout:g} s"
+        )

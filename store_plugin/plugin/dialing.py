@@ -1,0 +1,138 @@
+"""From an endpoint to an open stream: addresses, TLS, token, and a first call that tells
+whether we may come in."""
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import grpc
+
+from store_plugin.endpoints import Endpoint, Transport
+from store_plugin.errors import Code, InvalidRequest, NotReachable, StorePluginError
+from store_plugin.plugin.tokens import TokenSource, token_of
+from store_plugin.stream import frames
+
+DIAL_SECONDS = 10.0
+_HEALTH_CHECK = "/grpc.health.v1.Health/Check"
+
+
+class Refused(StorePluginError):
+    """The hub, or a proxy before it, does not let this plugin in."""
+
+    code = Code.PERMISSION_DENIED
+    reason = "PLUGIN_REFUSED"
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Files for TLS; read anew for each connection. Without `ca`: the system's authorities."""
+
+    ca: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+    server_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Where a hub is and how to get in. InvalidRequest where that cannot work."""
+
+    endpoint: Endpoint
+    tls: Tls | None = None
+    token: TokenSource | None = field(default=None, repr=False)
+    max_message_bytes: int = frames.DEFAULT_MAX_MESSAGE_BYTES
+
+    def __post_init__(self) -> None:
+        if self.token is not None and self.tls is None and not self._private():
+            raise InvalidRequest(f"a token is sent to {self.endpoint} over TLS only: write https://host:port")
+
+    def _private(self) -> bool:
+        if self.endpoint.transport is not Transport.TCP:
+            return True
+        host = _host(self.endpoint.address)
+        try:
+            return ipaddress.ip_address(host).is_loopback
+        except ValueError:
+            return host == "localhost"
+
+
+async def addresses(endpoint: Endpoint) -> list[str]:
+    """The gRPC targets behind an endpoint: one for a socket, one per address of a host, so that
+    each replica behind a headless Service gets a stream. NotReachable where the name has none."""
+    if endpoint.transport is not Transport.TCP:
+        return [endpoint.target]
+    host, port = _host(endpoint.address), int(endpoint.address.rpartition(":")[2])
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise NotReachable(f"the name of {endpoint} cannot be resolved: {error.strerror}") from None
+    # One family: a host with both is one hub and not two.
+    family = min(entry[0] for entry in found)
+    plain = sorted({entry[4][0] for entry in found if entry[0] is family})
+    return [f"ipv4:{a}:{port}" if family is socket.AF_INET else f"ipv6:[{a}]:{port}" for a in plain]
+
+
+def channel_to(target: str, door: Door) -> grpc.aio.Channel:
+    """A channel; NotReachable where a TLS file cannot be read."""
+    options: list[tuple[str, Any]] = [
+        ("grpc.enable_http_proxy", 0),
+        ("grpc.max_send_message_length", door.max_message_bytes),
+        ("grpc.max_receive_message_length", door.max_message_bytes),
+        # Streams to different hubs, or after a change of certificates, share nothing.
+        ("grpc.use_local_subchannel_pool", 1),
+    ]
+    if door.endpoint.transport is not Transport.TCP:
+        options.append(("grpc.default_authority", "localhost"))
+        return grpc.aio.insecure_channel(target, options)
+    options.append(("grpc.default_authority", door.endpoint.address))
+    if door.tls is None:
+        return grpc.aio.insecure_channel(target, options)
+    name = door.tls.server_name or _host(door.endpoint.address)
+    options.append(("grpc.ssl_target_name_override", name))
+    return grpc.aio.secure_channel(target, _credentials(door.tls), options)
+
+
+async def metadata_for(door: Door) -> tuple[tuple[str, str], ...]:
+    """What is sent to be let in. TokenUnavailable."""
+    if door.token is None:
+        return ()
+    return (("authorization", f"Bearer {await token_of(door.token)}"),)
+
+
+async def knock(channel: grpc.aio.Channel, metadata: tuple[tuple[str, str], ...], where: str) -> None:
+    """One plain call before the stream: a proxy's refusal of a stream comes in many shapes, that
+    of a plain call in one. Refused, NotReachable; servers without health checks are fine."""
+    check = channel.unary_unary(_HEALTH_CHECK, bytes, bytes)
+    try:
+        await check(b"", timeout=DIAL_SECONDS, metadata=metadata)
+    except grpc.aio.AioRpcError as error:
+        if error.code() in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED):
+            raise Refused(f"{where} refuses this plugin: {error.details()}") from None
+        if error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
+            raise NotReachable(f"nobody answers at {where}: {error.details()}") from None
+
+
+def open_stream(
+    channel: grpc.aio.Channel, metadata: tuple[tuple[str, str], ...], path: str = frames.METHOD_PATH
+) -> Any:
+    """The stream, as grpc.aio has it."""
+    serialize: Callable[[frames.Frame], bytes] = frames.Frame.SerializeToString
+    return channel.stream_stream(path, serialize, frames.Frame.FromString)(None, metadata=metadata)
+
+
+def _credentials(tls: Tls) -> grpc.ChannelCredentials:
+    try:
+        ca = tls.ca.read_bytes() if tls.ca else None
+        certificate = tls.certificate.read_bytes() if tls.certificate else None
+        key = tls.key.read_bytes() if tls.key else None
+    except OSError as error:
+        raise NotReachable(f"{error.filename} cannot be read for TLS: {error.strerror}") from None
+    return grpc.ssl_channel_credentials(ca, key, certificate)
+
+
+def _host(address: str) -> str:
+    return address.rpartition(":")[0].strip("[]")

@@ -1,0 +1,73 @@
+"""Keeps one hub connected: a stream, and another one when it ends or is about to."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import grpc
+
+from store_plugin.errors import StorePluginError
+from store_plugin.log import Logger
+from store_plugin.plugin.backoff import Backoff
+from store_plugin.plugin.dialing import Door, channel_to, knock, metadata_for, open_stream
+from store_plugin.plugin.serving import HubStream, Wire
+from store_plugin.stream import frames
+from store_plugin.stream.outbox import PeerStalled
+
+MakeStream = Callable[[Wire, str], HubStream]
+"""A stream over a wire to the hub of that name."""
+
+
+class Link:
+    """To the hub at one address. `streams` is where the open ones are kept."""
+
+    def __init__(
+        self, target: str, door: Door, make_stream: MakeStream, streams: set[HubStream], log: Logger
+    ) -> None:
+        self._target = target
+        self._door = door
+        self._make_stream = make_stream
+        self._streams = streams
+        self._log = log
+        self._backoff = Backoff()
+
+    async def run(self, registration: frames.Frame) -> None:
+        """For ever; the owner cancels. A stream that the hub drains goes on beside the new one."""
+        async with asyncio.TaskGroup() as serving:
+            while True:
+                started = time.monotonic()
+                try:
+                    await self._connect(registration, serving)
+                except StorePluginError as error:
+                    self._log.warning("not connected", hub=self._target, error=error.message)
+                await asyncio.sleep(self._backoff.after(time.monotonic() - started))
+
+    async def _connect(self, registration: frames.Frame, serving: asyncio.TaskGroup) -> None:
+        """Open a stream, and return when there should be another. Refused, NotReachable,
+        TokenUnavailable."""
+        metadata = await metadata_for(self._door)
+        channel = channel_to(self._target, self._door)
+        try:
+            await knock(channel, metadata, self._target)
+            stream = self._make_stream(open_stream(channel, metadata), self._target)
+        except BaseException:
+            await channel.close(None)
+            raise
+        self._streams.add(stream)
+        serving.create_task(self._serve(stream, channel, registration), name="hub stream")
+        await stream.draining.wait()
+
+    async def _serve(self, stream: HubStream, channel: grpc.aio.Channel, registration: frames.Frame) -> None:
+        try:
+            await stream.serve(registration)
+            self._log.info("the hub ended the stream", hub=self._target)
+        except grpc.aio.AioRpcError as error:
+            self._log.warning(
+                "the stream ended", hub=self._target, code=error.code().name, error=error.details()
+            )
+        except (PeerStalled, asyncio.InvalidStateError) as error:
+            self._log.warning("the stream ended", hub=self._target, error=str(error))
+        finally:
+            self._streams.discard(stream)
+            stream.draining.set()
+            await channel.close(None)

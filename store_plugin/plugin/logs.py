@@ -1,0 +1,28 @@
+"""The standard library's logging as the Logger used here, so that a plugin needs no other."""
+
+import logging
+from typing import Any
+
+
+class StandardLogger:
+    """Writes `event field=value …`."""
+
+    def __init__(self, name: str) -> None:
+        self._log = logging.getLogger(name)
+
+    def debug(self, event: str, **fields: Any) -> None:
+        self._write(logging.DEBUG, event, fields)
+
+    def info(self, event: str, **fields: Any) -> None:
+        self._write(logging.INFO, event, fields)
+
+    def warning(self, event: str, **fields: Any) -> None:
+        self._write(logging.WARNING, event, fields)
+
+    def error(self, event: str, **fields: Any) -> None:
+        self._write(logging.ERROR, event, fields)
+
+    def _write(self, level: int, event: str, fields: dict[str, Any]) -> None:
+        traceback = fields.pop("exc_info", None)
+        text = " ".join((event, *(f"{key}={value}" for key, value in fields.items())))
+        self._log.log(level, "%s", text, exc_info=traceback)

@@ -1,0 +1,170 @@
+"""A plugin: any generated servicers, served over streams to one or more hubs."""
+
+import asyncio
+import signal
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import grpc
+
+from store_plugin._proto import plugin_stream_pb2 as proto
+from store_plugin.endpoints import Endpoint, Transport
+from store_plugin.errors import InvalidRequest, NotReachable
+from store_plugin.log import Logger
+from store_plugin.plugin.dialing import Door, Tls, addresses
+from store_plugin.plugin.link import Link
+from store_plugin.plugin.logs import StandardLogger
+from store_plugin.plugin.serving import HubStream, Wire
+from store_plugin.plugin.tokens import TokenSource
+from store_plugin.stream import frames
+from store_plugin.stream.features import ALL
+from store_plugin.stream.handlers import HandlerTable, MethodHandler
+from store_plugin.stream.invocation import Invoker
+
+RESOLVE_SECONDS = 30.0
+"""How often the hub's name is looked up again."""
+STOP_GRACE = 20.0
+"""Seconds for calls under way when the plugin stops."""
+
+
+class Plugin:
+    """Give it to `add_XServicer_to_server` of any generated code, then `run` it.
+
+    `concurrency`: calls that run at a time on one stream. Plain (not async) methods run in
+    threads, as many as that. Logs go to `logging.getLogger("store_plugin.plugin")` where no
+    logger is given.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        version: str,
+        *,
+        instance_id: str | None = None,
+        concurrency: int = 64,
+        log: Logger | None = None,
+    ) -> None:
+        if not frames.is_plugin_name(name):
+            raise InvalidRequest(f"{name!r} is no name for a plugin: write a DNS label")
+        self.name = name
+        self.version = version
+        self.instance_id = instance_id or uuid.uuid4().hex[:12]
+        self.table = HandlerTable()
+        self.kinds: list[proto.PluginKind] = []
+        self._concurrency = concurrency
+        self._log = log or StandardLogger("store_plugin.plugin")
+        self._stopping = asyncio.Event()
+        self._streams: set[HubStream] = set()
+
+    def add_generic_rpc_handlers(self, handlers: Sequence["grpc.GenericRpcHandler[Any, Any]"]) -> None:
+        """Called by generated code."""
+        self.table.add_generic_rpc_handlers(handlers)
+
+    def add_registered_method_handlers(self, service: str, handlers: Mapping[str, MethodHandler]) -> None:
+        """Called by newer generated code."""
+        self.table.add_registered_method_handlers(service, handlers)
+
+    @property
+    def connected(self) -> int:
+        """Streams that are open."""
+        return len(self._streams)
+
+    async def run(
+        self,
+        endpoint: str,
+        *,
+        token: TokenSource | None = None,
+        ca: str | Path | None = None,
+        certificate: str | Path | None = None,
+        key: str | Path | None = None,
+        server_name: str | None = None,
+        signals: Iterable[signal.Signals] = (signal.SIGTERM, signal.SIGINT),
+    ) -> None:
+        """Connect and serve until `stop` or a signal; reconnects for ever.
+
+        `endpoint` as everywhere (`unix:///@name`, `unix:///path`, `https://host:port`,
+        `dns:///host:port` without TLS); a host with several addresses gets a stream each.
+        InvalidRequest where the arguments cannot work together.
+        """
+        door = _door(endpoint, token, ca, certificate, key, server_name)
+        loop = asyncio.get_running_loop()
+        watched = list(signals)
+        for number in watched:
+            loop.add_signal_handler(number, self.stop)
+        with ThreadPoolExecutor(self._concurrency, "plugin-method") as threads:
+            try:
+                await self._keep_connected(door, Invoker(threads, self._log))
+            finally:
+                for number in watched:
+                    loop.remove_signal_handler(number)
+
+    def stop(self) -> None:
+        """Have `run` finish calls under way and return."""
+        self._stopping.set()
+
+    async def _keep_connected(self, door: Door, invoker: Invoker) -> None:
+        """One link per address of the hub, for as long as it has that address."""
+
+        def make_stream(wire: Wire, hub: str) -> HubStream:
+            return HubStream(wire, self.table, invoker, self._log, hub=hub, concurrency=self._concurrency)
+
+        tasks: dict[str, asyncio.Task[None]] = {}
+        try:
+            while not self._stopping.is_set():
+                found = await self._resolved(door, tuple(tasks))
+                for target in tasks.keys() - set(found):
+                    tasks.pop(target).cancel()
+                for target in found:
+                    if target not in tasks:
+                        link = Link(target, door, make_stream, self._streams, self._log)
+                        tasks[target] = asyncio.create_task(link.run(self._registration()), name="hub link")
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._stopping.wait(), RESOLVE_SECONDS if tasks else 1.0)
+            await asyncio.gather(*(stream.finish(STOP_GRACE) for stream in tuple(self._streams)))
+        finally:
+            for task in tasks.values():
+                task.cancel()
+            await asyncio.gather(*tasks.values(), return_exceptions=True)
+
+    async def _resolved(self, door: Door, before: Sequence[str]) -> Sequence[str]:
+        try:
+            return await addresses(door.endpoint)
+        except NotReachable as error:
+            self._log.warning("hub not found", error=error.message)
+            return before
+
+    def _registration(self) -> frames.Frame:
+        return frames.register(
+            self.name,
+            self.version,
+            instance_id=self.instance_id,
+            features=ALL,
+            services=self.table.services,
+            kinds=self.kinds,
+        )
+
+
+def _door(
+    endpoint: str,
+    token: TokenSource | None,
+    ca: str | Path | None,
+    certificate: str | Path | None,
+    key: str | Path | None,
+    server_name: str | None,
+) -> Door:
+    parsed = Endpoint.parse(endpoint)
+    if (certificate is None) != (key is None):
+        raise InvalidRequest("certificate and key belong together: give both or none")
+    secure = endpoint.startswith("https://") or ca is not None or certificate is not None
+    if secure and parsed.transport is not Transport.TCP:
+        raise InvalidRequest(f"{endpoint} is a socket: it takes no certificates")
+    tls = Tls(_path(ca), _path(certificate), _path(key), server_name) if secure else None
+    return Door(parsed, tls, token)
+
+
+def _path(path: str | Path | None) -> Path | None:
+    return None if path is None else Path(path)

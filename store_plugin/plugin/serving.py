@@ -1,0 +1,159 @@
+"""One stream to a hub, from registration to its end: calls come in, replies go out."""
+
+import asyncio
+import time
+from typing import Protocol
+
+from store_plugin._proto import plugin_stream_pb2 as proto
+from store_plugin.errors import Code
+from store_plugin.log import Logger
+from store_plugin.stream import frames
+from store_plugin.stream.context import CallState
+from store_plugin.stream.features import Feature, known
+from store_plugin.stream.handlers import HandlerTable
+from store_plugin.stream.invocation import Invoker
+from store_plugin.stream.outbox import Outbox
+from store_plugin.stream.outcomes import CallFailed, code_in_words, failed
+
+MOST_WAITING = 4
+"""Calls that may wait for a turn, as a multiple of those that run at a time."""
+
+
+class Wire(Protocol):
+    """The plugin's end of a stream, as grpc.aio has it."""
+
+    async def read(self) -> object: ...
+    async def write(self, request: frames.Frame) -> None: ...
+    async def done_writing(self) -> None: ...
+
+
+class HubStream:
+    """Serves calls of a table's methods over one stream."""
+
+    def __init__(
+        self,
+        wire: Wire,
+        table: HandlerTable,
+        invoker: Invoker,
+        log: Logger,
+        *,
+        hub: str,
+        concurrency: int,
+    ) -> None:
+        self.draining = asyncio.Event()
+        """Set when the hub asks for another stream, or when this one ends."""
+        self.outbox = Outbox(wire.write)
+        self._wire = wire
+        self._table = table
+        self._invoker = invoker
+        self._log = log
+        self._hub = hub
+        self._concurrency = concurrency
+        self._turns = asyncio.Semaphore(concurrency)
+        self._calls: dict[str, asyncio.Task[None]] = {}
+        self._features: frozenset[Feature] = frozenset()
+        self._heard = time.monotonic()
+        self._silence_allowed: float | None = None
+
+    @property
+    def in_flight(self) -> int:
+        return len(self._calls)
+
+    async def serve(self, first: frames.Frame) -> None:
+        """Register with `first` and serve until the hub ends the stream. Raises what reading or
+        writing raises; whatever ends it, no call is left running."""
+        await self.outbox.put(first)
+        tasks = {
+            asyncio.create_task(self._read(), name="hub stream"),
+            asyncio.create_task(self.outbox.run(), name="hub outbox"),
+        }
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            self.draining.set()
+            tasks |= set(self._calls.values())
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def finish(self, grace: float) -> None:
+        """Ask the hub for no more calls, and wait until those under way are answered."""
+        self.outbox.offer(frames.drain(grace))
+        try:
+            async with asyncio.timeout(grace):
+                while self._calls:
+                    await asyncio.wait(self._calls.values())
+                await self.outbox.flushed()
+        except TimeoutError:
+            self._log.warning("calls were still running at the end", calls=len(self._calls))
+
+    async def _read(self) -> None:
+        while (frame := await self._wire.read()) is not frames.EOF:
+            assert isinstance(frame, frames.Frame)
+            self._heard = time.monotonic()
+            self._take(frame)
+
+    def _take(self, frame: frames.Frame) -> None:
+        match frame.WhichOneof("payload"):
+            case "rpc_call":
+                self._begin(frame.rpc_call)
+            case "cancel":
+                if task := self._calls.get(frame.cancel.request_id):
+                    task.cancel()
+            case "ping":
+                self.outbox.offer(frames.Frame(pong=proto.PluginPong(sequence=frame.ping.sequence)))
+            case "drain":
+                self.draining.set()
+            case "registered":
+                self._features = known(frame.registered.features)
+
+    def _begin(self, call: proto.PluginRPCCall) -> None:
+        if len(self._calls) >= self._concurrency * (1 + MOST_WAITING):
+            self.outbox.offer(
+                self._failure(call.request_id, failed(Code.RESOURCE_EXHAUSTED, "too many calls at a time"))
+            )
+            return
+        if call.request_id in self._calls:
+            self._log.warning("the hub used a request id twice", hub=self._hub)
+            return
+        task = asyncio.create_task(self._serve_call(call), name="plugin method")
+        self._calls[call.request_id] = task
+        task.add_done_callback(lambda _: self._calls.pop(call.request_id, None))
+
+    async def _serve_call(self, call: proto.PluginRPCCall) -> None:
+        deadline = time.monotonic() + frames.seconds(call.timeout) if call.HasField("timeout") else None
+        state = CallState(call.method, self._hub, frames.metadata_of(call.metadata), deadline)
+        try:
+            async with asyncio.timeout(state.remaining()), self._turns:
+                await self._answer(call, state)
+        except TimeoutError:
+            await self.outbox.put(
+                self._failure(call.request_id, failed(Code.DEADLINE_EXCEEDED, "the deadline has passed"))
+            )
+        except CallFailed as failure:
+            await self.outbox.put(self._failure(call.request_id, failure))
+
+    async def _answer(self, call: proto.PluginRPCCall, state: CallState) -> None:
+        handler = self._table.find(call.method)
+        if not handler.response_streaming:
+            response = await self._invoker.unary(handler, call.payload, state)
+            await self.outbox.put(frames.response(call.request_id, response, trailing=self._trailing(state)))
+            return
+        if Feature.SERVER_STREAMING not in self._features:
+            raise failed(Code.UNIMPLEMENTED, f"this hub takes one response to {call.method} only")
+
+        async def send(response: bytes) -> None:
+            await self.outbox.put(frames.response(call.request_id, response, more=True))
+
+        await self._invoker.streamed(handler, call.payload, state, send)
+        await self.outbox.put(frames.response(call.request_id, b"", trailing=self._trailing(state)))
+
+    def _trailing(self, state: CallState) -> frames.Metadata:
+        return state.trailing if Feature.STATUS in self._features else ()
+
+    def _failure(self, request_id: str, failure: CallFailed) -> frames.Frame:
+        if Feature.STATUS in self._features:
+            return frames.failure(request_id, failure.status, trailing=failure.trailing)
+        return frames.error(request_id, code_in_words(failure.code), failure.message)

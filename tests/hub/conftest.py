@@ -1,0 +1,70 @@
+"""A hub in this process, and plugins that dial it over a real socket."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from uuid import uuid4
+
+import pytest
+import structlog
+
+from store_plugin.endpoints import Endpoint
+from store_plugin.hub.authentication import any_name, anyone
+from store_plugin.hub.hub import Hub, HubListener
+from store_plugin.hub.settings import HubSettings
+from store_plugin.plugin import Plugin
+from tests.support.echo import Echo, add_echo
+
+
+@pytest.fixture
+def endpoint() -> str:
+    return f"unix:///@store-plugin-tests/hub-{uuid4().hex}"
+
+
+StartHub = Callable[..., Awaitable[Hub]]
+StartPlugin = Callable[..., Awaitable[Plugin]]
+
+
+@pytest.fixture
+async def start_hub(endpoint: str) -> AsyncIterator[StartHub]:
+    async with AsyncExitStack() as stack:
+
+        async def start(settings: HubSettings | None = None) -> Hub:
+            listener = HubListener(Endpoint.parse(endpoint), anyone, any_name)
+            hub = Hub([listener], structlog.get_logger(), settings)
+            await hub.start()
+            stack.push_async_callback(hub.stop, 1.0)
+            return hub
+
+        yield start
+
+
+@pytest.fixture
+async def start_plugin(endpoint: str) -> AsyncIterator[StartPlugin]:
+    async with AsyncExitStack() as stack:
+
+        async def start(name: str = "echo", servicer: Echo | None = None, **options: object) -> Plugin:
+            plugin = Plugin(name, "1.0", **options)  # type: ignore[arg-type]
+            add_echo(servicer or Echo(), plugin)
+            await stack.enter_async_context(running(plugin, endpoint))
+            return plugin
+
+        yield start
+
+
+@asynccontextmanager
+async def running(plugin: Plugin, endpoint: str) -> AsyncIterator[None]:
+    """The plugin, connected or trying to."""
+    task = asyncio.create_task(plugin.run(endpoint, signals=()))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait((task,))
+
+
+async def eventually(condition: Callable[[], object], within: float = 10.0) -> None:
+    """Return once `condition` holds."""
+    async with asyncio.timeout(within):
+        while not condition():
+            await asyncio.sleep(0.005)

@@ -1,0 +1,137 @@
+"""Calls to a connected plugin are gRPC calls: requests, failures, deadlines, metadata, streams."""
+
+import asyncio
+from typing import Any
+
+import grpc
+import pytest
+
+from store_plugin.errors import PluginDisconnected
+from store_plugin.hub.hub import Hub
+from store_plugin.wire import error_from
+from tests.hub.conftest import StartHub, StartPlugin, eventually
+from tests.support.echo import Echo, EchoStub
+
+
+@pytest.fixture
+def servicer() -> Echo:
+    return Echo()
+
+
+@pytest.fixture
+async def hub(start_hub: StartHub, start_plugin: StartPlugin, servicer: Echo) -> Hub:
+    hub = await start_hub()
+    await start_plugin(servicer=servicer)
+    await hub.plugin("echo").channel_ready()
+    return hub
+
+
+@pytest.fixture
+def stub(hub: Hub) -> Any:
+    return EchoStub(hub.plugin("echo"))
+
+
+async def test_a_call_is_answered_with_trailing_metadata(stub: Any) -> None:
+    call = stub.Say(b"hello")
+    assert await call == b"hello"
+    assert await call.code() is grpc.StatusCode.OK
+    assert ("said", "yes") in list(await call.trailing_metadata())
+
+
+async def test_an_empty_answer_is_an_answer(stub: Any) -> None:
+    assert await stub.Say(b"") == b""
+
+
+async def test_plain_functions_run_in_threads(stub: Any) -> None:
+    assert await stub.SayInThread(b"hello") == b"hello"
+
+
+async def test_metadata_and_deadline_reach_the_method(stub: Any, servicer: Echo) -> None:
+    await stub.Say(b"x", timeout=7.0, metadata=(("tenant", "a"), ("blob-bin", b"\xff\x00")))
+    metadata, remaining = servicer.seen[-1]
+    assert metadata == {"tenant": "a", "blob-bin": b"\xff\x00"}
+    assert 0 < remaining <= 7.0
+
+
+async def test_an_abort_arrives_with_code_details_and_trailers(stub: Any) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as failure:
+        await stub.Refuse(b"")
+    assert failure.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+    assert failure.value.details() == "not today"
+    assert ("why", "sunday") in list(failure.value.trailing_metadata())
+
+
+async def test_an_exception_is_internal_without_its_text_and_the_stream_lives(stub: Any) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as failure:
+        await stub.Break(b"")
+    assert failure.value.code() is grpc.StatusCode.INTERNAL
+    assert "broken inside" not in str(failure.value.details())
+    assert await stub.Say(b"still here") == b"still here"
+
+
+async def test_an_unknown_method_is_unimplemented(stub: Any) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as failure:
+        await stub.Unknown(b"")
+    assert failure.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+async def test_a_deadline_ends_the_call_and_the_method(stub: Any, servicer: Echo) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as failure:
+        await stub.Wait(b"30", timeout=0.1)
+    assert failure.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+    await eventually(lambda: servicer.cancelled == 1)
+
+
+async def test_a_cancelled_call_ends_the_method(stub: Any, servicer: Echo) -> None:
+    call = stub.Wait(b"30")
+    await eventually(lambda: servicer.waiting == 1)
+    assert call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    await eventually(lambda: servicer.cancelled == 1)
+
+
+async def test_a_slow_call_holds_up_no_other(stub: Any, servicer: Echo) -> None:
+    slow = stub.Wait(b"30")
+    await eventually(lambda: servicer.waiting == 1)
+    assert await asyncio.gather(*(stub.Say(b"%d" % n) for n in range(100))) == [b"%d" % n for n in range(100)]
+    slow.cancel()
+
+
+async def test_a_stream_of_responses_arrives_in_order(stub: Any) -> None:
+    call = stub.Count(b"500")
+    assert [int(response) async for response in call] == list(range(500))
+    assert await call.code() is grpc.StatusCode.OK
+    assert ("counted", "yes") in list(await call.trailing_metadata())
+
+
+async def test_a_stream_can_be_left_early(stub: Any, hub: Hub) -> None:
+    async for response in stub.Count(b"100000"):
+        if response == b"10":
+            break
+    await eventually(lambda: hub.registry.entries()[0].instance.in_flight == 0)
+    assert await stub.Say(b"next") == b"next"
+
+
+async def test_an_empty_stream_ends(stub: Any) -> None:
+    assert [response async for response in stub.Count(b"0")] == []
+
+
+async def test_a_plugin_that_is_away_is_unavailable_with_a_reason(hub: Hub) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as failure:
+        await EchoStub(hub.plugin("nobody")).Say(b"")  # type: ignore[attr-defined]
+    assert failure.value.code() is grpc.StatusCode.UNAVAILABLE
+    typed = error_from(14, failure.value.details() or "", tuple(failure.value.trailing_metadata()))
+    assert isinstance(typed, PluginDisconnected)
+
+
+async def test_a_caller_may_wait_for_a_plugin(start_hub: StartHub, start_plugin: StartPlugin) -> None:
+    hub = await start_hub()
+    call = EchoStub(hub.plugin("echo")).Say(b"early", wait_for_ready=True, timeout=20)  # type: ignore[attr-defined]
+    await start_plugin()
+    assert await call == b"early"
+
+
+async def test_large_messages_pass(stub: Any) -> None:
+    large = b"x" * (4 * 1024 * 1024)
+    assert await stub.Say(large) == large
