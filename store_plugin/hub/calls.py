@@ -23,6 +23,10 @@ _MOST_AHEAD = 16
 class _Call:
     """What both kinds have in common: a task that does the call."""
 
+    _channel = None
+    """Closing any grpc.aio channel walks over all calls of the process, asks each for the channel
+    it belongs to, and fails where one does not tell."""
+
     def __init__(self, work: Coroutine[Any, Any, None], timeout: float) -> None:
         self._deadline = time.monotonic() + timeout
         self._trailing: Metadata = ()
@@ -151,12 +155,19 @@ class StreamCall(_Call, grpc.aio.UnaryStreamCall[Any, Any]):
             async for reply in replies:
                 if reply.last:
                     self._trailing = reply.trailing
-                    continue
+                else:
+                    await self._wait_for_room()
+                    self._responses.append(_deserialized(self._deserialize, reply))
+                    self._more.set()
+
+    async def _wait_for_room(self) -> None:
+        try:
+            async with asyncio.timeout(self.time_remaining()):
                 while len(self._responses) >= _MOST_AHEAD:
                     self._room.clear()
                     await self._room.wait()
-                self._responses.append(_deserialized(self._deserialize, reply))
-                self._more.set()
+        except TimeoutError:
+            raise failed(Code.DEADLINE_EXCEEDED, "the caller did not take the responses in time") from None
 
 
 def rpc_error(failure: CallFailed) -> grpc.aio.AioRpcError:

@@ -51,7 +51,7 @@ class LocalInstance:
                 async with asyncio.timeout(timeout):
                     response = await self._invoker.unary(self._table.find(method), payload, state)
             except TimeoutError:
-                raise self._too_late(method, timeout) from None
+                raise self._too_late(method) from None
         return Reply(response, state.trailing)
 
     async def stream(
@@ -67,17 +67,18 @@ class LocalInstance:
             )
             await replies.put(Reply(b"", state.trailing, last=True))
 
+        deadline = asyncio.get_running_loop().time() + timeout
         with self._counted():
             producing = asyncio.create_task(produce(), name="local plugin method")
             try:
-                async with asyncio.timeout(timeout):
-                    last = False
-                    while not last:
+                last = False
+                while not last:
+                    async with asyncio.timeout_at(deadline):
                         reply = await _next(replies, producing)
-                        last = reply.last
-                        yield reply
+                    last = reply.last
+                    yield reply
             except TimeoutError:
-                raise self._too_late(method, timeout) from None
+                raise self._too_late(method) from None
             finally:
                 producing.cancel()
                 await asyncio.wait((producing,))
@@ -93,10 +94,8 @@ class LocalInstance:
         finally:
             self.in_flight -= 1
 
-    def _too_late(self, method: str, timeout: float) -> CallFailed:
-        return failed(
-            Code.DEADLINE_EXCEEDED, f"plugin {self.peer.name} did not answer {method} within {timeout:g} s"
-        )
+    def _too_late(self, method: str) -> CallFailed:
+        return failed(Code.DEADLINE_EXCEEDED, f"plugin {self.peer.name} did not answer {method} in time")
 
 
 async def _next(replies: "asyncio.Queue[Reply]", producing: "asyncio.Task[None]") -> Reply:

@@ -111,12 +111,12 @@ class PendingCalls:
         if not self._calls:
             self._idle.set()
 
-    def take_response(self, response: proto.PluginRPCResponse) -> None:
-        """A response came in."""
+    def take_response(self, response: proto.PluginRPCResponse) -> bool:
+        """A response came in; False where its call is to be called off."""
         call = self._calls.get(response.request_id)
         if call is None or call.answered:
             self.dropped += 1
-            return
+            return True
         trailing = metadata_of(response.trailing_metadata)
         if response.HasField("status") and response.status.code:
             status = response.status
@@ -124,6 +124,8 @@ class PendingCalls:
             call.fail(CallFailed(status, trailing))
         elif not call.add(Reply(response.payload, trailing), more=response.more and call.streaming):
             call.fail(failed(Code.RESOURCE_EXHAUSTED, "the plugin sends faster than its caller reads"))
+            return False
+        return True
 
     def take_error(self, error: proto.PluginError) -> None:
         """An error came in. Without an id it belongs to the only call of a legacy peer."""

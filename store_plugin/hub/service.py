@@ -248,4 +248,11 @@ def _gone(peer: Peer) -> CallFailed:
 
 
 async def _abort(context: Context, why: CallFailed) -> None:
-    await context.abort(grpc_code(why.code), why.message, trailing_metadata=why.trailing_metadata or ())
+    """Tell the peer, if it is still there: gRPC has no one exception for a stream that broke."""
+    trailing = why.trailing_metadata
+    try:
+        await context.abort(grpc_code(why.code), why.message, trailing_metadata=trailing)
+    except grpc.aio.AbortError:
+        raise
+    except Exception:
+        context.set_code(grpc_code(why.code))

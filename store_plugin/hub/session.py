@@ -6,9 +6,10 @@ runs its outbox (`hub/service.py`). It never raises for what a peer sends.
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 from store_plugin._proto import plugin_stream_pb2 as proto
 from store_plugin.errors import Code
@@ -17,8 +18,10 @@ from store_plugin.hub.pending import PendingCall, PendingCalls, Reply
 from store_plugin.stream import frames
 from store_plugin.stream.features import Feature
 from store_plugin.stream.frames import Metadata
-from store_plugin.stream.outbox import Outbox
+from store_plugin.stream.outbox import Closed, Outbox
 from store_plugin.stream.outcomes import CallFailed, failed
+
+T = TypeVar("T")
 
 LEGACY_STUCK_SECONDS = 60.0
 """How long a legacy peer may be busy with a call that nobody waits for any more, before its
@@ -68,7 +71,7 @@ class Session:
                 await self._send(call, method, payload, timeout, metadata)
                 return await call.reply()
         except TimeoutError:
-            raise self._too_late(method, timeout) from None
+            raise self._too_late(method) from None
 
     async def stream(
         self, method: str, payload: bytes, *, timeout: float, metadata: Metadata = ()
@@ -78,23 +81,22 @@ class Session:
         the peer does not do this."""
         if Feature.SERVER_STREAMING not in self.peer.features:
             raise failed(Code.UNIMPLEMENTED, f"plugin {self.peer.name} answers calls with one response only")
-        try:
-            async with asyncio.timeout(timeout), self._begun(streaming=True) as call:
-                await self._send(call, method, payload, timeout, metadata)
-                last = False
-                while not last:
-                    reply = await call.next()
-                    last = reply.last
-                    yield reply
-        except TimeoutError:
-            raise self._too_late(method, timeout) from None
+        deadline = asyncio.get_running_loop().time() + timeout
+        async with self._begun(streaming=True) as call:
+            await self._within(deadline, method, self._send(call, method, payload, timeout, metadata))
+            last = False
+            while not last:
+                reply = await self._within(deadline, method, call.next())
+                last = reply.last
+                yield reply
 
     def take(self, frame: frames.Frame) -> None:
         """A frame came in."""
         self.last_heard = self._clock()
         match frame.WhichOneof("payload"):
             case "rpc_response":
-                self._pending.take_response(frame.rpc_response)
+                if not self._pending.take_response(frame.rpc_response):
+                    self._call_off(frame.rpc_response.request_id)
             case "error":
                 self._pending.take_error(frame.error)
             case "ping":
@@ -139,6 +141,7 @@ class Session:
         reason counts."""
         if not self.ended.done():
             self.ended.set_result(End(why, told))
+            self.outbox.close()
         self._pending.fail_all(self.ended.result().why)
 
     @asynccontextmanager
@@ -163,8 +166,7 @@ class Session:
         """Of a call that nobody waits for: a legacy peer stays busy with it all the same."""
         if not self.peer.legacy:
             self._pending.end(call)
-            if Feature.CANCEL in self.peer.features:
-                self.outbox.offer(frames.cancel(call.request_id))
+            self._call_off(call.request_id)
             return
         loop = asyncio.get_running_loop()
         stuck = loop.call_later(LEGACY_STUCK_SECONDS, self.end, failed(Code.UNAVAILABLE, "the plugin hangs"))
@@ -175,6 +177,18 @@ class Session:
             self._release()
 
         call.when_answered(over)
+
+    async def _within(self, deadline: float, method: str, work: Awaitable[T]) -> T:
+        """One step of a stream; not the whole of it, because its reader may be slow."""
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await work
+        except TimeoutError:
+            raise self._too_late(method) from None
+
+    def _call_off(self, request_id: str) -> None:
+        if Feature.CANCEL in self.peer.features:
+            self.outbox.offer(frames.cancel(request_id))
 
     async def _send(
         self, call: PendingCall, method: str, payload: bytes, timeout: float, metadata: Metadata
@@ -187,13 +201,14 @@ class Session:
             timeout=timeout if told else None,
             metadata=metadata if told else (),
         )
-        await self.outbox.put(frame)
+        try:
+            await self.outbox.put(frame)
+        except Closed:
+            raise self.ended.result().why from None
 
     def _release(self) -> None:
         if self.peer.legacy:
             self._only_one.release()
 
-    def _too_late(self, method: str, timeout: float) -> CallFailed:
-        return failed(
-            Code.DEADLINE_EXCEEDED, f"plugin {self.peer.name} did not answer {method} within {timeout:g} s"
-        )
+    def _too_late(self, method: str) -> CallFailed:
+        return failed(Code.DEADLINE_EXCEEDED, f"plugin {self.peer.name} did not answer {method} in time")

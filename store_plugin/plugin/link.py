@@ -56,6 +56,8 @@ class Link:
         self._streams.add(stream)
         serving.create_task(self._serve(stream, channel, registration), name="hub stream")
         await stream.draining.wait()
+        if stream.finishing:
+            await asyncio.Event().wait()  # the owner is about to cancel
 
     async def _serve(self, stream: HubStream, channel: grpc.aio.Channel, registration: frames.Frame) -> None:
         try:

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from contextlib import suppress
 from typing import Protocol
 
 from store_plugin._proto import plugin_stream_pb2 as proto
@@ -12,7 +13,7 @@ from store_plugin.stream.context import CallState
 from store_plugin.stream.features import Feature, known
 from store_plugin.stream.handlers import HandlerTable
 from store_plugin.stream.invocation import Invoker
-from store_plugin.stream.outbox import Outbox
+from store_plugin.stream.outbox import Closed, Outbox
 from store_plugin.stream.outcomes import CallFailed, code_in_words, failed
 
 MOST_WAITING = 4
@@ -42,7 +43,10 @@ class HubStream:
     ) -> None:
         self.draining = asyncio.Event()
         """Set when the hub asks for another stream, or when this one ends."""
+        self.finishing = False
+        """Whether this end is about to go: then it needs no other stream."""
         self.outbox = Outbox(wire.write)
+        self._ended = asyncio.Event()
         self._wire = wire
         self._table = table
         self._invoker = invoker
@@ -73,21 +77,31 @@ class HubStream:
                 task.result()
         finally:
             self.draining.set()
+            self._ended.set()
+            self.outbox.close()
             tasks |= set(self._calls.values())
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def finish(self, grace: float) -> None:
-        """Ask the hub for no more calls, and wait until those under way are answered."""
-        self.outbox.offer(frames.drain(grace))
+        """End without losing a call, within `grace` seconds: a hub that knows how ends the stream
+        once nothing is under way; for others the end comes when all calls are answered."""
+        self.finishing = True
         try:
             async with asyncio.timeout(grace):
-                while self._calls:
-                    await asyncio.wait(self._calls.values())
-                await self.outbox.flushed()
+                if Feature.DRAIN in self._features:
+                    await self.outbox.put(frames.drain(grace))
+                else:
+                    while self._calls:
+                        await asyncio.wait(self._calls.values())
+                    await self.outbox.flushed()
+                    await self._wire.done_writing()
+                await self._ended.wait()
         except TimeoutError:
             self._log.warning("calls were still running at the end", calls=len(self._calls))
+        except Closed:
+            pass
 
     async def _read(self) -> None:
         while (frame := await self._wire.read()) is not frames.EOF:
@@ -104,7 +118,7 @@ class HubStream:
                     task.cancel()
             case "ping":
                 self.outbox.offer(frames.Frame(pong=proto.PluginPong(sequence=frame.ping.sequence)))
-            case "drain":
+            case "drain" if not self.finishing:
                 self.draining.set()
             case "registered":
                 self._features = known(frame.registered.features)
@@ -129,11 +143,10 @@ class HubStream:
             async with asyncio.timeout(state.remaining()), self._turns:
                 await self._answer(call, state)
         except TimeoutError:
-            await self.outbox.put(
-                self._failure(call.request_id, failed(Code.DEADLINE_EXCEEDED, "the deadline has passed"))
-            )
+            late = failed(Code.DEADLINE_EXCEEDED, "the deadline has passed")
+            await self._put(self._failure(call.request_id, late))
         except CallFailed as failure:
-            await self.outbox.put(self._failure(call.request_id, failure))
+            await self._put(self._failure(call.request_id, failure))
 
     async def _answer(self, call: proto.PluginRPCCall, state: CallState) -> None:
         handler = self._table.find(call.method)
@@ -145,10 +158,15 @@ class HubStream:
             raise failed(Code.UNIMPLEMENTED, f"this hub takes one response to {call.method} only")
 
         async def send(response: bytes) -> None:
-            await self.outbox.put(frames.response(call.request_id, response, more=True))
+            await self._put(frames.response(call.request_id, response, more=True))
 
         await self._invoker.streamed(handler, call.payload, state, send)
-        await self.outbox.put(frames.response(call.request_id, b"", trailing=self._trailing(state)))
+        await self._put(frames.response(call.request_id, b"", trailing=self._trailing(state)))
+
+    async def _put(self, frame: frames.Frame) -> None:
+        """A reply; where the stream has ended meanwhile there is nobody to get it."""
+        with suppress(Closed):
+            await self.outbox.put(frame)
 
     def _trailing(self, state: CallState) -> frames.Metadata:
         return state.trailing if Feature.STATUS in self._features else ()

@@ -21,6 +21,10 @@ class PeerStalled(Exception):
     """The peer has read nothing for too long."""
 
 
+class Closed(Exception):
+    """The stream has ended: no frame goes out any more."""
+
+
 class Outbox:
     """Frames for one peer; `run` writes them until it is cancelled or the peer stalls."""
 
@@ -30,37 +34,38 @@ class Outbox:
         *,
         most_frames: int = MOST_FRAMES,
         most_bytes: int = MOST_BYTES,
-        stall_seconds: float = STALL_SECONDS,
+        stall_seconds: float | None = None,
     ) -> None:
         self._write = write
         self._most_frames = most_frames
         self._most_bytes = most_bytes
-        self._stall_seconds = stall_seconds
+        self._stall_seconds = STALL_SECONDS if stall_seconds is None else stall_seconds
         self._frames: deque[tuple[Frame, int]] = deque()
         self._bytes = 0
         self._turn = asyncio.Lock()
         """Held by the first of those who wait for room; asyncio's locks are fair."""
         self._room = asyncio.Event()
+        self._closed = False
         self._filled = asyncio.Event()
         self._empty = asyncio.Event()
         self._empty.set()
 
     async def put(self, frame: Frame) -> None:
-        """Queue a frame, as soon as there is room and everyone before has had theirs."""
+        """Queue a frame, as soon as there is room and everyone before has had theirs. Closed."""
         size = frame.ByteSize()
-        if not self._turn.locked() and self._has_room(size):
-            self._append(frame, size)
-            return
-        async with self._turn:
-            while not self._has_room(size):
-                self._room.clear()
-                await self._room.wait()
+        if self._turn.locked() or not self._has_room(size):
+            async with self._turn:
+                while not self._has_room(size) and not self._closed:
+                    self._room.clear()
+                    await self._room.wait()
+                self._append(frame, size)
+        else:
             self._append(frame, size)
 
     def offer(self, frame: Frame) -> bool:
         """Queue a frame if there is room at once; what can be lost, or comes again, goes so."""
         size = frame.ByteSize()
-        if self._turn.locked() or not self._has_room(size):
+        if self._closed or self._turn.locked() or not self._has_room(size):
             return False
         self._append(frame, size)
         return True
@@ -82,6 +87,11 @@ class Outbox:
         """Wait until nothing is queued."""
         await self._empty.wait()
 
+    def close(self) -> None:
+        """Take no more frames; whoever waits for room learns that there will be none."""
+        self._closed = True
+        self._room.set()
+
     def __len__(self) -> int:
         return len(self._frames)
 
@@ -98,6 +108,8 @@ class Outbox:
         return len(self._frames) < self._most_frames and self._bytes + size <= self._most_bytes
 
     def _append(self, frame: Frame, size: int) -> None:
+        if self._closed:
+            raise Closed
         self._frames.append((frame, size))
         self._bytes += size
         self._empty.clear()

@@ -44,7 +44,7 @@ async def start_plugin(endpoint: str) -> AsyncIterator[StartPlugin]:
     async with AsyncExitStack() as stack:
 
         async def start(name: str = "echo", servicer: Echo | None = None, **options: object) -> Plugin:
-            plugin = Plugin(name, "1.0", **options)  # type: ignore[arg-type]
+            plugin = Plugin(name, "1.0", **options)
             add_echo(servicer or Echo(), plugin)
             await stack.enter_async_context(running(plugin, endpoint))
             return plugin

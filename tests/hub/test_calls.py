@@ -119,7 +119,7 @@ async def test_an_empty_stream_ends(stub: Any) -> None:
 
 async def test_a_plugin_that_is_away_is_unavailable_with_a_reason(hub: Hub) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as failure:
-        await EchoStub(hub.plugin("nobody")).Say(b"")  # type: ignore[attr-defined]
+        await EchoStub(hub.plugin("nobody")).Say(b"")
     assert failure.value.code() is grpc.StatusCode.UNAVAILABLE
     typed = error_from(14, failure.value.details() or "", tuple(failure.value.trailing_metadata()))
     assert isinstance(typed, PluginDisconnected)
@@ -127,7 +127,7 @@ async def test_a_plugin_that_is_away_is_unavailable_with_a_reason(hub: Hub) -> N
 
 async def test_a_caller_may_wait_for_a_plugin(start_hub: StartHub, start_plugin: StartPlugin) -> None:
     hub = await start_hub()
-    call = EchoStub(hub.plugin("echo")).Say(b"early", wait_for_ready=True, timeout=20)  # type: ignore[attr-defined]
+    call = EchoStub(hub.plugin("echo")).Say(b"early", wait_for_ready=True, timeout=20)
     await start_plugin()
     assert await call == b"early"
 
