@@ -1,0 +1,158 @@
+"""The SDK against an operator that speaks operator-plugin-framework only, and at the door of
+hubs that refuse."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import uuid4
+
+import grpc
+import pytest
+
+from store_plugin.endpoints import Endpoint
+from store_plugin.errors import InvalidRequest
+from store_plugin.plugin import Plugin
+from store_plugin.stream import frames
+from tests.support.echo import Echo, add_echo
+
+Talk = Callable[[Any], Awaitable[None]]
+
+
+@pytest.fixture
+def endpoint() -> str:
+    return f"unix:///@store-plugin-tests/legacy-{uuid4().hex}"
+
+
+@asynccontextmanager
+async def operator(endpoint: str, talk: Talk, health: Any = None) -> AsyncIterator[None]:
+    """A server with PluginStream, and whatever is given for health checks."""
+
+    async def plugin_stream(_requests: Any, context: Any) -> None:
+        await talk(context)
+
+    server = grpc.aio.server()
+    service, method = frames.METHOD_PATH.strip("/").split("/")
+    handler = grpc.stream_stream_rpc_method_handler(
+        plugin_stream, frames.Frame.FromString, frames.Frame.SerializeToString
+    )
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {method: handler}),))
+    if health:
+        check = {"Check": grpc.unary_unary_rpc_method_handler(health)}
+        handlers = grpc.method_handlers_generic_handler("grpc.health.v1.Health", check)
+        server.add_generic_rpc_handlers((handlers,))
+    server.add_insecure_port(Endpoint.parse(endpoint).listen_address)
+    await server.start()
+    try:
+        yield
+    finally:
+        await server.stop(0)
+
+
+@asynccontextmanager
+async def running(endpoint: str, **options: Any) -> AsyncIterator[Plugin]:
+    plugin = Plugin("legacy", "0.1")
+    add_echo(Echo(), plugin)
+    task = asyncio.create_task(plugin.run(endpoint, signals=(), **options))
+    try:
+        yield plugin
+    finally:
+        plugin.stop()
+        await asyncio.wait_for(task, 30)
+
+
+async def test_a_go_operator_is_served_with_its_own_frames(endpoint: str) -> None:
+    """No ack, bare method names, ids of its own; errors come as PluginError."""
+    said: asyncio.Queue[Any] = asyncio.Queue()
+
+    async def talk(context: Any) -> None:
+        said.put_nowait((await context.read()).register.name)
+        for method in ("Say", "/tests.Echo/Say", "Nothing", "Break"):
+            await context.write(frames.call("1700000000000000001", method, b"hello"))
+            said.put_nowait(await context.read())
+        await context.read()
+
+    async with operator(endpoint, talk), running(endpoint):
+        assert await asyncio.wait_for(said.get(), 10) == "legacy"
+        for _ in range(2):
+            frame = await asyncio.wait_for(said.get(), 10)
+            assert (frame.rpc_response.request_id, frame.rpc_response.payload) == (
+                "1700000000000000001",
+                b"hello",
+            )
+        unknown = (await asyncio.wait_for(said.get(), 10)).error
+        assert (unknown.code, unknown.message) == ("Unimplemented", "unknown method Nothing")
+        assert (await asyncio.wait_for(said.get(), 10)).error.code == "Internal"
+
+
+async def test_a_stream_that_the_operator_tears_down_is_opened_again(endpoint: str) -> None:
+    opened: asyncio.Queue[int] = asyncio.Queue()
+
+    async def talk(context: Any) -> None:
+        await context.read()
+        opened.put_nowait(1)
+        await context.abort(grpc.StatusCode.INTERNAL, "no pending call for request ID")
+
+    async with operator(endpoint, talk), running(endpoint):
+        for _ in range(3):
+            await asyncio.wait_for(opened.get(), 20)
+
+
+@pytest.mark.parametrize(
+    "code", [grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED], ids=lambda c: c.name
+)
+async def test_a_refusal_is_known_before_the_stream(
+    endpoint: str, code: grpc.StatusCode, caplog: pytest.LogCaptureFixture
+) -> None:
+    knocked = asyncio.Event()
+
+    async def talk(context: Any) -> None:
+        raise AssertionError("no stream was to be opened")
+
+    async def health(_request: bytes, context: Any) -> bytes:
+        knocked.set()
+        await context.abort(code, "who are you")
+        raise AssertionError
+
+    async with operator(endpoint, talk, health), running(endpoint, token="canary-token") as plugin:
+        await asyncio.wait_for(knocked.wait(), 10)
+        while "who are you" not in caplog.text:
+            await asyncio.sleep(0.01)
+        assert plugin.connected == 0
+    assert "canary-token" not in caplog.text
+
+
+async def test_the_token_is_read_anew_at_each_connect(endpoint: str, tmp_path: Any) -> None:
+    seen: asyncio.Queue[str] = asyncio.Queue()
+    file = tmp_path / "token"
+    file.write_text("first\n")
+
+    async def talk(context: Any) -> None:
+        await context.read()
+        seen.put_nowait(dict(context.invocation_metadata())["authorization"])
+
+    async with operator(endpoint, talk), running(endpoint, token=file):
+        assert await asyncio.wait_for(seen.get(), 10) == "Bearer first"
+        file.write_text("second\n")
+        while await asyncio.wait_for(seen.get(), 20) != "Bearer second":
+            pass
+
+
+IMPOSSIBLE = {
+    "a token without TLS": ("dns:///hub.example.org:8443", {"token": "x"}),
+    "a certificate without its key": ("https://hub.example.org:8443", {"certificate": "/c"}),
+    "certificates for a socket": ("unix:///@hub", {"ca": "/ca"}),
+    "no endpoint": ("hub", {}),
+}
+
+
+@pytest.mark.parametrize(("where", "options"), IMPOSSIBLE.values(), ids=IMPOSSIBLE.keys())
+async def test_what_cannot_work_is_said_at_once(where: str, options: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRequest):
+        await Plugin("x", "1").run(where, signals=(), **options)
+
+
+@pytest.mark.parametrize("name", ["", "Upper", "dot.ted", "-x", "x" * 64])
+def test_names_are_dns_labels(name: str) -> None:
+    with pytest.raises(InvalidRequest):
+        Plugin(name, "1")
