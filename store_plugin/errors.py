@@ -220,6 +220,8 @@ class BreakerOpen(StoreUnavailable):
     """Most calls of late found the store unavailable: it was not asked."""
 
     reason = "BREAKER_OPEN"
+
+
 class PluginDisconnected(StorePluginError):
     """The plugin that serves this is known, and not connected now."""
 
