@@ -13,7 +13,10 @@ StorePluginError
 ├── DocumentInvalid         FAILED_PRECONDITION  DOCUMENT_INVALID
 ├── ScopeNotAllowed         PERMISSION_DENIED    SCOPE_NOT_ALLOWED
 ├── StoreDenied             PERMISSION_DENIED    STORE_DENIED
+├── PluginRefused           PERMISSION_DENIED    PLUGIN_REFUSED
 ├── CallerUnknown           UNAUTHENTICATED      CALLER_UNKNOWN
+│   └── TokenUnavailable    UNAUTHENTICATED      TOKEN_UNAVAILABLE    (plugin only)
+├── AlreadyConnected        ALREADY_EXISTS       ALREADY_CONNECTED
 ├── Tampered                DATA_LOSS            TAMPERED
 ├── Conflict                ABORTED              CONFLICT
 ├── Throttled               RESOURCE_EXHAUSTED   THROTTLED
@@ -172,6 +175,26 @@ class CallerUnknown(StorePluginError):
 
     code = Code.UNAUTHENTICATED
     reason = "CALLER_UNKNOWN"
+
+
+class TokenUnavailable(CallerUnknown):
+    """There is no token to send. Raised by plugins only: nothing was dialled."""
+
+    reason = "TOKEN_UNAVAILABLE"
+
+
+class PluginRefused(StorePluginError):
+    """The hub, or a proxy before it, does not let this plugin in, or not under that name."""
+
+    code = Code.PERMISSION_DENIED
+    reason = "PLUGIN_REFUSED"
+
+
+class AlreadyConnected(StorePluginError):
+    """A plugin of that name is connected, and the hub keeps the first."""
+
+    code = Code.ALREADY_EXISTS
+    reason = "ALREADY_CONNECTED"
 
 
 class Tampered(StorePluginError):

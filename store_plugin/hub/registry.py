@@ -12,18 +12,11 @@ from enum import StrEnum
 from itertools import count
 from typing import Protocol
 
-from store_plugin.errors import Code, Overloaded, StorePluginError
+from store_plugin.errors import AlreadyConnected, Overloaded, StorePluginError
 from store_plugin.hub.events import EventKind, Events, RegistryEvent
 from store_plugin.hub.peer import Peer
 from store_plugin.hub.pending import Reply
 from store_plugin.stream.frames import Metadata
-
-
-class AlreadyConnected(StorePluginError):
-    """A plugin of that name is connected, and the hub keeps the first."""
-
-    code = Code.ALREADY_EXISTS
-    reason = "ALREADY_CONNECTED"
 
 
 class OnDuplicate(StrEnum):

@@ -12,19 +12,12 @@ from typing import Any
 import grpc
 
 from store_plugin.endpoints import Endpoint, Transport
-from store_plugin.errors import Code, InvalidRequest, NotReachable, StorePluginError
+from store_plugin.errors import InvalidRequest, NotReachable, PluginRefused
 from store_plugin.plugin.tokens import TokenSource, token_of
 from store_plugin.stream import frames
 
 DIAL_SECONDS = 10.0
 _HEALTH_CHECK = "/grpc.health.v1.Health/Check"
-
-
-class Refused(StorePluginError):
-    """The hub, or a proxy before it, does not let this plugin in."""
-
-    code = Code.PERMISSION_DENIED
-    reason = "PLUGIN_REFUSED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +98,13 @@ async def metadata_for(door: Door) -> tuple[tuple[str, str], ...]:
 
 async def knock(channel: grpc.aio.Channel, metadata: tuple[tuple[str, str], ...], where: str) -> None:
     """One plain call before the stream: a proxy's refusal of a stream comes in many shapes, that
-    of a plain call in one. Refused, NotReachable; servers without health checks are fine."""
+    of a plain call in one. PluginRefused, NotReachable; servers without health checks are fine."""
     check = channel.unary_unary(_HEALTH_CHECK, bytes, bytes)
     try:
         await check(b"", timeout=DIAL_SECONDS, metadata=metadata)
     except grpc.aio.AioRpcError as error:
         if error.code() in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED):
-            raise Refused(f"{where} refuses this plugin: {error.details()}") from None
+            raise PluginRefused(f"{where} refuses this plugin: {error.details()}") from None
         if error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
             raise NotReachable(f"nobody answers at {where}: {error.details()}") from None
 

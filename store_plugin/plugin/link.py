@@ -43,7 +43,7 @@ class Link:
                 await asyncio.sleep(self._backoff.after(time.monotonic() - started))
 
     async def _connect(self, registration: frames.Frame, serving: asyncio.TaskGroup) -> None:
-        """Open a stream, and return when there should be another. Refused, NotReachable,
+        """Open a stream, and return when there should be another. PluginRefused, NotReachable,
         TokenUnavailable."""
         metadata = await metadata_for(self._door)
         channel = channel_to(self._target, self._door)

@@ -7,17 +7,13 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeAlias
 
-from store_plugin.errors import InvalidRequest
+from store_plugin.errors import TokenUnavailable
 
 SERVICE_ACCOUNT_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 _SENDABLE = re.compile(r"[\x21-\x7e]+\Z")
 
 TokenSource: TypeAlias = str | Path | Callable[[], str] | Callable[[], Awaitable[str]]
 """A token, a file that holds one, or a function that gets one; plain functions run in a thread."""
-
-
-class TokenUnavailable(InvalidRequest):
-    """There is no token to send; nothing was dialled."""
 
 
 async def token_of(source: TokenSource) -> str:

@@ -6,9 +6,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
-from store_plugin.errors import Overloaded
+from store_plugin.errors import AlreadyConnected, Overloaded
 from store_plugin.hub.peer import Identity, Peer
-from store_plugin.hub.registry import AlreadyConnected, Entry, Limits, OnDuplicate, Registry
+from store_plugin.hub.registry import Entry, Limits, OnDuplicate, Registry
 
 MOST, MOST_PER_USER = 4, 3
 NAMES = st.sampled_from(("a", "b", "c"))

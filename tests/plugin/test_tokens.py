@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from store_plugin.plugin.tokens import TokenUnavailable, token_of
+from store_plugin.errors import TokenUnavailable
+from store_plugin.plugin.tokens import token_of
 
 
 async def async_token() -> str:
