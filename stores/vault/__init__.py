@@ -6,14 +6,10 @@ hvac and an HTTP client are imported below here and nowhere else, not before a s
 import asyncio
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from store_plugin.store import Environment, StoreFactory
+from store_plugin.store import Environment, Store, StoreFactory
 from stores.vault.secret_ids import SecretIds
 from stores.vault.spec import VaultSpec
-
-if TYPE_CHECKING:
-    from stores.vault.store import VaultStore
 
 _POD_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 
@@ -28,7 +24,7 @@ class VaultFactory:
         self._pod_token = pod_token
         self._secret_ids = SecretIds()
 
-    async def open(self, spec: VaultSpec, environment: Environment) -> "VaultStore":
+    async def open(self, spec: VaultSpec, environment: Environment) -> Store:
         """A store that logs in with its first request."""
         await asyncio.to_thread(import_module, "stores.vault.opening")
         from stores.vault.opening import open_store

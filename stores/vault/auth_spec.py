@@ -5,6 +5,7 @@ validated without it.
 """
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
@@ -12,7 +13,9 @@ from pydantic import AfterValidator, Field, model_validator
 
 from store_plugin.spec import Choice, CredentialReference, Manifest, Rule
 from stores.vault.address import checked_path
+from stores.vault.scope import PLACEHOLDER, checked_template, filled
 
+_ONE_ROLE = "a secret ID is of one role: roleId holds {scope} only where no role binds a secret ID"
 _NOTHING_WRAPPED = "secretIdWrapped needs the wrapping token in secretIdSource"
 _NOT_IN_NAMES = re.compile(r"[\x00-\x1f\x7f/]")
 
@@ -36,6 +39,8 @@ def _checked_endpoint(endpoint: str) -> str:
 
 
 MountPath = Annotated[str, AfterValidator(checked_path)]
+Role = Annotated[str, Field(min_length=1), AfterValidator(checked_template)]
+"""`{scope}` in it stands for the first segment of the scoped name."""
 Username = Annotated[str, AfterValidator(_checked_username)]
 Header = Annotated[str, Field(pattern=r"^[\x21-\x7e]+$")]
 Region = Annotated[str, Field(pattern=r"^[a-z]{2,4}(-[a-z]+)+-\d{1,2}$")]
@@ -44,7 +49,7 @@ Region = Annotated[str, Field(pattern=r"^[a-z]{2,4}(-[a-z]+)+-\d{1,2}$")]
 class KubernetesAuth(Manifest):
     """Login with a ServiceAccount's token."""
 
-    role: str = Field(min_length=1)
+    role: Role
     mount_path: MountPath = "kubernetes"
     service_account_token_source: CredentialReference | None = None
     """Left out: the token of the Pod that runs the sidecar."""
@@ -58,9 +63,14 @@ class AppRoleAuth(Manifest):
             "!self.secretIdWrapped || (has(self.secretIdSource) && self.secretIdSource.source != 'None')",
             _NOTHING_WRAPPED,
         ),
+        Rule(
+            "!self.roleId.contains('{scope}') || !has(self.secretIdSource) "
+            "|| self.secretIdSource.source == 'None'",
+            _ONE_ROLE,
+        ),
     )
 
-    role_id: str = Field(min_length=1)
+    role_id: Role
     mount_path: MountPath = "approle"
     secret_id_source: CredentialReference | None = None
     secret_id_wrapped: bool = False
@@ -72,11 +82,18 @@ class AppRoleAuth(Manifest):
             raise ValueError(_NOTHING_WRAPPED)
         return self
 
+    @model_validator(mode="after")
+    def _a_secret_id_is_of_one_role(self) -> Self:
+        given = self.secret_id_source is not None and self.secret_id_source.source != "None"
+        if given and PLACEHOLDER in self.role_id:
+            raise ValueError(_ONE_ROLE)
+        return self
+
 
 class JWTAuth(Manifest):
     """Login with a JWT whose issuer the server trusts."""
 
-    role: str = Field(min_length=1)
+    role: Role
     mount_path: MountPath = "jwt"
     token_source: CredentialReference | None = None
     """Left out: the ServiceAccount token of the Pod that runs the sidecar."""
@@ -105,7 +122,7 @@ class LDAPAuth(PasswordAuth):
 class CertAuth(Manifest):
     """Login with the certificate of `clientCertificate`."""
 
-    name: str | None = Field(default=None, min_length=1)
+    name: Role | None = None
     """The role at the server; left out: any whose constraints the certificate meets."""
     mount_path: MountPath = "cert"
 
@@ -121,7 +138,7 @@ class AWSKeys(Manifest):
 class AWSAuth(Manifest):
     """Login with an identity of AWS: a signed request that only the server sends to STS."""
 
-    role: str | None = Field(default=None, min_length=1)
+    role: Role | None = None
     """Left out: the role named as the identity is."""
     mount_path: MountPath = "aws"
     region: Region | None = None
@@ -160,6 +177,27 @@ class Auth(Manifest):
     ldap: LDAPAuth | None = None
     cert: CertAuth | None = None
     aws: AWSAuth | None = None
+
+    role_fields: ClassVar[Mapping[str, str]] = {
+        "Kubernetes": "role",
+        "AppRole": "role_id",
+        "JWT": "role",
+        "Cert": "name",
+        "AWS": "role",
+    }
+    """Where each method says as which role it logs in."""
+
+    @property
+    def role(self) -> str:
+        """As the config writes it; `""` where the method or the config has none."""
+        return str(getattr(self.block, self.role_fields.get(self.method, ""), None) or "")
+
+    def of_scope(self, scope: str) -> Self:
+        """The login of one scope."""
+        if self.block is None or not self.role:
+            return self
+        block = self.block.model_copy(update={self.role_fields[self.method]: filled(self.role, scope)})
+        return self.model_copy(update={self.choice.blocks[self.method]: block})
 
     @property
     def block(self) -> Manifest | None:

@@ -1,9 +1,12 @@
 """Opens a Vault store. Imported with the first use of one: hvac is not cheap."""
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from store_plugin.store import Environment
+from store_plugin.spec import AccessRule
+from store_plugin.store import Environment, Store
+from stores._samples import scopes_of
 from stores.vault.adapter import VaultAdapter
 from stores.vault.auth import method_for
 from stores.vault.authorized import AuthorizedAdapter
@@ -11,34 +14,78 @@ from stores.vault.cluster.transport import ClusterTransport
 from stores.vault.kv.engine import KeyValue
 from stores.vault.kv.version1 import KeyValue1
 from stores.vault.kv.version2 import KeyValue2
+from stores.vault.scope import has_scope
 from stores.vault.secret_ids import SecretIds
 from stores.vault.session import Session
 from stores.vault.spec import VaultSpec
-from stores.vault.store import VaultStore
+from stores.vault.store import VaultStore, place_of
+from stores.vault.tenants.logins import Logins
+from stores.vault.tenants.store import TenantsStore
 from stores.vault.transport import Transport, open_transport
 
 
-def open_store(
-    spec: VaultSpec, environment: Environment, pod_token: Path, secret_ids: SecretIds
-) -> VaultStore:
+def open_store(spec: VaultSpec, environment: Environment, pod_token: Path, secret_ids: SecretIds) -> Store:
     """A store that logs in with its first request. Raises ConfigInvalid."""
-    credentials = environment.credentials
-    transport = _transport(spec, environment)
-    session = Session(
-        method_for(spec, credentials, pod_token, secret_ids),
-        transport,
-        namespace=spec.namespace,
-        login_namespace=spec.login_namespace,
-        log=environment.log,
-    )
+    opening = _Opening(environment, _transport(spec, environment), pod_token, secret_ids)
+    return opening.tenants(spec) if has_scope(spec.auth.role) else opening.single(spec)
 
-    def credentials_changed() -> None:
-        session.credentials_changed()
-        transport.reload()
 
-    adapter = AuthorizedAdapter(transport, session)
-    unsubscribe = credentials.subscribe(credentials_changed)
-    return VaultStore(spec, _key_value(spec, adapter), adapter, session, transport, unsubscribe)
+@dataclass(frozen=True, slots=True)
+class _Opening:
+    """What the logins of one config share."""
+
+    environment: Environment
+    transport: Transport
+    pod_token: Path
+    secret_ids: SecretIds
+
+    def single(self, spec: VaultSpec) -> VaultStore:
+        """One login, which owns the transport."""
+        session = self._session(spec)
+
+        def credentials_changed() -> None:
+            session.credentials_changed()
+            self.transport.reload()
+
+        return self._store(spec, session, self.transport, credentials_changed)
+
+    def tenants(self, spec: VaultSpec) -> TenantsStore:
+        """A login for each scope."""
+        return TenantsStore(
+            _key_value(spec, VaultAdapter(self.transport, {})),
+            place_of(spec),
+            Logins(lambda scope: self._tenant(_of_tenant(spec, scope))),
+            self.transport,
+            list(dict.fromkeys(scope.partition("/")[0] for scope in scopes_of(spec))),
+            self.environment.credentials.subscribe(self.transport.reload),
+        )
+
+    def _tenant(self, spec: VaultSpec) -> VaultStore:
+        session = self._session(spec)
+        return self._store(spec, session, None, session.credentials_changed)
+
+    def _session(self, spec: VaultSpec) -> Session:
+        return Session(
+            method_for(spec, self.environment.credentials, self.pod_token, self.secret_ids),
+            self.transport,
+            namespace=spec.namespace,
+            login_namespace=spec.login_namespace,
+            log=self.environment.log,
+        )
+
+    def _store(
+        self, spec: VaultSpec, session: Session, owned: Transport | None, changed: Callable[[], None]
+    ) -> VaultStore:
+        adapter = AuthorizedAdapter(self.transport, session)
+        unsubscribe = self.environment.credentials.subscribe(changed)
+        return VaultStore(spec, _key_value(spec, adapter), adapter, session, owned, unsubscribe)
+
+
+def _of_tenant(spec: VaultSpec, scope: str) -> VaultSpec:
+    """The config as if there were only this scope."""
+    scopes = [known for known in scopes_of(spec) if known.partition("/")[0] == scope]
+    access = (AccessRule(scopes=tuple(scopes or [scope])),)
+    return spec.model_copy(update={"auth": spec.auth.of_scope(scope), "access": access})
 
 
 def _transport(spec: VaultSpec, environment: Environment) -> ClusterTransport:

@@ -23,18 +23,17 @@ class VaultStore:
         key_value: KeyValue,
         adapter: VaultAdapter,
         session: Session,
-        transport: Transport,
+        transport: Transport | None,
         unsubscribe: Callable[[], None],
     ) -> None:
+        """`transport` is closed with the store; None: it is somebody else's."""
         self._spec = spec
         self._kv = key_value
         self._adapter = adapter
         self._session = session
         self._transport = transport
         self._unsubscribe = unsubscribe
-        # A namespace is as well given in front of the mount's path: the same place.
-        mount = "/".join(filter(None, (spec.namespace, spec.mount_path)))
-        self._place = f"vault:{spec.server}|{mount}/"
+        self._place = place_of(spec)
         self._closed = False
 
     @property
@@ -73,4 +72,12 @@ class VaultStore:
         self._closed = True
         self._unsubscribe()
         await self._session.aclose()
-        await self._transport.aclose()
+        if self._transport:
+            await self._transport.aclose()
+
+
+def place_of(spec: VaultSpec) -> str:
+    """What the locations of a config's secrets begin with."""
+    # A namespace is as well given in front of the mount's path: the same place.
+    mount = "/".join(filter(None, (spec.namespace, spec.mount_path)))
+    return f"vault:{spec.server}|{mount}/"

@@ -91,6 +91,11 @@ REFUSED = [
         vault(method="AppRole", appRole={"roleId": "x", "secretIdWrapped": True}),
         "secretIdWrapped needs the wrapping token in secretIdSource",
     ),
+    (
+        "VaultConfig",
+        vault(method="AppRole", appRole={"roleId": "x-{scope}", "secretIdSource": ENV}),
+        "a secret ID is of one role: roleId holds {scope} only where no role binds a secret ID",
+    ),
     ("VaultConfig", VAULT | {"timeout": "0s"}, 'spec.timeout: Invalid value: "0s": must be longer than 0s'),
     ("VaultConfig", VAULT | {"timeout": 0}, "spec.timeout: Invalid value: 0: must be longer than 0s"),
     ("VaultConfig", VAULT | {"timeout": "soon"}, "spec.timeout: Invalid value"),
