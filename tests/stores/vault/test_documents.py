@@ -318,3 +318,53 @@ def test_what_is_no_object_in_v2_is_unreadable_and_keeps_its_version() -> None:
         stored = stored_in(Answer("GET secret/data/x", 200, body), "x")
         assert (stored.version, stored.secret) == ("3", Secret({}, {"team": "a"}))
         assert stored.unreadable == "what is stored under x is not a JSON object"
+
+
+# Mounts and versions as people have them.
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+async def test_a_mount_of_several_segments(bao: OpenBao, version: str) -> None:
+    mount = bao.mount_kv(version, mount=f"several/segments+of~{version}/kv")
+    store = await open_with_token(bao, f"/{mount}/", version=version)
+    engine = engine_over(store)
+    assert await apply(engine, {"a": b"1"})
+    assert (await engine.get(NAME)).secret == Secret({"a": b"1"}, OWNED)
+    assert [str(name) async for name in store.names()] == [str(NAME)]
+    assert await store.check() == (list(store._kv.warnings))
+    await engine.delete(NAME, [], deadline=soon())
+    assert not (await engine.get(NAME)).present
+    await store.aclose()
+
+
+async def test_a_mount_that_demands_compare_and_set(v2: Place) -> None:
+    v2.put("POST", "config", {"cas_required": True})
+    for value in (b"1", b"2"):
+        assert await apply(v2.engine, {"a": value})
+    await v2.engine.delete(NAME, ["a"], deadline=soon())
+    assert not (await v2.engine.get(NAME)).present
+    assert await apply(v2.engine, {"a": b"3"})
+    v2.bao.api("DELETE", f"{v2.mount}/data/{NAME}")
+    assert await apply(v2.engine, {"a": b"4"})
+    assert (await v2.engine.get(NAME)).secret.data == {"a": b"4"}
+
+
+async def test_a_version_is_read_as_it_was(v2: Place) -> None:
+    for value in (b"1", b"2"):
+        await apply(v2.engine, {"a": value})
+    old = await v2.engine.get(NAME, version=Version("1"))
+    assert (old.version, old.secret.data) == ("1", {"a": b"1"})
+    v2.put("POST", f"delete/{NAME}", {"versions": [1]})
+    with pytest.raises(VersionNotFound):
+        await v2.engine.get(NAME, version=Version("1"))
+    v2.put("POST", f"undelete/{NAME}", {"versions": [1]})
+    assert (await v2.engine.get(NAME, version=Version("1"))).secret.data == {"a": b"1"}
+
+
+async def test_what_is_undeleted_is_back(v2: Place) -> None:
+    await apply(v2.engine, {"a": b"1"})
+    v2.bao.api("DELETE", f"{v2.mount}/data/{NAME}")
+    assert not (await v2.engine.get(NAME)).present
+    v2.put("POST", f"undelete/{NAME}", {"versions": [1]})
+    assert (await v2.engine.get(NAME)).secret == Secret({"a": b"1"}, OWNED)
+    assert not await apply(v2.engine, {"a": b"1"})
