@@ -8,6 +8,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as NoConnection
 from botocore.loaders import create_loader
 from botocore.regions import EndpointResolver
 from botocore.session import Session
@@ -64,7 +65,7 @@ def _identity(keys: dict[str, str] | None) -> Any:
             f"auth.aws: AWS refuses {refused.operation_name}, which its chain of credentials needs; check "
             "the Pod's role, or set static"
         ) from None
-    except HTTPClientError as away:
+    except (HTTPClientError, NoConnection) as away:
         raise StoreUnavailable(
             f"auth.aws: no credentials, AWS does not answer ({type(away).__name__})", retry_after=1.0
         ) from None

@@ -6,8 +6,14 @@ import sys
 from json import loads
 
 import pytest
+from botocore.exceptions import (
+    ClientError,
+    ConnectTimeoutError,
+    MetadataRetrievalError,
+    ProfileNotFound,
+)
 
-from store_plugin.errors import ConfigInvalid, LoginRefused, StorePluginError
+from store_plugin.errors import ConfigInvalid, LoginRefused, StorePluginError, StoreUnavailable
 from store_plugin.testing.environment import MemoryCredentials
 from stores.vault.auth.caller_identity import signed_request
 from stores.vault.auth_spec import AWSAuth
@@ -136,6 +142,37 @@ async def test_which_endpoint_a_request_is_signed_for(block: dict[str, str], url
 async def test_a_session_goes_along() -> None:
     request = await asyncio.to_thread(signed_request, AWSAuth(), {**KEYS, "sessionToken": "session"})
     assert loads(request.headers_json)["X-Amz-Security-Token"] == "session"
+
+
+async def test_without_what_signs_it_is_told_what_to_install(
+    plugin_bao: OpenBao, sts: GuardedSTS, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "stores.vault.auth.caller_identity")
+    monkeypatch.setitem(sys.modules, "botocore.auth", None)
+    error = await error_of(await open_aws(plugin_bao, sts, sts.values()))
+    assert type(error) is ConfigInvalid
+    assert "install store-plugin with the extra aws too" in error.message
+
+
+@pytest.mark.parametrize(
+    ("raised", "kind"),
+    [
+        pytest.param(ClientError({}, "AssumeRoleWithWebIdentity"), LoginRefused, id="refused"),
+        pytest.param(ConnectTimeoutError(endpoint_url="https://x"), StoreUnavailable, id="away"),
+        pytest.param(ProfileNotFound(profile="canary"), ConfigInvalid, id="profile"),
+        pytest.param(MetadataRetrievalError(error_msg="canary"), ConfigInvalid, id="metadata"),
+    ],
+)
+def test_a_chain_that_fails_is_told(
+    raised: Exception, kind: type[StorePluginError], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_: object) -> None:
+        raise raised
+
+    monkeypatch.setattr("botocore.session.Session.get_credentials", fails)
+    with pytest.raises(kind, match=r"auth\.aws") as caught:
+        signed_request(AWSAuth(), None)
+    assert "canary" not in str(caught.value)
 
 
 def test_another_login_never_imports_what_signs() -> None:

@@ -1,6 +1,5 @@
 """Each way to log in, against the real server."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from time import time
 
@@ -12,15 +11,9 @@ from store_plugin.errors import ConfigInvalid, LoginRefused
 from store_plugin.testing.environment import MemoryCredentials, RecordingLog
 from stores.vault.store import VaultStore
 from tests.stores.vault.opening import GIVEN, NAME, WITH_TOKEN, open_with, spec_of, works
-from tests.support.certificates import CertificateAuthority, private_pem, public_pem
+from tests.support.certificates import private_pem, public_pem
 from tests.support.openbao import OpenBao
 from tests.support.tokenreview import TokenReviewServer
-
-
-@pytest.fixture(scope="module")
-def reviewer(ca: CertificateAuthority) -> Iterator[TokenReviewServer]:
-    with TokenReviewServer(ca) as server:
-        yield server
 
 
 async def test_a_token_of_the_config(bao: OpenBao, mount: str) -> None:
