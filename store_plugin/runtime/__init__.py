@@ -21,6 +21,8 @@ from store_plugin.runtime.sources import (
     StoreConfigSource,
 )
 from store_plugin.runtime.store_config import StoreConfig, StoreConfigSpec
+from store_plugin.runtime.watched_store_configs import WatchedStoreConfigs
+from store_plugin.runtime.watching_thread import ThreadedStoreConfigs
 
 __all__ = [
     "AsyncClientPool",
@@ -40,4 +42,6 @@ __all__ = [
     "StoreConfigReference",
     "StoreConfigSource",
     "StoreConfigSpec",
+    "ThreadedStoreConfigs",
+    "WatchedStoreConfigs",
 ]

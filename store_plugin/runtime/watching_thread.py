@@ -1,0 +1,80 @@
+"""The watch for operators that work with threads: on an event loop in a thread of its own."""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import Protocol, Self
+
+from store_plugin.runtime.cluster_api import ApiClient
+from store_plugin.runtime.store_config import DEFAULT_API_VERSION, StoreConfig
+from store_plugin.runtime.watched_store_configs import WatchedStoreConfigs
+
+
+class ClosableClient(ApiClient, Protocol):
+    """An ApiClient of `kubernetes.aio.client`."""
+
+    def close(self) -> Awaitable[None]: ...
+
+
+class ThreadedStoreConfigs:
+    """`WatchedStoreConfigs` for DetailsManager, as a context manager.
+
+    `connect` makes the client, on the loop that it is to work on: for instance
+    `kubernetes.aio.config.new_client_from_config`, or a coroutine function that loads the
+    Pod's own configuration. It is closed at the end.
+    """
+
+    def __init__(
+        self, connect: Callable[[], Awaitable[ClosableClient]], api_version: str = DEFAULT_API_VERSION
+    ) -> None:
+        self._connect = connect
+        self._api_version = api_version
+        self._runner = asyncio.Runner()
+        self._configs: WatchedStoreConfigs | None = None
+        self._entered = threading.Event()
+        self._failure: BaseException | None = None
+        self._stop: Callable[[], object] = lambda: None
+        self._thread = threading.Thread(target=self._run, name="watch of StoreConfigs", daemon=True)
+
+    def get(self, name: str) -> StoreConfig:
+        """The StoreConfig as last seen. ConfigNotFound, ConfigInvalid."""
+        if self._configs is None:
+            raise RuntimeError("StoreConfigs are watched inside of the context manager only")
+        return self._configs.get(name)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self._entered.wait()
+        if self._failure is not None:
+            self._thread.join()
+            raise self._failure
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop()
+        self._thread.join()
+
+    def _run(self) -> None:
+        with self._runner as runner:
+            try:
+                runner.run(self._watch())
+            except BaseException as error:  # handed to the thread that waits for it
+                self._failure = error
+            finally:
+                self._entered.set()
+
+    async def _watch(self) -> None:
+        stopped = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        self._stop = lambda: loop.call_soon_threadsafe(stopped.set)
+        client = await self._connect()
+        try:
+            async with WatchedStoreConfigs(client, self._api_version) as configs:
+                self._configs = configs
+                self._entered.set()
+                await stopped.wait()
+        finally:
+            await client.close()
