@@ -15,8 +15,8 @@ from collections.abc import Mapping
 from hvac.adapters import Adapter
 
 from stores.vault import errors
-from stores.vault.answer import Answer
-from stores.vault.transport import Transport
+from stores.vault.http.answer import Answer
+from stores.vault.http.transport import Transport
 
 
 class RawJson(str):

@@ -9,19 +9,19 @@ from store_plugin.store import Environment, Store
 from stores._samples import scopes_of
 from stores.vault.adapter import VaultAdapter
 from stores.vault.auth import method_for
-from stores.vault.authorized import AuthorizedAdapter
 from stores.vault.cluster.transport import ClusterTransport
+from stores.vault.http.transport import Transport, open_transport
 from stores.vault.kv.engine import KeyValue
 from stores.vault.kv.version1 import KeyValue1
 from stores.vault.kv.version2 import KeyValue2
 from stores.vault.scope import has_scope
 from stores.vault.secret_ids import SecretIds
-from stores.vault.session import Session
+from stores.vault.session.authorized import AuthorizedAdapter
+from stores.vault.session.session import Session
 from stores.vault.spec import VaultSpec
 from stores.vault.store import VaultStore, place_of
 from stores.vault.tenants.logins import Logins
 from stores.vault.tenants.store import TenantsStore
-from stores.vault.transport import Transport, open_transport
 
 
 def open_store(spec: VaultSpec, environment: Environment, pod_token: Path, secret_ids: SecretIds) -> Store:

@@ -8,10 +8,10 @@ from store_plugin.store import Capabilities
 from stores.vault.adapter import VaultAdapter
 from stores.vault.checking import check
 from stores.vault.checking.advice import advised
+from stores.vault.http.transport import Transport
 from stores.vault.kv.engine import KeyValue
-from stores.vault.session import Session
+from stores.vault.session.session import Session
 from stores.vault.spec import VaultSpec
-from stores.vault.transport import Transport
 
 
 class VaultStore:

@@ -7,7 +7,7 @@ from typing import ClassVar, Protocol
 
 from store_plugin.errors import ConfigInvalid, LoginRefused
 from stores.vault.adapter import VaultAdapter
-from stores.vault.answer import Answer
+from stores.vault.http.answer import Answer
 
 _TOKEN = re.compile(r"[\x21-\x7e]+\Z")
 

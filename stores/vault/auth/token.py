@@ -7,8 +7,8 @@ from hvac.api.auth_methods import Token
 from store_plugin.errors import StoreDenied
 from store_plugin.store import Credentials
 from stores.vault import errors
-from stores.vault.answer import Answer
 from stores.vault.auth.grant import AdapterFor, Grant, credential
+from stores.vault.http.answer import Answer
 
 
 class TokenMethod:

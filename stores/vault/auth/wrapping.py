@@ -5,7 +5,7 @@ from hvac.api.system_backend import Wrapping
 
 from store_plugin.errors import InvalidRequest, LoginRefused, StoreDenied
 from stores.vault.adapter import VaultAdapter
-from stores.vault.answer import Answer
+from stores.vault.http.answer import Answer
 
 
 async def unwrapped_secret_id(adapter: VaultAdapter, reference: str) -> str:

@@ -8,8 +8,8 @@ from hvac.api.system_backend import Capabilities as CapabilitiesApi
 
 from store_plugin.errors import ConfigInvalid, StoreDenied
 from stores.vault.adapter import VaultAdapter
-from stores.vault.answer import Answer
 from stores.vault.checking.policy import given_by, is_root, stanzas
+from stores.vault.http.answer import Answer
 from stores.vault.kv.engine import KeyValue
 from stores.vault.spec import VaultSpec
 

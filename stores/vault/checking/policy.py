@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from stores.vault.answer import Answer
+from stores.vault.http.answer import Answer
 
 Rights = Mapping[str, frozenset[str]]
 """Capabilities by path."""

@@ -9,8 +9,8 @@ from hvac.api.system_backend import Capabilities as CapabilitiesApi
 from store_plugin.errors import StoreDenied, StorePluginError
 from stores._samples import MOST_SCOPES, in_scope, scopes_of
 from stores.vault.adapter import VaultAdapter
-from stores.vault.answer import Answer
 from stores.vault.checking.policy import Rights, given_by, missing, shown, stanzas
+from stores.vault.http.answer import Answer
 from stores.vault.kv.engine import KeyValue
 from stores.vault.spec import VaultSpec
 

@@ -4,7 +4,7 @@ from hvac.api.auth_methods import Token as TokenApi
 
 from store_plugin.errors import StorePluginError
 from stores.vault.adapter import VaultAdapter
-from stores.vault.answer import Answer
+from stores.vault.http.answer import Answer
 from stores.vault.kv.held import age_of
 
 _REPLACE = "put a new one in its place before, or choose a login that obtains tokens"

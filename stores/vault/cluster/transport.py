@@ -11,10 +11,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from stores.vault import errors
-from stores.vault.answer import Answer
 from stores.vault.cluster.index import LastIndex
 from stores.vault.cluster.redirect import REDIRECTS, target_of
-from stores.vault.transport import Transport
+from stores.vault.http.answer import Answer
+from stores.vault.http.transport import Transport
 
 _LAGGING = 412
 _MAY_LAG = 429

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from store_plugin.errors import DocumentInvalid
 from stores import _document as document
 from stores.vault import errors
-from stores.vault.answer import Answer
+from stores.vault.http.answer import Answer
 
 
 def data_of(answer: Answer) -> dict[str, object] | None:

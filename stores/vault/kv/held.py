@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 from store_plugin.errors import ConfigInvalid
 from store_plugin.model import ABSENT, Presence, Secret, StoredSecret, Version
 from stores import _document as document
-from stores.vault.answer import Answer
+from stores.vault.http.answer import Answer
 from stores.vault.kv import marks
 from stores.vault.kv.answers import data_of, document_in, values_in
 

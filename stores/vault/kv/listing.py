@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from store_plugin.errors import InvalidRequest
 from store_plugin.model import MAX_SEGMENTS, ScopedName
 from stores.vault import errors
-from stores.vault.answer import Answer
+from stores.vault.http.answer import Answer
 
 List = Callable[[str], Awaitable[Answer]]
 """The answer to LIST of a folder of scoped names."""

@@ -12,7 +12,7 @@ from hvac.utils import format_url
 from store_plugin.errors import InvalidRequest
 from store_plugin.model import ScopedName
 from stores.vault.adapter import VaultAdapter
-from stores.vault.answer import Answer
+from stores.vault.http.answer import Answer
 from stores.vault.kv import marks
 
 _CANNOT_PATCH = frozenset({403, 404, 405, 415, 501})

@@ -14,7 +14,7 @@ from store_plugin.store import Capabilities
 from stores import _document as document
 from stores.vault import errors
 from stores.vault.adapter import RawJson, VaultAdapter
-from stores.vault.answer import Answer
+from stores.vault.http.answer import Answer
 from stores.vault.kv.answers import data_of, document_in, values_in
 from stores.vault.kv.listing import walk
 from stores.vault.kv.paths import folder_of, path_of, pattern_of

@@ -16,7 +16,7 @@ from store_plugin.store import Capabilities, Limits
 from stores import _document as document
 from stores.vault import errors
 from stores.vault.adapter import RawJson, VaultAdapter
-from stores.vault.answer import Answer
+from stores.vault.http.answer import Answer
 from stores.vault.kv import marks
 from stores.vault.kv.held import Held, stored_in, texts
 from stores.vault.kv.listing import walk

@@ -9,12 +9,12 @@ from store_plugin.model import ScopedName, Secret, StoredSecret, Version
 from store_plugin.store import Capabilities
 from stores.vault import errors
 from stores.vault.adapter import VaultAdapter, base_headers
-from stores.vault.answer import Answer
+from stores.vault.http.answer import Answer
+from stores.vault.http.transport import Transport
 from stores.vault.kv.engine import KeyValue
 from stores.vault.scope import scope_in, scope_of
 from stores.vault.store import VaultStore
 from stores.vault.tenants.logins import Logins
-from stores.vault.transport import Transport
 
 T = TypeVar("T")
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from store_plugin.engine import Engine
 from store_plugin.errors import StorePluginError
 from store_plugin.model import OWNER_LABEL, ScopedName, Secret
-from stores.vault.answer import Answer
+from stores.vault.http.answer import Answer
 from stores.vault.store import VaultStore
 from tests.stores.vault.opening import soon
 

@@ -15,10 +15,10 @@ from aiohttp import web
 
 from store_plugin.errors import StorePluginError, StoreUnavailable, Throttled
 from store_plugin.model import ABSENT, ScopedName, Secret
-from stores.vault.answer import Answer
 from stores.vault.cluster.index import HEADER, LastIndex
 from stores.vault.cluster.redirect import target_of
 from stores.vault.cluster.transport import ClusterTransport
+from stores.vault.http.answer import Answer
 from stores.vault.store import VaultStore
 from tests.stores.vault.opening import engine_over, open_with_token, soon
 from tests.support.certificates import CertificateAuthority
@@ -47,7 +47,7 @@ def standby(active: OpenBao, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 @pytest.fixture
 def unforwarded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Requests that a standby must not forward."""
-    from stores.vault import session
+    from stores.vault.session import session
 
     headers = session.base_headers
     monkeypatch.setattr(

@@ -8,7 +8,7 @@ import pytest
 from store_plugin.engine import Engine, LocationLocks, OwnershipPolicy, Rules
 from store_plugin.errors import ConfigInvalid, DocumentInvalid, InvalidRequest, TooLarge, VersionNotFound
 from store_plugin.model import ABSENT, OWNER_LABEL, Presence, ScopedName, Secret, Version
-from stores.vault.answer import Answer
+from stores.vault.http.answer import Answer
 from stores.vault.kv.held import stored_in
 from stores.vault.store import VaultStore
 from tests.stores.vault.opening import engine_over, open_with_token, soon

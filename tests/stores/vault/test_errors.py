@@ -21,7 +21,8 @@ from store_plugin.errors import (
     Throttled,
     TooLarge,
 )
-from stores.vault import errors, http_aiohttp
+from stores.vault import errors
+from stores.vault.http import general
 
 WHERE = "VaultConfig/test: GET /v1/kv/a"
 
@@ -41,7 +42,7 @@ def test_every_error_of_hvac_is_translated(theirs: type[BaseException]) -> None:
 
 @pytest.mark.parametrize("theirs", list(dict.fromkeys(subclasses(aiohttp.ClientError))))
 def test_every_error_of_aiohttp_is_translated(theirs: type[aiohttp.ClientError]) -> None:
-    translated = http_aiohttp.translated(made(theirs), WHERE)
+    translated = general.translated(made(theirs), WHERE)
     if issubclass(theirs, aiohttp.InvalidURL):
         assert type(translated) is ConfigInvalid
     elif issubclass(theirs, TimeoutError) and not issubclass(theirs, aiohttp.ConnectionTimeoutError):

@@ -19,8 +19,8 @@ from store_plugin.errors import (
     StoreUnavailable,
 )
 from store_plugin.testing.environment import MemoryCredentials, memory_environment
-from stores.vault.answer import Answer
-from stores.vault.http_lean import LeanTransport
+from stores.vault.http.answer import Answer
+from stores.vault.http.lean import LeanTransport
 from tests.stores.vault.opening import GIVEN, WITH_TOKEN, spec_of
 from tests.stores.vault.scripted import OK, ScriptedServer
 from tests.support.certificates import CertificateAuthority
@@ -277,7 +277,7 @@ async def test_a_connection_must_stand_within_its_time(
     server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody shakes hands: the server waits for HTTP, the client for TLS."""
-    monkeypatch.setattr("stores.vault.http_lean.CONNECT_SECONDS", 0.1)
+    monkeypatch.setattr("stores.vault.http.lean.CONNECT_SECONDS", 0.1)
     transport = transport_to(server.address.replace("http:", "https:"))
     with pytest.raises(StoreUnavailable, match="no connection within"):
         await get(transport)

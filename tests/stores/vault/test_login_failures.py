@@ -8,7 +8,7 @@ import pytest
 from store_plugin.errors import ConfigInvalid, LoginRefused, StorePluginError, StoreUnavailable, Throttled
 from store_plugin.model import ScopedName
 from store_plugin.testing.environment import MemoryCredentials
-from stores.vault.backoff import Backoff
+from stores.vault.session.backoff import Backoff
 from stores.vault.store import VaultStore
 from tests.stores.vault.opening import open_with, spec_of
 from tests.support.clock import FakeClock

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from stores.vault.connection import Connection
-from stores.vault.pool import Pool
-from stores.vault.response import HttpFailure
+from stores.vault.http.connection import Connection
+from stores.vault.http.pool import Pool
+from stores.vault.http.response import HttpFailure
 
 IDLE_SECONDS = 0.05
 

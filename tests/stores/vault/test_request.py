@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from store_plugin.errors import ConfigInvalid, InvalidRequest, StorePluginError
-from stores.vault.request import RequestEncoder
+from stores.vault.http.request import RequestEncoder
 
 HEADERS = {"X-Vault-Token": "hvs.x"}
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stores.vault.answer import Answer
-from stores.vault.response import MAX_BODY_BYTES, MAX_HEAD_BYTES, HttpFailure, ResponseReader
+from stores.vault.http.answer import Answer
+from stores.vault.http.response import MAX_BODY_BYTES, MAX_HEAD_BYTES, HttpFailure, ResponseReader
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"

@@ -16,11 +16,11 @@ from store_plugin.model import ABSENT, ScopedName, Secret
 from store_plugin.testing.environment import MemoryCredentials, RecordingLog, memory_environment
 from stores.vault.auth.approle import AppRoleMethod
 from stores.vault.auth_spec import AppRoleAuth
+from stores.vault.http.transport import open_transport
 from stores.vault.secret_ids import SecretIds
-from stores.vault.session import Session
-from stores.vault.shared import SharedAttempt
+from stores.vault.session.session import Session
+from stores.vault.session.shared import SharedAttempt
 from stores.vault.store import VaultStore
-from stores.vault.transport import open_transport
 from tests.stores.vault.opening import GIVEN, open_with, open_with_token, spec_of
 from tests.support.openbao import ApiError, OpenBao
 from tests.support.proxy import Proxy
@@ -236,7 +236,7 @@ async def test_a_login_that_is_under_way_at_the_end_leaves_no_token(make_bench: 
 async def test_a_login_that_hangs_does_not_hold_up_the_end(
     make_bench: MakeBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stores.vault.session._CLOSE_SECONDS", 0.05)
+    monkeypatch.setattr("stores.vault.session.session._CLOSE_SECONDS", 0.05)
     bench = make_bench()
     bench.proxy.silent = True
     login = asyncio.create_task(bench.token())
@@ -253,7 +253,7 @@ async def test_a_login_that_reads_for_ever_ends(
     async def never(*_: object) -> None:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr("stores.vault.session._LOGIN_SECONDS", 0.05)
+    monkeypatch.setattr("stores.vault.session.session._LOGIN_SECONDS", 0.05)
     monkeypatch.setattr(AppRoleMethod, "login", never)
     with pytest.raises(DeadlineExceeded):
         await make_bench().token()

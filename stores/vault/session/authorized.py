@@ -4,9 +4,9 @@ refused because the token died is sent once more with a new one."""
 from collections.abc import Mapping
 
 from stores.vault.adapter import VaultAdapter, headers_for
-from stores.vault.answer import Answer
-from stores.vault.session import Session
-from stores.vault.transport import Transport
+from stores.vault.http.answer import Answer
+from stores.vault.http.transport import Transport
+from stores.vault.session.session import Session
 
 
 class AuthorizedAdapter(VaultAdapter):

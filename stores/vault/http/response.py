@@ -6,7 +6,7 @@ the stream, so that an answer means the same however the network cuts it.
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from stores.vault.answer import Answer, seconds
+from stores.vault.http.answer import Answer, seconds
 
 MAX_HEAD_BYTES = 64 * 1024
 """Most that comes before the body, interim responses included."""

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from store_plugin.errors import ConfigInvalid
 from store_plugin.store import Environment
-from stores.vault.handshake import objection
+from stores.vault.http.handshake import objection
 from stores.vault.spec import VaultSpec
 
 
@@ -80,7 +80,7 @@ def _context(bundle: bytes | None, pair: tuple[bytes, bytes] | None) -> ssl.SSLC
         raise ConfigInvalid("caBundle holds no PEM certificates") from None
     if pair:
         # Nobody else pays for what it imports.
-        from stores.vault.client_certificate import show
+        from stores.vault.http.client_certificate import show
 
         show(context, *pair)
     return context

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 
 from store_plugin.store import Environment
 from stores.vault import errors
-from stores.vault.answer import Answer
-from stores.vault.connection import Connection, Unanswered
-from stores.vault.pool import Pool
-from stores.vault.request import RequestEncoder
-from stores.vault.response import HttpFailure
+from stores.vault.http.answer import Answer
+from stores.vault.http.connection import Connection, Unanswered
+from stores.vault.http.pool import Pool
+from stores.vault.http.request import RequestEncoder
+from stores.vault.http.response import HttpFailure
+from stores.vault.http.transport import CONNECT_SECONDS, IDLE_SECONDS, MOST_CONNECTIONS
+from stores.vault.http.trust import Trust
 from stores.vault.spec import VaultSpec
-from stores.vault.transport import CONNECT_SECONDS, IDLE_SECONDS, MOST_CONNECTIONS
-from stores.vault.trust import Trust
 
 _REPEATABLE = frozenset({"GET", "LIST", "HEAD", "DELETE"})
 

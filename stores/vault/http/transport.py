@@ -2,14 +2,14 @@
 
 Nothing here knows tokens or KV: a request has headers and a body, an answer has a status
 and a body, and the network's errors are ours when they leave. Two clients do it:
-http_lean.py, and http_aiohttp.py for servers that the lean one cannot talk to.
+lean.py, and general.py for servers that the lean one cannot talk to.
 """
 
 from collections.abc import Mapping
 from typing import Protocol
 
 from store_plugin.store import Environment
-from stores.vault.answer import Answer
+from stores.vault.http.answer import Answer
 from stores.vault.spec import VaultSpec
 
 CONNECT_SECONDS = 5.0
@@ -49,9 +49,9 @@ class Transport(Protocol):
 def open_transport(spec: VaultSpec, environment: Environment) -> Transport:
     """The client that the config names; only its library is imported."""
     if spec.http_client == "Aiohttp":
-        from stores.vault.http_aiohttp import AiohttpTransport
+        from stores.vault.http.general import AiohttpTransport
 
         return AiohttpTransport(spec, environment)
-    from stores.vault.http_lean import LeanTransport
+    from stores.vault.http.lean import LeanTransport
 
     return LeanTransport(spec, environment)

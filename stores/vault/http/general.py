@@ -13,10 +13,10 @@ from yarl import URL
 from store_plugin.errors import ConfigInvalid, DeadlineExceeded, StorePluginError
 from store_plugin.store import Environment
 from stores.vault import errors
-from stores.vault.answer import Answer, seconds
+from stores.vault.http.answer import Answer, seconds
+from stores.vault.http.transport import CONNECT_SECONDS, IDLE_SECONDS, MOST_CONNECTIONS
+from stores.vault.http.trust import Trust
 from stores.vault.spec import VaultSpec
-from stores.vault.transport import CONNECT_SECONDS, IDLE_SECONDS, MOST_CONNECTIONS
-from stores.vault.trust import Trust
 
 _SKIPPED = ("Accept-Encoding", "User-Agent", "Accept")
 _BROKEN_OFF = (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError)

@@ -27,9 +27,9 @@ from stores.vault.auth import AuthMethod, Grant
 from stores.vault.auth.advice import refused_login
 from stores.vault.auth.grant import granted
 from stores.vault.auth.token import lacks_lookup
-from stores.vault.backoff import Backoff
-from stores.vault.shared import SharedAttempt
-from stores.vault.transport import Transport
+from stores.vault.http.transport import Transport
+from stores.vault.session.backoff import Backoff
+from stores.vault.session.shared import SharedAttempt
 
 _REFRESH_AT = 2 / 3
 _POSTPONED_BY = 1 / 4

@@ -9,8 +9,8 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 
-from stores.vault.connection import Connection
-from stores.vault.response import HttpFailure
+from stores.vault.http.connection import Connection
+from stores.vault.http.response import HttpFailure
 
 Dial = Callable[[Connection], Awaitable[None]]
 """Connects what it is given. HttpFailure, OSError."""

@@ -5,8 +5,8 @@ import select
 from collections.abc import Callable
 from typing import cast
 
-from stores.vault.answer import Answer
-from stores.vault.response import HttpFailure, ResponseReader
+from stores.vault.http.answer import Answer
+from stores.vault.http.response import HttpFailure, ResponseReader
 
 
 class Unanswered(HttpFailure):
