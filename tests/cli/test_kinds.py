@@ -33,6 +33,7 @@ def test_missing_library_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> Non
     rows = json.loads(CliRunner().invoke(cli, ["kinds", "-o", "json"]).output)
     assert {row["kind"]: row["missing"] for row in rows} == {
         "AWSConfig": None,
+        "KubernetesStoreConfig": None,
         "LocalConfig": None,
         "VaultConfig": "store-plugin[vault]",
     }

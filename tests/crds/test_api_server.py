@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from store_plugin.runtime import StoreConfigSpec
 from store_plugin.spec import Manifest
 from stores.aws.spec import AWSSpec
+from stores.kubernetes.spec import KubernetesSpec
 from stores.local.spec import LocalSpec
 from stores.vault.spec import VaultSpec
 from tests.crds.conftest import CRDS, committed
@@ -23,6 +24,7 @@ from tests.support.tools import tool
 
 SPECS: dict[str, type[Manifest]] = {
     "AWSConfig": AWSSpec,
+    "KubernetesStoreConfig": KubernetesSpec,
     "LocalConfig": LocalSpec,
     "StoreConfig": StoreConfigSpec,
     "VaultConfig": VaultSpec,

@@ -15,6 +15,7 @@ from store_plugin.dispatch.state import Counts
 from store_plugin.errors import Code, error_classes
 from store_plugin.sidecar.metrics import Metrics
 from store_plugin.spec import AccessRule, CredentialReference, Manifest, StoreSpec
+from stores.kubernetes.spec import KubernetesSpec
 from stores.local.spec import LocalSpec
 from stores.vault.spec import VaultSpec
 from tests.docs.pages import DOCS, ROOT, code, rows, section
@@ -23,6 +24,7 @@ from tools.build import TOOLS
 OPERATIONS = DOCS / "operations.md"
 CONFIGS = DOCS / "configs.md"
 VAULT = DOCS / "stores" / "vault.md"
+KUBERNETES = DOCS / "stores" / "kubernetes.md"
 WIRE = DOCS / "wire.md"
 DEPENDENCIES = DOCS / "dependencies.md"
 
@@ -116,6 +118,7 @@ PLACES: dict[type[Manifest], str] = {
     StoreSpec: section(CONFIGS, "Common fields"),
     CredentialReference: section(CONFIGS, "Credential references"),
     LocalSpec: section(CONFIGS, "LocalConfig"),
+    KubernetesSpec: section(KUBERNETES, "Fields"),
     VaultSpec: section(VAULT, "Fields") + section(VAULT, "Login"),
 }
 """What the documents say about the fields of a model."""
