@@ -10,7 +10,7 @@ import asyncio
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from hvac.api.auth_methods import Token as TokenApi
 
@@ -30,10 +30,9 @@ from stores.vault.auth.token import lacks_lookup
 from stores.vault.http.transport import Transport
 from stores.vault.session.backoff import Backoff
 from stores.vault.session.shared import SharedAttempt
+from stores.vault.session.token import SHORTEST_SECONDS, Token, started
 
-_REFRESH_AT = 2 / 3
 _POSTPONED_BY = 1 / 4
-_SHORTEST_SECONDS = 0.5
 _REST_SECONDS = 1.0
 """How long after a replacement another one is not tried."""
 _LOGIN_SECONDS = 60.0
@@ -41,37 +40,6 @@ _LOGIN_SECONDS = 60.0
 _ALIVE_SECONDS = 1.0
 """How long a token that the server knew is not asked about again."""
 _CLOSE_SECONDS = 2.0
-
-
-class Uses:
-    """How often a token may still be sent (`num_uses`)."""
-
-    def __init__(self, left: int) -> None:
-        self.left = left
-
-    def take(self) -> bool:
-        """Use it once, where it can be."""
-        self.left -= 1
-        return self.left >= 0
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A token in use. Times are of the session's clock, in seconds."""
-
-    grant: Grant
-    headers: dict[str, str] = field(repr=False)
-    expires_at: float
-    refresh_at: float
-    """From then on the next request renews it or logs in again. Always over for a token of
-    limited uses: each one is counted."""
-    generation: int
-    """Of the credentials it was got with."""
-    uses: Uses | None = None
-    """None: as many as one likes."""
-
-    def same_as(self, other: "Token | None") -> bool:
-        return other is not None and other.grant.token == self.grant.token
 
 
 class Session:
@@ -176,7 +144,7 @@ class Session:
         except StorePluginError as error:
             # It still works: the request goes on with it, and a later one tries again.
             self._log.warning("vault_token_not_renewed", error=error.message)
-            pause = max(_SHORTEST_SECONDS, (held.expires_at - now) * _POSTPONED_BY)
+            pause = max(SHORTEST_SECONDS, (held.expires_at - now) * _POSTPONED_BY)
             return replace(held, refresh_at=now + pause)
 
     async def _renew(self, held: Token) -> Token:
@@ -235,13 +203,8 @@ class Session:
             raise DeadlineExceeded(f"no login within {_LOGIN_SECONDS:.0f} seconds") from None
 
     def _started(self, grant: Grant, ttl: float, generation: int) -> Token:
-        """`ttl` in seconds, 0: for ever."""
-        now = self._clock()
-        life, refresh = (ttl, max(_SHORTEST_SECONDS, ttl * _REFRESH_AT)) if ttl > 0 else (float("inf"),) * 2
         headers = {**self._headers, "X-Vault-Token": grant.token}
-        if grant.uses:
-            return Token(grant, headers, now + life, float("-inf"), generation, Uses(grant.uses))
-        return Token(grant, headers, now + life, now + refresh, generation)
+        return started(grant, ttl, generation, headers, self._clock())
 
     def _adapter_for(self, token: str) -> VaultAdapter:
         headers = {**self._login_headers, "X-Vault-Token": token} if token else self._login_headers
