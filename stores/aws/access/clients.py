@@ -1,14 +1,14 @@
 """boto3's clients, on threads, shared by all configs that mean the same service and identity.
 
 boto3 blocks, so every call runs on one of a client's few threads. A client is made with its
-first call, and closed when the last store that holds it lets go. No thread sleeps for long:
-one retry after a fraction of a second; the rest is up to who asks.
+first call, and closed when the last store that holds it lets go. No thread sleeps.
 """
 
 import asyncio
 import logging
+import random
 import threading
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -29,7 +29,9 @@ THREADS = 16
 """Most requests of one client under way at a time."""
 CONNECT_SECONDS = 3.0
 READ_SECONDS = 10.0
-_ATTEMPTS = 2
+_READS = ("Get", "List", "Describe")
+_PAUSE = 0.1, 0.3
+"""Seconds, at least and at most, before a request is sent once more."""
 _API = {"SecretsManager": "secretsmanager", "ParameterStore": "ssm"}
 
 Answer = dict[str, Any]
@@ -76,8 +78,20 @@ class Client:
 
         `errors.Refused` for codes in `expect`; else the errors of store_plugin.errors. A
         call that is cancelled may still be carried out.
+
+        A request that changes something is sent once more where the service failed: it names
+        a version or a token, so twice is once. Reads are repeated as a whole by who asks.
         """
         work = partial(self._call, operation, where, frozenset(expect), parameters)
+        try:
+            return await self._on_a_thread(work, where)
+        except StoreUnavailable:
+            if operation.startswith(_READS):
+                raise
+        await asyncio.sleep(random.uniform(*_PAUSE))
+        return await self._on_a_thread(work, where)
+
+    async def _on_a_thread(self, work: Callable[[], Answer], where: str) -> Answer:
         try:
             pending = asyncio.get_running_loop().run_in_executor(self._threads, work)
         except RuntimeError:
@@ -188,7 +202,8 @@ def _make(target: Target, loader: Loader) -> Any:
         connect_timeout=CONNECT_SECONDS,
         read_timeout=READ_SECONDS,
         max_pool_connections=THREADS,
-        retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
+        # boto3's own retries sleep on the thread, and would multiply those of the guards.
+        retries={"mode": "standard", "total_max_attempts": 1},
         tcp_keepalive=True,
         user_agent_extra="store-plugin",
     )

@@ -4,7 +4,10 @@ import asyncio
 from pathlib import Path
 from uuid import uuid4
 
+from store_plugin.dispatch.guards.guarded import GuardedStore
+from store_plugin.dispatch.guards.observer import Unobserved
 from store_plugin.engine import Engine, LocationLocks, Rules
+from store_plugin.model import ConfigReference
 from store_plugin.store import Store
 from store_plugin.testing.environment import MemoryCredentials, RecordingLog, memory_environment
 from stores.aws import AWSFactory
@@ -47,8 +50,10 @@ async def open_static(
 
 
 def engine_over(store: Store) -> Engine:
-    """An engine with locks of its own, as another process has them."""
-    return Engine(store, Rules(), LocationLocks())
+    """An engine with locks and guards of its own, as another process has them."""
+    config = ConfigReference("secrets.crossplane.io/v1alpha1", "AWSConfig", "test")
+    guarded = GuardedStore(store, config, spec_of(), Unobserved(), RecordingLog())
+    return Engine(guarded, Rules(), LocationLocks())
 
 
 def soon(seconds: float = 30.0) -> float:

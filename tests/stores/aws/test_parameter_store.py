@@ -142,7 +142,7 @@ async def test_a_write_over_a_parameter_made_anew_gives_it_back(stores: list[AWS
 
 
 async def test_a_put_whose_answer_is_lost_is_no_lost_race(moto: Moto, applied: Engine) -> None:
-    """It is sent again by boto3, and makes a second version of the same."""
+    """It is sent again, and makes a second version of the same."""
     moto.fail("PutParameter", carried_out=True)
     result = await applied.apply(NAME, Secret({"user": b"root"}, DATA.metadata), deadline=soon())
     assert (result.changed, result.version) == (True, "3")

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from store_plugin.dispatch.guards.deadline import request_deadline
 from store_plugin.engine import Engine
 from store_plugin.errors import (
     Conflict,
@@ -115,7 +116,7 @@ async def test_opening_makes_no_call(moto: Moto) -> None:
 
 
 async def test_a_move_whose_answer_is_lost_is_no_lost_race(moto: Moto, applied: Engine) -> None:
-    """It is sent again by boto3, and refused then: the label is where it was to go."""
+    """It is sent again, and refused then: the label is where it was to go."""
     moto.fail("UpdateSecretVersionStage", carried_out=True)
     result = await applied.apply(NAME, Secret({"user": b"root"}, DATA.metadata), deadline=soon())
     assert result.changed
@@ -139,8 +140,11 @@ async def test_a_create_whose_answer_is_lost_is_done(moto: Moto, engine: Engine)
     assert (await engine.get(NAME)).secret == DATA
 
 
-@pytest.mark.parametrize("operation", ["PutSecretValue", "UpdateSecretVersionStage"])
-@pytest.mark.parametrize("carried_out", [False, True], ids=["not-done", "done"])
+@pytest.mark.parametrize(
+    ("operation", "carried_out"),
+    [("PutSecretValue", False), ("PutSecretValue", True), ("UpdateSecretVersionStage", False)],
+    ids=["put-not-done", "put-done", "move-not-done"],
+)
 async def test_a_failing_service_is_reported_and_the_next_apply_makes_it_good(
     moto: Moto, applied: Engine, operation: str, carried_out: bool
 ) -> None:
@@ -151,6 +155,17 @@ async def test_a_failing_service_is_reported_and_the_next_apply_makes_it_good(
     moto.clear()
     await applied.apply(NAME, wanted, deadline=soon())
     assert (await applied.get(NAME)).secret == Secret({**DATA.data, "more": b"x"}, DATA.metadata)
+
+
+async def test_a_move_that_was_done_is_found_done_though_no_answer_ever_says_so(
+    moto: Moto, applied: Engine
+) -> None:
+    wanted = Secret({"more": b"x"}, DATA.metadata)
+    moto.fail("UpdateSecretVersionStage", carried_out=True, times=99)
+    assert (await applied.apply(NAME, wanted, deadline=soon())).changed
+    moto.clear()
+    assert (await applied.get(NAME)).secret == Secret({**DATA.data, "more": b"x"}, DATA.metadata)
+    assert not (await applied.apply(NAME, wanted, deadline=soon())).changed
 
 
 async def test_a_label_that_cannot_be_taken_away_is_no_failure(
@@ -170,10 +185,11 @@ async def test_a_label_that_cannot_be_taken_away_is_no_failure(
 
 async def test_throttling_is_told_with_the_time_to_wait(moto: Moto, engine: Engine) -> None:
     moto.fail("GetSecretValue", status=400, code="ThrottlingException", times=99)
+    request_deadline.set(soon(1.0))
     with pytest.raises(Throttled) as raised:
         await engine.get(NAME)
     assert raised.value.retry_after
-    assert moto.calls()["GetSecretValue"] == 2, "one retry, and no more sleeping on a thread"
+    assert moto.calls()["GetSecretValue"] == 1, "no sleeping on a thread, and no time to come again"
 
 
 async def test_a_burst_of_throttling_that_passes_is_not_noticed(moto: Moto, applied: Engine) -> None:
