@@ -10,7 +10,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,12 +22,14 @@ from bench.figures import Table
 from bench.process import Load, background, resident_mb, run_load
 from store_plugin.client import Client
 from tests.support import manifests, moto
+from tests.support.black_hole import silent_server
 from tests.support.openbao import OpenBao, dev_server
 from tests.support.sidecar import SidecarProcess, running_sidecar
 
 NAME = "bench/db"
 MANY_CONFIGS = 10_000
 CALLERS = 16
+PATIENT_CALLERS = 50
 OWNER = "bench"
 DATA = {"username": b"admin", "password": b"x" * 40, "endpoint": b"db.example.org:5432"}
 
@@ -60,6 +62,7 @@ def main() -> None:
         latency(bench)
         processor(bench)
         many_configs(bench)
+        dead_store(bench)
     if options.markdown:
         print("\n" + table.markdown())
 
@@ -70,7 +73,8 @@ def prepared(table: Table, rounds: int, seconds: float) -> Iterator[Bench]:
     with ExitStack() as stack:
         directory = Path(stack.enter_context(temporary_directory()))
         bao = stack.enter_context(dev_server(directory))
-        sidecar = stack.enter_context(running_sidecar(configs(directory / "few", bao)))
+        dead = [stack.enter_context(silent_server())] * rounds
+        sidecar = stack.enter_context(running_sidecar(configs(directory / "few", bao, dead=dead)))
         crowded = stack.enter_context(running_sidecar(configs(directory / "many", bao, MANY_CONFIGS)))
         targets = [f"unix-abstract:store-plugin-bench/{uuid4().hex}" for _ in range(2)]
         echo = stack.enter_context(background(sys.executable, "-m", "bench.echo", targets[0]))
@@ -93,8 +97,9 @@ def temporary_directory() -> Iterator[str]:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def configs(directory: Path, bao: OpenBao, more: int = 0) -> Path:
-    """A config directory with a Vault and a local store, and `more` Vault configs."""
+def configs(directory: Path, bao: OpenBao, more: int = 0, dead: Sequence[str] = ()) -> Path:
+    """A config directory with a Vault and a local store, `more` Vault configs, and those of
+    `dead` servers."""
     (directory / "configs").mkdir(parents=True)
     token = directory / "token"
     token.write_text(bao.root_token)
@@ -104,6 +109,8 @@ def configs(directory: Path, bao: OpenBao, more: int = 0) -> Path:
     remembering = {**spec, "driftCheckInterval": "1h"}
     manifests.write(directory / "configs", "VaultConfig", "remembering", remembering)
     manifests.local(directory / "configs", "files", directory)
+    for number, server in enumerate(dead):
+        manifests.write(directory / "configs", "VaultConfig", f"dead-{number}", {**spec, "server": server})
     for number in range(more):
         manifests.write(directory / "configs", "VaultConfig", f"vault-{number}", spec)
     return directory / "configs"
@@ -261,6 +268,24 @@ def many_configs(bench: Bench) -> None:
     bench.table.add("p50 of a get, 10,000 configs / 2 configs, 1 caller", compared, "x", 1.1)
     memory = resident_mb(psutil.Process(bench.crowded.pid))
     bench.table.add("memory with 10,000 configs", memory, "MB")
+
+
+def dead_store(bench: Bench) -> None:
+    """p99 of a get while others wait for a store that never answers, against p99 without them.
+    Each round has a dead store of its own, whose breaker is closed at first."""
+    rounds = iter(range(bench.rounds))
+
+    def beside_a_dead_store() -> Load:
+        command = (sys.executable, "-m", "bench.load", "patient", bench.sidecar.endpoint)
+        options = (f"--callers={PATIENT_CALLERS}", f"--name={NAME}", f"--config=dead-{next(rounds)}")
+        with background(*command, *options):
+            return get(bench, bench.sidecar, 1)
+
+    alone, beside = median_of(bench, lambda: get(bench, bench.sidecar, 1), beside_a_dead_store)
+    compared = statistics.median(b.p99 / a.p99 for a, b in zip(alone, beside, strict=True))
+    who = f"{PATIENT_CALLERS} callers of a dead store"
+    bench.table.add("p99 of a get, 1 caller", statistics.median(load.p99 for load in alone), "ms")
+    bench.table.add(f"p99 of a get beside {who} / alone", compared, "x")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import json
 import os
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import aiohttp
 import grpc
@@ -19,10 +20,12 @@ from bench.echo import METHOD
 from store_plugin._proto.ess_pb2 import ApplySecretRequest, ConfigReference, GetSecretRequest, Secret
 from store_plugin.client import AsyncClient, Client
 from store_plugin.endpoints import Endpoint
+from store_plugin.errors import StorePluginError
 from store_plugin.wire import SERVICES
 
 Call = Callable[[int], Awaitable[None]]
 API_VERSION = "secrets.crossplane.io/v1alpha1"
+_PATIENCE, _PAUSE = 2.0, 0.2
 PAYLOAD = b"x" * 200
 
 
@@ -130,7 +133,23 @@ async def client(options: argparse.Namespace) -> dict[str, float]:
         return await measure(call, options.callers, options.seconds)
 
 
-LOADS = {"echo": echo, "http": http, "get": get, "apply": apply, "client": client}
+async def patient(options: argparse.Namespace) -> dict[str, float]:
+    """Callers of a store that never answers, until ended: each asks again a moment after it
+    was told so. Nothing is measured."""
+    config = f"{options.kind}/{options.config}"
+    async with AsyncClient(options.target) as client:
+
+        async def caller(number: int) -> None:
+            while True:
+                with suppress(StorePluginError):
+                    await client.get(config, name_of(options, number), timeout=_PATIENCE)
+                await asyncio.sleep(_PAUSE)
+
+        await asyncio.gather(*map(caller, range(options.callers)))
+    return {}
+
+
+LOADS = {"echo": echo, "http": http, "get": get, "apply": apply, "client": client, "patient": patient}
 
 
 def main() -> None:
