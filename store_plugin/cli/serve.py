@@ -108,6 +108,18 @@ def _setting(name: str, **attributes: Any) -> Callable[[CommandT], CommandT]:
     default=False,
     help="Listen on an abstract socket although the Pod uses hostNetwork.",
 )
+@_setting(
+    "--crds",
+    type=click.Choice(("apply", "check", "off")),
+    default="off",
+    help="CustomResourceDefinitions at start: apply them, or only compare and log.",
+)
+@_setting(
+    "--kubeconfig",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="The cluster for --crds; left out: the one this Pod runs in.",
+)
 def serve(config_dir: Path, listen: tuple[Endpoint, ...], **options: object) -> None:
     """Serve the External Secret Store protocol.
 

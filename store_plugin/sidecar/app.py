@@ -21,6 +21,7 @@ from store_plugin.endpoints import Endpoint, Transport
 from store_plugin.engine import LocationLocks
 from store_plugin.sidecar.admin import AdminServer, View
 from store_plugin.sidecar.call import Handler, Interceptor, compose
+from store_plugin.sidecar.crds import bring_crds
 from store_plugin.sidecar.interceptors.access_log import access_log
 from store_plugin.sidecar.interceptors.admission import Admission
 from store_plugin.sidecar.interceptors.authentication import (
@@ -91,6 +92,9 @@ class _Sidecar:
             watching = asyncio.create_task(self._source.run(), name="config source")
             stack.push_async_callback(_end, watching)
             stack.push_async_callback(_end, asyncio.create_task(trim_memory_forever(), name="memory"))
+            if self._settings.crds != "off":
+                bringing = bring_crds(self._settings.crds, self._settings.kubeconfig, self._log)
+                stack.push_async_callback(_end, asyncio.create_task(bringing, name="CRDs"))
             await self._start_admin(stack)
             await self._start_listeners(stack)
             self._serving = True

@@ -34,6 +34,8 @@ class Settings:
     pod_ip: str | None = None
     host_ip: str | None = None
     allow_host_network: bool = False
+    crds: str = "off"
+    kubeconfig: Path | None = None
 
     def check(self) -> None:
         """Raise InvalidRequest where the sidecar must not start with these settings."""

@@ -1,0 +1,55 @@
+"""The CRDs that a sidecar brings along (`--crds`): applied or compared once, at start.
+
+Serving never waits for it and never fails by it: what is wrong goes to the log. Everything
+that takes long to import is imported here, beside the event loop.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from store_plugin.errors import StorePluginError
+from store_plugin.store import Logger
+
+if TYPE_CHECKING:
+    from store_plugin.crds.definition import Definition
+
+_SECONDS = 60.0
+"""Budget for all of them together."""
+
+
+async def bring_crds(mode: str, kubeconfig: Path | None, log: Logger) -> None:
+    """`apply` them or `check` what the cluster has; a line of the log for each."""
+    try:
+        async with asyncio.timeout(_SECONDS):
+            await _bring(mode, kubeconfig, log)
+    except StorePluginError as error:
+        log.error("CRDs were not looked after", mode=mode, reason=error.message)
+    except TimeoutError:
+        log.error("CRDs were not looked after", mode=mode, reason=f"it took more than {_SECONDS:g} s")
+
+
+async def _bring(mode: str, kubeconfig: Path | None, log: Logger) -> None:
+    definitions = await asyncio.to_thread(_definitions)
+    from store_plugin.cluster import connected
+    from store_plugin.crds import applying
+
+    async with connected(kubeconfig) as api:
+        outcomes = await (applying.apply if mode == "apply" else applying.look)(api, definitions)
+    for outcome in outcomes:
+        wrong = outcome.state in (applying.State.MISSING, applying.State.OLDER)
+        tell = log.warning if wrong else log.info
+        tell("CRD", name=outcome.name, state=outcome.state.value, version=outcome.version)
+
+
+def _definitions() -> "Sequence[Definition]":
+    from store_plugin.crds.collection import definitions
+    from store_plugin.store import library_missing
+
+    try:
+        import_module("kubernetes.aio.client")
+    except ImportError as error:
+        raise library_missing("CustomResourceDefinition", error) from error
+    return definitions()
