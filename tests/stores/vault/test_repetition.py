@@ -12,7 +12,7 @@ from store_plugin.errors import StoreUnavailable
 from store_plugin.model import OWNER_LABEL, ConfigReference, Secret
 from store_plugin.spec import StoreSpec
 from store_plugin.testing.environment import RecordingLog
-from stores.vault.answer import Answer
+from stores.vault.http.answer import Answer
 from stores.vault.store import VaultStore
 from tests.stores.vault.opening import NAME, open_with_token, soon
 from tests.support.openbao import OpenBao
