@@ -1,5 +1,5 @@
 """What publishing, unpublishing, fetching and propagating mean. Told once, for threads and
-for asyncio; docs/semantics.md, "Runtime adapter"."""
+for asyncio; docs/runtime.md."""
 
 from collections.abc import Awaitable, Collection, Mapping
 from typing import Protocol
