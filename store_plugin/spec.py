@@ -65,7 +65,9 @@ class Manifest(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True)
 
     choice: ClassVar[Choice | None] = None
+    """The choice between blocks of this one, where there is one."""
     rules: ClassVar[tuple[Rule, ...]] = ()
+    """What else the API server checks of it."""
     columns: ClassVar[Mapping[str, str]] = {}
     """Of a spec: what `kubectl get` shows of it, as head by the path of a field."""
 
