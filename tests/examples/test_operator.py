@@ -1,26 +1,22 @@
 """The example operator runs: real API server, real sidecar, real OpenBao, as much RBAC as it ships."""
 
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
-import yaml
 
 from store_plugin.crds.collection import store_config_definition
 from tests.support import manifests
 from tests.support.kubernetes import MERGE, ApiError, Cluster
 from tests.support.openbao import ApiError as BaoError
 from tests.support.openbao import OpenBao
+from tests.support.operator import example, operator_token, running_operator
 from tests.support.sidecar import SidecarProcess, running_sidecar
 from tests.support.waiting import eventually
 
-OPERATOR = Path(__file__).parents[2] / "examples" / "operator"
 GROUP = "/apis/example.org/v1alpha1"
 WITHIN = 30.0
 
@@ -75,11 +71,6 @@ class World:
             raise AssertionError(self.operator_log.read_text()[-6000:] + self.sidecar.log[-2000:]) from None
 
 
-def example(name: str) -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load((OPERATOR / name).read_text())
-    return found
-
-
 @pytest.fixture(scope="module")
 def world(bao: OpenBao, cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     data = tmp_path_factory.mktemp("operator")
@@ -96,36 +87,9 @@ def world(bao: OpenBao, cluster: Cluster, tmp_path_factory: pytest.TempPathFacto
         store_config["spec"]["external"]["endpoint"] = sidecar.endpoint
         cluster.apply(store_config)
         namespace = cluster.namespace()
-        kubeconfig = data / "kubeconfig"
-        kubeconfig.write_text(yaml.safe_dump(cluster.kubeconfig(operator_token(cluster, namespace))))
-        world = World(cluster, bao, mount, sidecar, namespace, data / "operator.log")
-        with running_operator(kubeconfig, world.operator_log):
-            yield world
-
-
-def operator_token(cluster: Cluster, namespace: str) -> str:
-    """Of a ServiceAccount with the example's role and nothing else."""
-    user = cluster.service_account(namespace, "database-operator")
-    cluster.allow(user, example("rbac.yaml")["rules"])
-    return cluster.token(user)
-
-
-@contextmanager
-def running_operator(kubeconfig: Path, log_file: Path) -> Iterator[None]:
-    command = [sys.executable, "-m", "kopf", "run", "--all-namespaces", "--standalone"]
-    command.append(str(OPERATOR / "database_operator.py"))
-    environ = {"KUBECONFIG": str(kubeconfig), "PATH": "", "HOME": str(kubeconfig.parent)}
-    with log_file.open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environ)
-    try:
-        yield
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        kubeconfig = cluster.kubeconfig(operator_token(cluster, namespace))
+        with running_operator(kubeconfig, data) as log:
+            yield World(cluster, bao, mount, sidecar, namespace, log)
 
 
 def test_details_follow_the_object_from_beginning_to_end(world: World) -> None:
