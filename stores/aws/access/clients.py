@@ -32,6 +32,7 @@ READ_SECONDS = 10.0
 _READS = ("Get", "List", "Describe")
 _PAUSE = 0.1, 0.3
 """Seconds, at least and at most, before a request is sent once more."""
+_ENDED = frozenset({"ExpiredToken", "ExpiredTokenException"})
 _API = {"SecretsManager": "secretsmanager", "ParameterStore": "ssm"}
 
 Answer = dict[str, Any]
@@ -108,11 +109,25 @@ class Client:
 
     def _call(self, operation: str, where: str, expect: Collection[str], parameters: Answer) -> Answer:
         try:
-            answer: Answer = getattr(self._client(), xform_name(operation))(**parameters)
+            return self._carried_out(self._client(), operation, parameters)
         except Exception as error:
             ours = errors.from_exception(error, where)
             code = errors.code_of(error)
             raise errors.Refused(code, ours) if code in expect else ours from None
+
+    def _carried_out(self, made: Any, operation: str, parameters: Answer) -> Answer:
+        """The answer. Where AWS says that the session has ended before its time, as after a
+        jump of the clock, after one new login: a request that it refuses so is not carried
+        out."""
+        try:
+            answer: Answer = getattr(made, xform_name(operation))(**parameters)
+        except Exception as error:
+            if errors.code_of(error) not in _ENDED or not self._target.login.is_temporary:
+                raise
+            with self._making:
+                if self._made is made:
+                    self._made = None
+            answer = getattr(self._client(), xform_name(operation))(**parameters)
         return answer
 
     def _client(self) -> Any:

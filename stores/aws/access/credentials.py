@@ -41,6 +41,11 @@ class Login:
     """Of the references, by their path in the spec."""
 
     @property
+    def is_temporary(self) -> bool:
+        """Whether a new login gives new credentials; static keys stay what they are."""
+        return bool(self.auth.roles) or self.auth.method != "Static"
+
+    @property
     def key(self) -> str:
         """The same for logins that end in the same identity; tells nothing about secrets."""
         web_identity = self.auth.web_identity

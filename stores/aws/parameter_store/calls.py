@@ -49,15 +49,15 @@ class Calls:
             return None
         return aws_tags.from_answer(answer.get("TagList"))
 
-    async def texts(self, full: str, versions: Sequence[int]) -> list[str]:
-        """The documents of versions, in order; those that are gone left out."""
+    async def texts(self, full: str, versions: Sequence[int]) -> dict[int, str]:
+        """The documents of versions, in that order; those that are gone left out."""
         found: dict[int, str] = {}
         for start in range(0, len(versions), _AT_ONCE):
             selected = [f"{full}:{version}" for version in versions[start : start + _AT_ONCE]]
             answer = await self.call("GetParameters", full, Names=selected, WithDecryption=True)
             parameters = map(_parameter_from, answer.get("Parameters", ()))
             found |= {parameter.version: parameter.text for parameter in parameters}
-        return [found[version] for version in versions if version in found]
+        return {version: found[version] for version in versions if version in found}
 
     async def create(self, full: str, text: str, tags: Mapping[str, str]) -> int:
         """The version made: the whole secret in one call, so nothing of it can be missing

@@ -9,7 +9,10 @@ takes anything away that another has written: so what one was told to be stored 
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TypeVar
 
+from store_plugin.errors import DeadlineExceeded, StoreUnavailable, Throttled
 from store_plugin.store import Logger
 from stores.aws.errors import changed
 from stores.aws.parameter_store.calls import Calls
@@ -17,6 +20,13 @@ from stores.aws.parameter_store.merging import merged, same
 
 _REPAIRS = 50
 _PAUSE = 0.005
+_VERSIONS_KEPT = 100
+_TIMES = 8
+"""Tries against a service that fails, in 6 to 13 seconds and the time that they take."""
+_LOOKS = 3
+_FIRST_WAIT = 0.05
+
+ResultT = TypeVar("ResultT")
 
 
 class Overwriter:
@@ -32,7 +42,7 @@ class Overwriter:
     async def overwrite(self, full: str, text: str, kind: str | None, base: int, before: str | None) -> int:
         """The version that `text` became, where `before` was the text of the version `base`.
         Conflict where it went over versions of others."""
-        version, successor = await self._calls.replace(full, text, kind), base + 1
+        version, successor = await self._replace(full, text, kind, base), base + 1
         if version == successor:
             return version
         if version == 1:
@@ -52,17 +62,17 @@ class Overwriter:
         others: a request that was sent twice."""
         own, head = {ours_at}, ours_at
         for attempt in range(_REPAIRS):
-            theirs = await self._calls.texts(
-                full, [n for n in range(skipped.start, head + 1) if n not in own]
-            )
+            unread = [number for number in range(skipped.start, head + 1) if number not in own]
+            texts = await self._patiently(full, partial(self._calls.texts, full, unread))
+            theirs = list(texts.values())
             if ours and attempt == 0 and all(their == ours[0] for their in theirs):
                 return False
             wanted = escaped(merged(before, [*ours, *theirs], full))
-            latest = await self._calls.parameter(full)
+            latest = await self._patiently(full, partial(self._calls.parameter, full))
             if latest is None or (latest.version == head and same(latest.text, wanted, full)):
                 return True
             if latest.version == head:
-                version = await self._calls.replace(full, wanted, kind)
+                version = await self._patiently(full, partial(self._replace, full, wanted, kind, head))
                 own.add(version)
                 if version == head + 1:
                     return True
@@ -72,6 +82,42 @@ class Overwriter:
             await self._sleep(random.uniform(0, _PAUSE * (attempt + 1)))
         self._log.warning("aws_versions_not_put_together", parameter=full)
         return True
+
+    async def _replace(self, full: str, text: str, kind: str | None, base: int) -> int:
+        """The version made. A request that failed may have been carried out, and have gone
+        over versions of others: so look before giving up."""
+        try:
+            return await self._calls.replace(full, text, kind)
+        except (StoreUnavailable, DeadlineExceeded) as error:
+            version = await self._patiently(full, partial(self._found, full, text, base), _LOOKS)
+            if version is None:
+                raise error from None
+            return version
+
+    async def _found(self, full: str, text: str, base: int) -> int | None:
+        """The latest of the versions after `base` that is `text`."""
+        latest = await self._calls.parameter(full)
+        if latest is None or latest.version <= base:
+            return None
+        since = range(max(base + 1, latest.version - _VERSIONS_KEPT), latest.version + 1)
+        texts = await self._calls.texts(full, since)
+        return max((version for version, found in texts.items() if found == text), default=None)
+
+    async def _patiently(
+        self, full: str, work: Callable[[], Awaitable[ResultT]], times: int = _TIMES
+    ) -> ResultT:
+        """What the work returns, tried again while the service fails: to stop here would leave
+        what others were told to be stored in a version that nobody reads."""
+        for number in range(1, times):
+            try:
+                return await work()
+            except (StoreUnavailable, DeadlineExceeded, Throttled):
+                await self._sleep(random.uniform(0.5, 1.0) * _FIRST_WAIT * 2**number)
+        try:
+            return await work()
+        except (StoreUnavailable, DeadlineExceeded, Throttled):
+            self._log.warning("aws_write_left_unsettled", parameter=full)
+            raise
 
     async def _take_back(self, full: str) -> None:
         """Remove a parameter that our overwrite made, as another had removed it, unless

@@ -211,6 +211,53 @@ async def test_the_default_chain_asks_the_agent_of_an_eks_pod(
         await short_lived.aclose()
 
 
+async def test_the_default_chain_asks_the_agent_of_an_ecs_task(
+    moto: Moto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the token that the task has in a variable."""
+    metadata = Metadata()
+    with serving(metadata) as address:
+        monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{address}/v2/credentials/1")
+        monkeypatch.setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN", "task-token")
+        store = await open_with(moto, {})
+        assert {key[:4] for key in await signing_keys(moto, store)} == {"ASIA"}
+        await store.aclose()
+    assert [(path, headers["authorization"]) for _, path, headers in metadata.requests] == [
+        ("/v2/credentials/1", "task-token")
+    ]
+
+
+async def test_the_default_chain_takes_the_web_identity_of_the_environment(
+    moto: Moto, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As EKS injects it into a Pod whose ServiceAccount has a role (IRSA)."""
+    token = tmp_path / "token"
+    token.write_text("pod.token")
+    monkeypatch.setenv("AWS_ROLE_ARN", ROLE)
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(token))
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", moto.address)
+    store = await open_with(moto, {})
+    await store.read(NAME)
+    login = moto.requests()[0]
+    assert (login["operation"], login["asked"]["WebIdentityToken"]) == (
+        "AssumeRoleWithWebIdentity",
+        "pod.token",
+    )
+    await store.aclose()
+
+
+async def test_the_default_chain_takes_a_profile(
+    moto: Moto, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "config"
+    file.write_text("[profile team]\naws_access_key_id = AKIAPROFILE\naws_secret_access_key = x\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(file))
+    monkeypatch.setenv("AWS_PROFILE", "team")
+    store = await open_with(moto, {})
+    assert await signing_keys(moto, store) == {"AKIAPROFILE"}
+    await store.aclose()
+
+
 # Roles.
 
 
@@ -254,6 +301,26 @@ async def test_a_role_is_taken_again_before_its_session_ends(moto: Moto) -> None
     for _ in range(3):
         await store.read(NAME)
     assert moto.calls()["AssumeRole"] == 1
+    await store.aclose()
+
+
+async def test_a_session_that_aws_ends_early_is_replaced_by_one_login(moto: Moto) -> None:
+    """As after a jump of the clock. A request that is refused so was not carried out."""
+    store = await open_with(moto, {**STATIC, "roles": [{"roleARN": ROLE}]}, KEYS)
+    await store.read(NAME)
+    moto.calls()
+    moto.fail("GetSecretValue", status=400, code="ExpiredTokenException")
+    await asyncio.gather(*(store.read(NAME) for _ in range(10)))
+    assert moto.calls()["AssumeRole"] == 1
+    await store.aclose()
+
+
+async def test_static_keys_whose_session_has_ended_are_told_so(moto: Moto) -> None:
+    store = await open_with(moto, STATIC, KEYS)
+    moto.fail("GetSecretValue", status=400, code="ExpiredTokenException", times=9)
+    with pytest.raises(LoginRefused, match="renew them"):
+        await store.read(NAME)
+    assert moto.calls()["GetSecretValue"] == 1
     await store.aclose()
 
 
@@ -323,6 +390,41 @@ async def test_configs_of_one_identity_share_a_client(moto: Moto) -> None:
     for store in [*stores, other]:
         await store.aclose()
     assert len(clients) == 0
+
+
+async def test_configs_of_other_regions_and_endpoints_have_clients_of_their_own(moto: Moto) -> None:
+    factory = AWSFactory(NO_POD)
+    places = ({}, {"region": "eu-central-1"}, {"service": "ParameterStore"}, {"prefix": new_prefix()})
+    stores = [await open_with(moto, STATIC, KEYS, factory=factory, **place) for place in places]
+    assert factory._clients is not None
+    assert len(factory._clients) == 3
+    for store in stores:
+        await store.aclose()
+
+
+@pytest.mark.parametrize(
+    ("fields", "endpoint"),
+    [
+        ({}, "https://secretsmanager.eu-west-1.amazonaws.com"),
+        ({"useDualStack": True}, "https://secretsmanager.eu-west-1.api.aws"),
+        ({"region": "us-east-1", "useFIPS": True}, "https://secretsmanager-fips.us-east-1.amazonaws.com"),
+        (
+            {"region": "us-east-1", "useFIPS": True, "useDualStack": True},
+            "https://secretsmanager-fips.us-east-1.api.aws",
+        ),
+        (
+            {"region": "us-gov-west-1", "useFIPS": True, "service": "ParameterStore"},
+            "https://ssm.us-gov-west-1.amazonaws.com",
+        ),
+        ({"region": "cn-north-1"}, "https://secretsmanager.cn-north-1.amazonaws.com.cn"),
+    ],
+    ids=["plain", "dual-stack", "fips", "both", "gov", "china"],
+)
+async def test_a_client_calls_the_endpoint_that_is_meant(fields: dict[str, Any], endpoint: str) -> None:
+    spec = spec_of(auth=STATIC, **fields)
+    store = await AWSFactory(NO_POD).open(spec, memory_environment(MemoryCredentials(KEYS)))
+    assert store._client._client._client().meta.endpoint_url == endpoint
+    await store.aclose()
 
 
 async def test_the_threads_of_a_client_end_with_it(moto: Moto) -> None:
