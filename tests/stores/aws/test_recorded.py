@@ -52,7 +52,11 @@ class Recorded:
         self.stub.add_response(operation, answer, {**expected} if expected else None)
 
     def fails(self, operation: str, code: str, status: int = 400, message: str = "canary") -> None:
-        self.stub.add_client_error(operation, code, message, http_status_code=status)
+        """A failure of the service itself comes twice where the request changes something: it
+        is sent once more."""
+        again = status >= 500 and code != "RequestLimitExceeded" and not operation.startswith("get_")
+        for _ in range(2 if again else 1):
+            self.stub.add_client_error(operation, code, message, http_status_code=status)
 
     def describes(self, current: str | None, *, pending: str | None = None, **more: Any) -> None:
         """The answer to DescribeSecret."""
