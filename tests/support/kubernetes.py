@@ -29,6 +29,7 @@ from tests.support.waiting import eventually
 ISSUER = "https://kubernetes.default.svc"
 _READY_SECONDS = 60.0
 _STOP_SECONDS = 20.0
+_TRIES = 3
 _ADMIN = "admin-token"
 _AUDIT_POLICY = """\
 apiVersion: audit.k8s.io/v1
@@ -310,13 +311,29 @@ class _Server:
 @contextmanager
 def control_plane(directory: Path, ca: CertificateAuthority) -> Iterator[Cluster]:
     """A running control plane. Skips where its tools were not built."""
-    cluster = Cluster(directory, ca)
+    cluster = _started(directory, ca)
     try:
-        cluster.start_store()
-        cluster.start()
         yield cluster
     finally:
         cluster.close()
+
+
+def _started(directory: Path, ca: CertificateAuthority) -> Cluster:
+    """On other ports, where somebody took one of them before it was bound."""
+    for attempt in range(_TRIES):
+        own = directory / f"{attempt}"
+        own.mkdir()
+        cluster = Cluster(own, ca)
+        try:
+            cluster.start_store()
+            cluster.start()
+        except BaseException as error:
+            cluster.close()
+            if "address already in use" not in str(error) or attempt == _TRIES - 1:
+                raise
+        else:
+            return cluster
+    raise AssertionError("unreachable")
 
 
 def path_of(manifest: Mapping[str, Any]) -> str:
