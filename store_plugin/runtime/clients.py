@@ -29,7 +29,8 @@ class _Pooled(Generic[ClientT]):
 class _Pool(Generic[ClientT]):
     """Options: those of a client. `certs_dir` and `server_name` count for TCP only, so that
     one pool serves StoreConfigs of both kinds. `max_idle`: seconds after its last use that
-    a client is kept; never less than twice the timeout, so that no call is under way."""
+    a client is kept (the next call to any endpoint closes it); never less than twice the
+    timeout, so that no call is under way."""
 
     _make: Callable[..., ClientT]
 

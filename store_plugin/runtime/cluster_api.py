@@ -7,7 +7,8 @@ refuse it. Only the two methods that all its calls are made of are used; both ki
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 from store_plugin.errors import (
@@ -28,11 +29,13 @@ TIMEOUT = 30.0
 Json = Mapping[str, Any]
 
 _NOT_FOUND = 404
+_LIBRARIES = ("aiohttp", "kubernetes", "urllib3")
 _CLASS_OF_STATUS: Mapping[int, type[StorePluginError]] = {
     400: InvalidRequest,
     401: LoginRefused,
     403: StoreDenied,
     409: Conflict,
+    410: Conflict,
     413: InvalidRequest,
     422: InvalidRequest,
     429: Throttled,
@@ -103,7 +106,7 @@ class ClusterApi:
         query: Mapping[str, str] | None = None,
         timeout: float = TIMEOUT,
     ) -> Any:
-        try:
+        with an_answer():
             request = await settled(
                 self._client.param_serialize(
                     method,
@@ -116,23 +119,29 @@ class ClusterApi:
                 )
             )
             return await settled(self._client.call_api(*request, _request_timeout=timeout))
-        except Exception as error:
-            raise unreachable(error) from error
 
 
-def unreachable(error: Exception) -> StoreUnavailable:
-    """The error of a request that got no answer. The two kinds of client stand on two HTTP
-    libraries with a tree of errors each; all of them mean this."""
-    return StoreUnavailable(f"the API server gave no answer ({type(error).__name__})", retry_after=1.0)
+@contextmanager
+def an_answer() -> Iterator[None]:
+    """StoreUnavailable for a request that got none. The two kinds of client stand on two
+    HTTP libraries, none of which is imported here: their errors are told by where they
+    come from. Any other error is a mistake and stays what it is."""
+    try:
+        yield
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] not in _LIBRARIES and not isinstance(error, OSError):
+            raise
+        told = f"the API server gave no answer ({type(error).__name__})"
+        raise StoreUnavailable(told, retry_after=1.0) from error
 
 
 async def _read(response: Any) -> Json:
+    with an_answer():
+        text = await settled(response.read())
     try:
-        content = json.loads(await settled(response.read()) or b"{}")
+        content = json.loads(text or b"{}")
     except ValueError:
         return {}
-    except Exception as error:
-        raise unreachable(error) from error
     return content if isinstance(content, dict) else {}
 
 

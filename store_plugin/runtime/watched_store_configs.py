@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from store_plugin.errors import ConfigInvalid, StorePluginError, StoreUnavailable
-from store_plugin.runtime.cluster_api import ApiClient, ClusterApi, Json, unreachable
+from store_plugin.runtime.cluster_api import ApiClient, ClusterApi, Json, an_answer
 from store_plugin.runtime.cluster_store_configs import COLLECTION, collection
 from store_plugin.runtime.sources import not_found
 from store_plugin.runtime.store_config import DEFAULT_API_VERSION, KIND, StoreConfig
@@ -109,6 +109,8 @@ class WatchedStoreConfigs:
                 self._version = ""
             except StorePluginError as error:
                 _log.warning("the watch of StoreConfigs was lost, the last state serves: %s", error)
+                if not isinstance(error, StoreUnavailable):
+                    self._version = ""  # refused: by a server that may know it no longer
             await asyncio.sleep(random.uniform(pause / 2, pause))
             pause = min(2 * pause, _LONGEST_PAUSE)
 
@@ -159,13 +161,11 @@ def _raise_error(status: Json) -> None:
 async def _lines(content: Any) -> AsyncIterator[bytes]:
     """Whole lines, of any length, of a response that may end at any time."""
     rest = b""
-    try:
+    with an_answer():
         async for chunk in content.iter_any():
             *whole, rest = (rest + chunk).split(b"\n")
             for line in whole:
                 yield line
-    except Exception as error:
-        raise unreachable(error) from error
 
 
 def _name(manifest: Json) -> str:
