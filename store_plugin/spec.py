@@ -9,7 +9,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationError,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h))+\Z")
@@ -181,17 +189,34 @@ class StoreSpec(Manifest):
 
 def credential_references(model: BaseModel, prefix: str = "") -> Iterator[tuple[str, CredentialReference]]:
     """All credential references of a spec with their path as the manifest spells it;
-    inside a list the position is part of the path (`key.0`)."""
+    inside a list the position is part of the path (`key.0`). In fields that a plugin's kind
+    has, which no model describes, what looks like a reference is one."""
     for name, field in type(model).model_fields.items():
-        value = getattr(model, name)
-        path = f"{prefix}{field.alias or name}"
-        if isinstance(value, CredentialReference):
-            yield path, value
-        elif isinstance(value, BaseModel):
-            yield from credential_references(value, f"{path}.")
-        elif isinstance(value, tuple):
-            for position, item in enumerate(value):
-                if isinstance(item, CredentialReference):
-                    yield f"{path}.{position}", item
-                elif isinstance(item, BaseModel):
-                    yield from credential_references(item, f"{path}.{position}.")
+        yield from _references_in(getattr(model, name), f"{prefix}{field.alias or name}")
+    for name, value in (model.model_extra or {}).items():
+        yield from _references_in(value, f"{prefix}{name}")
+
+
+def _references_in(value: object, path: str) -> Iterator[tuple[str, CredentialReference]]:
+    reference = _reference_of(value)
+    if reference is not None:
+        yield path, reference
+    elif isinstance(value, BaseModel):
+        yield from credential_references(value, f"{path}.")
+    elif isinstance(value, tuple | list):
+        for position, item in enumerate(value):
+            yield from _references_in(item, f"{path}.{position}")
+    elif isinstance(value, Mapping):
+        for name, item in value.items():
+            yield from _references_in(item, f"{path}.{name}")
+
+
+def _reference_of(value: object) -> CredentialReference | None:
+    if isinstance(value, CredentialReference):
+        return value
+    if not isinstance(value, Mapping) or "source" not in value:
+        return None
+    try:
+        return CredentialReference.model_validate(value)
+    except ValidationError:
+        return None

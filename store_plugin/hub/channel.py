@@ -11,7 +11,7 @@ from typing import Any, Self, TypeAlias
 
 import grpc
 
-from store_plugin.errors import Code, PluginDisconnected
+from store_plugin.errors import Code, ConfigInvalid, PluginDisconnected
 from store_plugin.hub.calls import StreamCall, UnaryCall
 from store_plugin.hub.pending import Reply
 from store_plugin.hub.registry import Entry, Registry
@@ -27,12 +27,18 @@ Deserializer: TypeAlias = Callable[[bytes], Any] | None
 
 
 class PluginChannel(grpc.aio.Channel):
-    """Calls to the plugin of one name. Closing it does nothing: the stream is the plugin's."""
+    """Calls to the plugin of one name. Closing it does nothing: the stream is the plugin's.
 
-    def __init__(self, registry: Registry, name: str, timeout: float = DEFAULT_TIMEOUT) -> None:
+    `private`: calls carry credentials, and go over streams that nobody else can read.
+    """
+
+    def __init__(
+        self, registry: Registry, name: str, timeout: float = DEFAULT_TIMEOUT, *, private: bool = False
+    ) -> None:
         self._registry = registry
         self._name = name
         self._timeout = timeout
+        self._private = private
 
     def unary_unary(
         self,
@@ -85,10 +91,19 @@ class PluginChannel(grpc.aio.Channel):
         return self._timeout if timeout is None else timeout
 
     async def entry(self, *, wait: float) -> Entry:
-        """The instance for the next call. CallFailed where none connects within `wait` seconds."""
-        entry = self._registry.pick(self._name)
-        if entry is not None:
-            return entry
+        """The instance for the next call. CallFailed where none connects within `wait` seconds,
+        or its stream is not private and has to be."""
+        entry = self._registry.pick(self._name) or await self._connected(wait)
+        if self._private and not entry.peer.private:
+            raise failed_with(
+                ConfigInvalid(
+                    f"plugin {self._name} is connected over a socket that others can read: credentials "
+                    "go over TLS or an owner-only path socket"
+                )
+            )
+        return entry
+
+    async def _connected(self, wait: float) -> Entry:
         try:
             async with asyncio.timeout(wait):
                 return await self._registry.wait_for(self._name)

@@ -19,7 +19,7 @@ from store_plugin.hub.channel import PluginChannel
 from store_plugin.hub.health import Healthy
 from store_plugin.hub.local import LocalInstance
 from store_plugin.hub.registry import Entry, Registry
-from store_plugin.hub.service import Authenticate, Authorize, PluginStreams
+from store_plugin.hub.service import Admit, Authenticate, Authorize, Entrance, PluginStreams
 from store_plugin.hub.settings import HubSettings
 from store_plugin.log import Logger
 from store_plugin.sockets import private_umask, protect, remove_stale_socket
@@ -39,18 +39,32 @@ class HubListener:
     socket_mode: int = 0o600
     socket_group: str | None = None
 
+    @property
+    def private(self) -> bool:
+        """Whether nobody but the two ends can read its streams: TLS, or an owner-only socket."""
+        owner_only = self.endpoint.transport is Transport.PATH and not self.socket_mode & 0o077
+        return self.credentials is not None or owner_only
+
 
 class Hub:
     """Belongs to one event loop; `start` it there, and `stop` it."""
 
     def __init__(
-        self, listeners: Sequence[HubListener], log: Logger, settings: HubSettings | None = None
+        self,
+        listeners: Sequence[HubListener],
+        log: Logger,
+        settings: HubSettings | None = None,
+        *,
+        registry: Registry | None = None,
+        admit: Admit = lambda peer: None,
     ) -> None:
         self.settings = settings or HubSettings()
-        self.registry = Registry(self.settings.limits, self.settings.on_duplicate)
+        if registry is None:  # an empty one is false
+            registry = Registry(self.settings.limits, self.settings.on_duplicate)
+        self.registry = registry
         self._listeners = listeners
         self._log = log
-        self._streams = PluginStreams(self.registry, self.settings, log)
+        self._streams = PluginStreams(self.registry, self.settings, log, admit)
         self._threads = ThreadPoolExecutor(_MOST_THREADS, "local-plugin")
         """Starts none until a plain function is called."""
         self._servers: list[grpc.aio.Server] = []
@@ -95,7 +109,8 @@ class Hub:
 
     def _server(self, listener: HubListener) -> grpc.aio.Server:
         server = grpc.aio.server(options=self._options())
-        handlers: Any = self._streams.handlers(listener.authenticate, listener.authorize)
+        entrance = Entrance(listener.authenticate, listener.authorize, listener.private)
+        handlers: Any = self._streams.handlers(entrance)
         server.add_generic_rpc_handlers(tuple(handlers))
         health_pb2_grpc.add_HealthServicer_to_server(Healthy(listener.authenticate), server)
         address = listener.endpoint.listen_address

@@ -38,6 +38,7 @@ class LocalInstance:
             identity=Identity(),
             features=ALL,
             services=table.services,
+            private=True,
         )
         self.in_flight = 0
         self._table = table

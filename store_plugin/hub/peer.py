@@ -48,6 +48,8 @@ class Peer:
     features: frozenset[Feature] = frozenset()
     kinds: tuple[PluginKind, ...] = ()
     services: tuple[str, ...] = ()
+    private: bool = False
+    """Whether nobody but the two ends can read what goes over its stream."""
     connected_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
@@ -56,7 +58,7 @@ class Peer:
         return Feature.CONCURRENT not in self.features
 
 
-def registered_peer(frame: proto.PluginStreamMessage, identity: Identity) -> Peer:
+def registered_peer(frame: proto.PluginStreamMessage, identity: Identity, *, private: bool) -> Peer:
     """The peer that the first frame tells of. InvalidRequest where it tells of none."""
     if frame.WhichOneof("payload") != "register":
         raise InvalidRequest("the first message must be `register`")
@@ -77,6 +79,7 @@ def registered_peer(frame: proto.PluginStreamMessage, identity: Identity) -> Pee
         features=known(found.features),
         kinds=_kinds(found),
         services=_services(found),
+        private=private,
     )
 
 

@@ -6,6 +6,7 @@ write, a drain, the hub's stop.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 import grpc
@@ -48,13 +49,27 @@ class Authorize(Protocol):
     async def __call__(self, identity: Identity, name: str) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """How plugins come in over one listener. `private`: nobody else can read its streams."""
+
+    authenticate: Authenticate
+    authorize: Authorize
+    private: bool = False
+
+
+Admit: TypeAlias = Callable[[Peer], None]
+"""Looks at what a plugin brings along, before it is in; PluginRefused, InvalidRequest."""
+
+
 class PluginStreams:
     """Serves PluginStream for a registry. One for all listeners of a hub."""
 
-    def __init__(self, registry: Registry, settings: HubSettings, log: Logger) -> None:
+    def __init__(self, registry: Registry, settings: HubSettings, log: Logger, admit: Admit) -> None:
         self._registry = registry
         self._settings = settings
         self._log = log
+        self._admit = admit
         self._sessions: dict[Session, Entry] = {}
         self._streams = 0
         self._drains: set[asyncio.Task[None]] = set()
@@ -65,9 +80,7 @@ class PluginStreams:
         """Of all registered streams, those that drain too."""
         return list(self._sessions)
 
-    def handlers(
-        self, authenticate: Authenticate, authorize: Authorize
-    ) -> list["grpc.GenericRpcHandler[Any, Any]"]:
+    def handlers(self, entrance: Entrance) -> list["grpc.GenericRpcHandler[Any, Any]"]:
         """The service under its own name and its aliases, for one listener."""
         service, method = frames.METHOD_PATH.strip("/").split("/")
         served = {service: PLAIN}
@@ -75,7 +88,7 @@ class PluginStreams:
         return [
             grpc.method_handlers_generic_handler(
                 name,
-                {method: grpc.stream_stream_rpc_method_handler(self._serve(codec, authenticate, authorize))},
+                {method: grpc.stream_stream_rpc_method_handler(self._serve(codec, entrance))},
             )
             for name, codec in served.items()
         ]
@@ -102,17 +115,13 @@ class PluginStreams:
             task.cancel()
         await asyncio.gather(*self._drains, return_exceptions=True)
 
-    def _serve(
-        self, codec: Codec, authenticate: Authenticate, authorize: Authorize
-    ) -> Callable[[Any, Context], Awaitable[None]]:
+    def _serve(self, codec: Codec, entrance: Entrance) -> Callable[[Any, Context], Awaitable[None]]:
         async def plugin_stream(_requests: Any, context: Context) -> None:
-            await self._accept(codec, authenticate, authorize, context)
+            await self._accept(codec, entrance, context)
 
         return plugin_stream
 
-    async def _accept(
-        self, codec: Codec, authenticate: Authenticate, authorize: Authorize, context: Context
-    ) -> None:
+    async def _accept(self, codec: Codec, entrance: Entrance, context: Context) -> None:
         user, name = "", ""
         told: CallFailed | None = None
         try:
@@ -120,12 +129,13 @@ class PluginStreams:
             try:
                 # Proxies and clients wait for headers before they pass anything on.
                 await context.send_initial_metadata(())
-                identity = await authenticate(context)
+                identity = await entrance.authenticate(context)
                 user = identity.user
                 first = await self._first_frame(codec, context)
-                peer = registered_peer(first, identity)
+                peer = registered_peer(first, identity, private=entrance.private)
                 name = peer.name
-                await authorize(identity, peer.name)
+                await entrance.authorize(identity, peer.name)
+                self._admit(peer)
                 session = Session(peer, Outbox(_writer(codec, context)))
                 entry = self._registry.add(session, lambda: self._drain_later(session))
                 told = await self._attend(session, entry, codec, context)

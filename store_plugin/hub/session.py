@@ -140,6 +140,7 @@ class Session:
         """Fail what is under way with `why`, and have the stream ended with `told`. The first
         reason counts."""
         if not self.ended.done():
+            self.draining = True  # whoever is told now may look for another at once
             self.ended.set_result(End(why, told))
             self.outbox.close()
         self._pending.fail_all(self.ended.result().why)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
 
@@ -24,6 +24,10 @@ from store_plugin.stream import frames
 from store_plugin.stream.features import ALL
 from store_plugin.stream.handlers import HandlerTable, MethodHandler
 from store_plugin.stream.invocation import Invoker
+
+if TYPE_CHECKING:
+    from store_plugin.plugin.store_serving import StoreServing
+    from store_plugin.store import StoreFactory
 
 RESOLVE_SECONDS = 30.0
 """How often the hub's name is looked up again."""
@@ -59,6 +63,7 @@ class Plugin:
         self._log = log or StandardLogger("store_plugin.plugin")
         self._stopping = asyncio.Event()
         self._streams: set[HubStream] = set()
+        self._stores: StoreServing | None = None
 
     def add_generic_rpc_handlers(self, handlers: Sequence["grpc.GenericRpcHandler[Any, Any]"]) -> None:
         """Called by generated code."""
@@ -67,6 +72,17 @@ class Plugin:
     def add_registered_method_handlers(self, service: str, handlers: Mapping[str, MethodHandler]) -> None:
         """Called by newer generated code."""
         self.table.add_registered_method_handlers(service, handlers)
+
+    def serve_store(self, factory: "StoreFactory[Any]", *, api_version: str, kind: str) -> None:
+        """Serve a kind of store config: `kind` of `api_version` (GROUP/VERSION), as `factory`
+        opens it. InvalidRequest where its model has no schema that Kubernetes takes."""
+        # pydantic comes with stores only: plugins of other services go without.
+        from store_plugin.plugin.store_serving import StoreServing
+
+        if self._stores is None:
+            self._stores = StoreServing(self._log)
+            self._stores.add_to(self.table)
+        self.kinds.append(self._stores.add(factory, api_version, kind))
 
     @property
     def connected(self) -> int:
@@ -99,6 +115,8 @@ class Plugin:
             try:
                 await self._keep_connected(door, Invoker(threads, self._log))
             finally:
+                if self._stores is not None:
+                    await self._stores.aclose()
                 for number in watched:
                     loop.remove_signal_handler(number)
 

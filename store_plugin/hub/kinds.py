@@ -1,0 +1,133 @@
+"""The kinds of store configs: those that are built in, and those that plugins brought along.
+
+A kind once known stays known while the process lives, with or without its plugin: its configs
+are then valid, and calls to them unavailable until the plugin is back.
+"""
+
+import time
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from itertools import count
+from typing import TypeAlias
+
+from store_plugin import backend
+from store_plugin._proto import backend_pb2 as proto
+from store_plugin.errors import PluginRefused
+from store_plugin.hub.backend import BackendCalls, BackendConfig, PluginStore
+from store_plugin.hub.channel import PluginChannel
+from store_plugin.hub.peer import Peer, PluginKind
+from store_plugin.hub.plugin_spec import PluginSpec, spec_model
+from store_plugin.hub.registry import Registry
+from store_plugin.spec import credential_references
+from store_plugin.store import Environment, ServedKind
+
+KindName: TypeAlias = tuple[str, str]
+"""(apiVersion, kind)."""
+
+
+@dataclass(frozen=True, slots=True)
+class PluginFactory:
+    """Opens stores of one plugin's kind: the StoreFactory behind it."""
+
+    kind: PluginKind
+    plugin: str
+    spec_model: type[PluginSpec]
+    registry: Registry = field(repr=False)
+    generations: "count[int]" = field(repr=False)
+
+    async def open(self, spec: PluginSpec, environment: Environment) -> PluginStore:
+        """Asks the plugin what the store can do. PluginDisconnected where it is away."""
+        paths = [path for path, reference in credential_references(spec) if reference.source != "None"]
+        credentials = environment.credentials
+        generation = next(self.generations)
+
+        def changed() -> None:
+            nonlocal generation
+            generation = next(self.generations)
+
+        config = BackendConfig(
+            api_version=self.kind.api_version,
+            kind=self.kind.kind,
+            name=environment.config.partition("/")[2],
+            generation=lambda: generation,
+            spec=spec.model_dump_json(by_alias=True, exclude_unset=True).encode(),
+            credentials=lambda: {path: credentials.get(path) for path in paths},
+        )
+        channel = PluginChannel(self.registry, self.plugin, private=bool(paths))
+        described = await BackendCalls(channel, config, spec.timeout).repeatable(
+            "Describe", proto.DescribeRequest(), proto.DescribeResponse
+        )
+        return PluginStore(
+            channel,
+            config,
+            backend.capabilities_from(described.capabilities),
+            f"{self.plugin}|{described.location}",
+            spec.timeout,
+            credentials.subscribe(changed),
+        )
+
+    def load(self) -> "PluginFactory":
+        """As of a built-in kind, whose store would be imported now."""
+        return self
+
+
+Kind: TypeAlias = ServedKind | PluginFactory
+
+
+class Kinds(Mapping[KindName, Kind]):
+    """By (apiVersion, kind). `groups`: patterns for the API groups that plugins may bring
+    kinds of; none: no kinds at all."""
+
+    def __init__(
+        self, built_in: Mapping[KindName, ServedKind], registry: Registry, groups: Collection[str] = ()
+    ) -> None:
+        self._built_in = built_in
+        self._registry = registry
+        self._groups = groups
+        self._plugins: dict[KindName, PluginFactory] = {}
+        self._generations = count(int(time.time() * 1000))
+        """Grow also from one run of the process to the next."""
+
+    def check(self, peer: Peer) -> None:
+        """Raise PluginRefused, InvalidRequest where a plugin may not bring what it brings."""
+        for kind in peer.kinds:
+            self._check_name(kind, peer.name)
+            spec_model(kind.kind, kind.spec_schema)
+
+    def take(self, peer: Peer) -> frozenset[KindName]:
+        """Serve the kinds of a plugin that `check` let pass; returns those that are new or
+        have another schema now."""
+        changed = set()
+        for kind in peer.kinds:
+            name = (kind.api_version, kind.kind)
+            held = self._plugins.get(name)
+            if held is None or held.kind != kind:
+                model = spec_model(kind.kind, kind.spec_schema)
+                self._plugins[name] = PluginFactory(kind, peer.name, model, self._registry, self._generations)
+                changed.add(name)
+        return frozenset(changed)
+
+    def of_plugins(self) -> Mapping[KindName, PluginFactory]:
+        """Those that plugins brought along."""
+        return dict(self._plugins)
+
+    def __getitem__(self, name: KindName) -> Kind:
+        return self._built_in.get(name) or self._plugins[name]
+
+    def __iter__(self) -> Iterator[KindName]:
+        yield from self._built_in
+        yield from self._plugins
+
+    def __len__(self) -> int:
+        return len(self._built_in) + len(self._plugins)
+
+    def _check_name(self, kind: PluginKind, plugin: str) -> None:
+        name, group = (kind.api_version, kind.kind), kind.api_version.partition("/")[0]
+        if name in self._built_in:
+            raise PluginRefused(f"the kind {kind.kind} ({kind.api_version}) is built in")
+        if not any(fnmatchcase(group, pattern) for pattern in self._groups):
+            raise PluginRefused(f"plugins may not bring kinds of the API group {group} here")
+        held = self._plugins.get(name)
+        if held is not None and held.plugin != plugin:
+            raise PluginRefused(f"the kind {kind.kind} belongs to plugin {held.plugin}")
