@@ -16,6 +16,8 @@ from store_plugin.stream.invocation import Invoker
 from store_plugin.stream.outbox import Closed, Outbox
 from store_plugin.stream.outcomes import CallFailed, code_in_words, failed
 
+ACKNOWLEDGED_WITHIN = 1.0
+"""Seconds after which a hub that has not acknowledged counts as one of the framework."""
 MOST_WAITING = 4
 """Calls that may wait for a turn, as a multiple of those that run at a time."""
 
@@ -47,6 +49,7 @@ class HubStream:
         """Whether this end is about to go: then it needs no other stream."""
         self.outbox = Outbox(wire.write)
         self._ended = asyncio.Event()
+        self._acknowledged = asyncio.Event()
         self._wire = wire
         self._table = table
         self._invoker = invoker
@@ -90,6 +93,7 @@ class HubStream:
         self.finishing = True
         try:
             async with asyncio.timeout(grace):
+                await self._knows_the_hub()
                 if Feature.DRAIN in self._features:
                     await self.outbox.put(frames.drain(grace))
                 else:
@@ -102,6 +106,12 @@ class HubStream:
             self._log.warning("calls were still running at the end", calls=len(self._calls))
         except Closed:
             pass
+
+    async def _knows_the_hub(self) -> None:
+        """A hub that has just been dialled may not have said yet what it understands."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(ACKNOWLEDGED_WITHIN):
+                await self._acknowledged.wait()
 
     async def _read(self) -> None:
         while (frame := await self._wire.read()) is not frames.EOF:
@@ -122,6 +132,7 @@ class HubStream:
                 self.draining.set()
             case "registered":
                 self._features = known(frame.registered.features)
+                self._acknowledged.set()
 
     def _begin(self, call: proto.PluginRPCCall) -> None:
         if len(self._calls) >= self._concurrency * (1 + MOST_WAITING):

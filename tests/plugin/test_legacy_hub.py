@@ -14,6 +14,7 @@ from store_plugin.endpoints import Endpoint
 from store_plugin.errors import InvalidRequest
 from store_plugin.plugin import Plugin
 from store_plugin.stream import frames
+from store_plugin.stream.features import ALL
 from tests.support.echo import Echo, add_echo
 
 Talk = Callable[[Any], Awaitable[None]]
@@ -156,3 +157,26 @@ async def test_what_cannot_work_is_said_at_once(where: str, options: dict[str, A
 def test_names_are_dns_labels(name: str) -> None:
     with pytest.raises(InvalidRequest):
         Plugin(name, "1")
+
+
+async def test_a_stop_right_after_dialling_waits_for_what_the_hub_says(endpoint: str) -> None:
+    """The acknowledgement and a call are on their way when the plugin is told to stop."""
+    answered: asyncio.Queue[Any] = asyncio.Queue()
+    registered, may_go_on = asyncio.Event(), asyncio.Event()
+
+    async def talk(context: Any) -> None:
+        await context.read()
+        registered.set()
+        await may_go_on.wait()
+        await context.write(frames.registered("one", ALL, 0.0, 1_000_000))
+        await context.write(frames.call("1", "Say", b"late"))
+        for _ in range(2):
+            answered.put_nowait(await context.read())
+
+    async with operator(endpoint, talk), running(endpoint) as plugin:
+        await asyncio.wait_for(registered.wait(), 10)
+        plugin.stop()
+        await asyncio.sleep(0)
+        may_go_on.set()
+        got = [await asyncio.wait_for(answered.get(), 10) for _ in range(2)]
+    assert {frame.WhichOneof("payload") for frame in got} == {"drain", "rpc_response"}
