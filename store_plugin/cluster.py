@@ -15,18 +15,25 @@ if TYPE_CHECKING:
     from kubernetes.aio.client import ApiClient, ApiException, Configuration
 
 
+def plural_of(kind: str) -> str:
+    """How paths spell a kind of ours."""
+    return f"{kind.lower()}s"
+
+
 @asynccontextmanager
-async def connected(kubeconfig: Path | None = None) -> AsyncIterator["ApiClient"]:
-    """A client of the cluster that `kubeconfig` names, or of the one this Pod runs in.
+async def connected(kubeconfig: Path | None = None, context: str | None = None) -> AsyncIterator["ApiClient"]:
+    """A client of the cluster that `kubeconfig` names (in `context`, or its current one), or of
+    the one this Pod runs in.
 
     ConfigInvalid where there is neither; nothing is sent before the first call.
     """
     from kubernetes.aio.client import ApiClient
 
-    configuration = await _configuration(kubeconfig)
+    configuration = await _configuration(kubeconfig, context)
     # Outside of the handler: what the library says may quote the file, and the token in it.
     if configuration is None:
         raise ConfigInvalid(_how_to_connect(kubeconfig))
+    configuration.connection_pool_maxsize = 0  # no bound: each watch keeps a connection
     client = ApiClient(configuration)
     try:
         yield client
@@ -34,7 +41,7 @@ async def connected(kubeconfig: Path | None = None) -> AsyncIterator["ApiClient"
         await client.close()  # type: ignore[no-untyped-call]
 
 
-async def _configuration(kubeconfig: Path | None) -> "Configuration | None":
+async def _configuration(kubeconfig: Path | None, context: str | None) -> "Configuration | None":
     from kubernetes.aio.client import Configuration
     from kubernetes.aio.config import load_incluster_config, load_kube_config
 
@@ -44,7 +51,7 @@ async def _configuration(kubeconfig: Path | None) -> "Configuration | None":
             load_incluster_config(found)  # type: ignore[no-untyped-call]
         else:
             await load_kube_config(  # type: ignore[no-untyped-call]
-                str(kubeconfig), client_configuration=found, persist_config=False
+                str(kubeconfig), context=context, client_configuration=found, persist_config=False
             )
     except Exception:  # a file with anything in it fails in any way
         return None
@@ -53,8 +60,11 @@ async def _configuration(kubeconfig: Path | None) -> "Configuration | None":
 
 def _how_to_connect(kubeconfig: Path | None) -> str:
     if kubeconfig is not None:
-        return f"{kubeconfig} cannot be used as a kubeconfig; kubectl would say why"
-    return "this is no Pod with a ServiceAccount token: name a cluster with --kubeconfig"
+        return f"{kubeconfig} cannot be used as a kubeconfig, or has no such context; kubectl would say why"
+    return (
+        "this is no Pod with a ServiceAccount token: name a cluster with --kubeconfig, "
+        "or a directory of configs with --config-dir"
+    )
 
 
 @contextmanager

@@ -33,8 +33,8 @@ def _setting(name: str, **attributes: Any) -> Callable[[CommandT], CommandT]:
 @_setting(
     "--config-dir",
     type=click.Path(path_type=Path),
-    required=True,
-    help="Directory of store config manifests (YAML); watched.",
+    default=None,
+    help="Directory of store config manifests (YAML), watched; left out: configs of the cluster.",
 )
 @_setting(
     "--listen",
@@ -118,16 +118,18 @@ def _setting(name: str, **attributes: Any) -> Callable[[CommandT], CommandT]:
     "--kubeconfig",
     type=click.Path(path_type=Path),
     default=None,
-    help="The cluster for --crds; left out: the one this Pod runs in.",
+    help="Names the cluster; left out: the one this Pod runs in.",
 )
-def serve(config_dir: Path, listen: tuple[Endpoint, ...], **options: object) -> None:
+@_setting("--context", default=None, help="Context of the kubeconfig; left out: its current one.")
+def serve(listen: tuple[Endpoint, ...], **options: object) -> None:
     """Serve the External Secret Store protocol.
 
-    Configs are manifests in --config-dir: a changed, added or removed file takes effect
-    without a restart. SIGTERM drains and exits 0; a second one leaves at once.
+    Configs are manifests in --config-dir, or objects of the cluster: what is changed, added or
+    removed takes effect without a restart. SIGTERM drains and exits 0; a second one leaves at
+    once.
     """
     from store_plugin.sidecar.app import run
     from store_plugin.sidecar.settings import Settings
 
-    settings = Settings(config_dir=config_dir, listen=listen, **options)  # type: ignore[arg-type]
+    settings = Settings(listen=listen, **options)  # type: ignore[arg-type]
     sys.exit(run(settings, os.environ))

@@ -13,7 +13,8 @@ class Problem:
     """What is wrong and where.
 
     `file` is the name inside the config directory, or the directory itself where the
-    whole of it is meant; `line` counts from 1, 0 stands for no line in particular.
+    whole of it is meant; in a cluster the object (`VaultConfig/prod`) or what is watched.
+    `line` counts from 1, 0 stands for no line in particular.
     """
 
     file: str
@@ -23,10 +24,15 @@ class Problem:
     @property
     def place(self) -> str:
         """`file:line`, as an editor opens it."""
-        return f"{self.file}:{self.line}" if self.line else self.file
+        return place_of(self.file, self.line)
 
     def __str__(self) -> str:
         return f"{self.place}: {self.message}"
+
+
+def place_of(file: str, line: int) -> str:
+    """`file:line`; the file alone where there is no line."""
+    return f"{file}:{line}" if line else file
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +57,8 @@ class Declaration:
 
     @property
     def source(self) -> str:
-        """`file:line`."""
-        return f"{self.file}:{self.line}"
+        """`file:line`, or the object of the cluster."""
+        return place_of(self.file, self.line)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

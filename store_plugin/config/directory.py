@@ -11,15 +11,18 @@ from collections.abc import Collection, Mapping
 from contextlib import aclosing
 from functools import partial
 from pathlib import Path
+from time import monotonic
 
 from watchfiles import awatch
 
 from store_plugin.config.credential_sources import SETTLE_SECONDS, CredentialSources
 from store_plugin.config.credentials import ConfigCredentials
 from store_plugin.config.declarations import Problem
+from store_plugin.config.losses import credential_problems
 from store_plugin.config.manifests import Kinds
 from store_plugin.config.merging import Reading
 from store_plugin.config.reading import DirectoryReader, Look, unreadable_directory
+from store_plugin.config.source import SourceState, WatchState
 from store_plugin.config.table import ConfigTable
 from store_plugin.store import Logger
 
@@ -56,6 +59,7 @@ class DirectorySource:
         self._sources = CredentialSources(environ, log)
         self._credentials_of = partial(ConfigCredentials, sources=self._sources)
         self._directory_problem: Problem | None = None
+        self._behind_since: float | None = None
         self._reading = _EMPTY
         self._logged: frozenset[Problem] = frozenset()
         self._news = asyncio.Event()
@@ -66,7 +70,14 @@ class DirectorySource:
         """All that is wrong now: the directory, its manifests, and credentials in use
         whose source is gone."""
         directory = () if self._directory_problem is None else (self._directory_problem,)
-        return (*directory, *self._reading.problems, *self._credential_problems())
+        return (*directory, *self._reading.problems, *credential_problems(self._table, self._sources))
+
+    @property
+    def state(self) -> SourceState:
+        problem, since = self._directory_problem, self._behind_since
+        behind = 0.0 if since is None else monotonic() - since
+        message = problem.message if problem is not None else None
+        return SourceState((WatchState(str(self._directory), problem is None, behind, message),))
 
     async def load(self) -> None:
         """Read the directory for the first time, as it is. Raises nothing: what is wrong
@@ -152,8 +163,9 @@ class DirectorySource:
             look = await asyncio.to_thread(self._reader.look)
         except OSError as error:
             self._directory_problem = unreadable_directory(self._directory, error)
+            self._behind_since = self._behind_since or monotonic()
             return None
-        self._directory_problem = None
+        self._directory_problem = self._behind_since = None
         return look
 
     async def _take_in(self, look: Look, names: Collection[str]) -> None:
@@ -165,16 +177,6 @@ class DirectorySource:
         changed = self._table.replace(self._reading.configs, self._credentials_of)
         if changed:
             self._log.info("store configs changed", changed=len(changed), configs=len(self._table.all()))
-
-    def _credential_problems(self) -> list[Problem]:
-        if not self._sources.any_loss:  # the configs may be many, and pages ask often
-            return []
-        return [
-            Problem(file, int(line), f"spec.{path}: {loss}; its last value stays in use")
-            for config in self._table.all()
-            for file, _, line in [config.source.rpartition(":")]
-            for path, loss in config.credentials.losses()
-        ]
 
     def _log_problems(self) -> None:
         """Each problem once, until it is gone."""

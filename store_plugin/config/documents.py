@@ -51,6 +51,37 @@ class Document:
         return self.lines[path]
 
 
+def document_of(value: Value) -> Document:
+    """A value that was no text, such as an object of an API server: every line of it is 0."""
+    return Document(value, _NoLines(value))
+
+
+class _NoLines(Mapping[Path, int]):
+    """Has every path that leads somewhere in a value. Built without a look at the value:
+    lines are asked for only where something is wrong."""
+
+    def __init__(self, value: Value) -> None:
+        self._value = value
+
+    def __getitem__(self, path: Path) -> int:
+        value = self._value
+        for part in path:
+            value = value[part]  # type: ignore[index]
+        return 0
+
+    def __contains__(self, path: object) -> bool:
+        try:
+            return self[path] == 0  # type: ignore[index]
+        except (LookupError, TypeError):
+            return False
+
+    def __iter__(self) -> Iterator[Path]:
+        yield ()
+
+    def __len__(self) -> int:
+        return 1
+
+
 def parse_documents(text: str) -> Iterator[Document]:
     """The documents of a YAML text, one by one. Raises DocumentError."""
     reader = _Reader(text)

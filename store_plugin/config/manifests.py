@@ -19,7 +19,14 @@ from store_plugin.config.declarations import (
     SecretName,
     broken_file,
 )
-from store_plugin.config.documents import Document, DocumentError, Path, Value, parse_documents
+from store_plugin.config.documents import (
+    Document,
+    DocumentError,
+    Path,
+    Value,
+    document_of,
+    parse_documents,
+)
 from store_plugin.config.secret_data import decode_secret
 from store_plugin.config.validation import MOST_ERRORS, explain
 from store_plugin.errors import StorePluginError
@@ -53,6 +60,13 @@ def read_manifests(file: str, text: str, kinds: Kinds) -> FileReading:
                 reader.add(document)
     except DocumentError as error:
         return broken_file(Problem(file, error.line, error.message))
+    return reader.reading()
+
+
+def read_object(place: str, manifest: Value, kinds: Kinds) -> FileReading:
+    """A manifest that is an object of a cluster; `place` names it in messages."""
+    reader = _FileReader(place, kinds)
+    reader.add(document_of(manifest))
     return reader.reading()
 
 

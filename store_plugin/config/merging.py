@@ -10,7 +10,15 @@ from typing import TypeAlias, TypeVar
 
 from store_plugin.config.declarations import DeclaredConfig, DeclaredSecret, FileReading, Problem, SecretName
 
-SecretData: TypeAlias = Mapping[SecretName, Mapping[str, bytes]]
+
+@dataclass(frozen=True, slots=True)
+class NoSecret:
+    """Stands for a Secret that cannot be had; `why` goes on after its name."""
+
+    why: str
+
+
+SecretData: TypeAlias = Mapping[SecretName, Mapping[str, bytes] | NoSecret]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from store_plugin.config.declarations import SecretName
 from store_plugin.config.manifests import NAME
-from store_plugin.config.merging import SecretData
+from store_plugin.config.merging import NoSecret, SecretData
 from store_plugin.config.signatures import Signature, signature_of
 from store_plugin.spec import CredentialReference, StoreSpec, credential_references
 
@@ -116,6 +116,8 @@ def _secret_value(origin: SecretKey, secrets: SecretData) -> bytes:
     data = secrets.get(origin.secret)
     if data is None:
         raise Missing(f"{origin} does not exist; declare it as kind: Secret in the config directory")
+    if isinstance(data, NoSecret):
+        raise Missing(f"{origin} {data.why}")
     if origin.key not in data:
         raise Missing(f"{origin} has no key {_shown(origin.key, _KEY)}")
     return data[origin.key]

@@ -38,7 +38,7 @@ class LoadedConfig:
     credentials: ConfigCredentials = field(repr=False)
     """Of that spec."""
     source: str
-    """Where it is declared: `file.yaml:12`."""
+    """Where it is declared: `file.yaml:12`, or the object of the cluster."""
     error: str | None = None
     """What is wrong with it as it stands there now."""
 
@@ -68,10 +68,15 @@ class ConfigTable:
         self._configs: dict[ConfigReference, LoadedConfig] = {}
         self._subscribers: Subscribers[[Collection[ConfigReference]]] = Subscribers()
         self._tallied: _Tally | None = None
+        self._unread: Callable[[str, str], str | None] = _all_read
 
     def get(self, reference: ConfigReference) -> LoadedConfig | None:
         """The config in effect under a reference, or None."""
         return self._configs.get(reference)
+
+    def unread(self, api_version: str, kind: str) -> str | None:
+        """Why it is not known which configs of a kind there are; None: it is."""
+        return self._unread(api_version, kind)
 
     def all(self) -> Collection[LoadedConfig]:
         """Every config."""
@@ -93,20 +98,49 @@ class ConfigTable:
         self, declared: Iterable[DeclaredConfig], credentials_of: Callable[[StoreSpec], ConfigCredentials]
     ) -> Collection[ConfigReference]:
         """Put in effect what is declared now, and nothing else; returns what changed."""
-        before = self._configs
-        self._configs = {
-            config.reference: _in_effect(before.get(config.reference), config, credentials_of)
-            for config in declared
-        }
-        changed = {
-            reference for reference, config in self._configs.items() if before.get(reference) is not config
-        }
-        changed |= before.keys() - self._configs.keys()
+        now = list(declared)
+        references = {config.reference: None for config in now}
+        changed = self._put(now, self._configs.keys() - references.keys(), credentials_of)
+        self._configs = {reference: self._configs[reference] for reference in references}
+        self._announce(changed)
+        return changed
+
+    def update(
+        self,
+        declared: Iterable[DeclaredConfig],
+        removed: Iterable[ConfigReference],
+        credentials_of: Callable[[StoreSpec], ConfigCredentials],
+    ) -> Collection[ConfigReference]:
+        """Put in effect what is declared, take away what is removed, and leave all else as it
+        is; returns what changed. Costs nothing for the configs that are not named."""
+        changed = self._put(declared, removed, credentials_of)
+        self._announce(changed)
+        return changed
+
+    def read_by(self, unread: Callable[[str, str], str | None]) -> None:
+        """Who to ask why it is not known which configs of an (apiVersion, kind) there are."""
+        self._unread = unread
+
+    def _put(
+        self,
+        declared: Iterable[DeclaredConfig],
+        removed: Iterable[ConfigReference],
+        credentials_of: Callable[[StoreSpec], ConfigCredentials],
+    ) -> Collection[ConfigReference]:
+        changed = {reference for reference in removed if self._configs.pop(reference, None) is not None}
+        for config in declared:
+            before = self._configs.get(config.reference)
+            now = _in_effect(before, config, credentials_of)
+            if now is not before:
+                self._configs[config.reference] = now
+                changed.add(config.reference)
+        return changed
+
+    def _announce(self, changed: Collection[ConfigReference]) -> None:
         if changed:
             self._tallied = None
             for callback in self._subscribers:
                 callback(changed)
-        return changed
 
     def _tally(self) -> _Tally:
         """Counted once after each change: pages ask far more often."""
@@ -117,6 +151,10 @@ class ConfigTable:
                 tuple(config for config in configs if config.error is not None),
             )
         return self._tallied
+
+
+def _all_read(_api_version: str, _kind: str) -> str | None:
+    return None
 
 
 def _in_effect(

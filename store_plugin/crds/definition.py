@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from store_plugin import __version__
+from store_plugin.cluster import plural_of
 from store_plugin.crds.models import schema_of
 from store_plugin.crds.structural import structural
 from store_plugin.spec import Manifest
@@ -55,7 +56,7 @@ class Definition:
 
     @property
     def plural(self) -> str:
-        return f"{self.kind.lower()}s"
+        return plural_of(self.kind)
 
     @property
     def group(self) -> str:

@@ -12,7 +12,13 @@ from store_plugin.dispatch.observed import ObservedStore, StoreCallObserver
 from store_plugin.dispatch.pool import CLOSE_SECONDS, Pool
 from store_plugin.dispatch.state import FAILING, READY, ConfigState, Counts, state_of
 from store_plugin.engine import Engine, Fingerprints, LocationLocks, OwnershipPolicy, Rules
-from store_plugin.errors import ConfigInvalid, ConfigNotFound, KindNotServed
+from store_plugin.errors import (
+    ConfigInvalid,
+    ConfigNotFound,
+    KindNotServed,
+    StorePluginError,
+    StoreUnavailable,
+)
 from store_plugin.model import ConfigReference
 from store_plugin.spec import StoreSpec
 from store_plugin.store import Environment, Logger, library_missing
@@ -43,7 +49,8 @@ class Router:
     def find(self, reference: ConfigReference) -> tuple[LoadedConfig, StoreSpec]:
         """The config in effect and its spec; opens nothing.
 
-        KindNotServed, ConfigNotFound, ConfigInvalid where there never was a good spec.
+        KindNotServed, ConfigNotFound, ConfigInvalid where there never was a good spec,
+        StoreUnavailable where it is not known what configs of the kind there are.
         """
         config = self._table.get(reference)
         if config is None or config.spec is None:
@@ -93,14 +100,14 @@ class Router:
         self._stop_following()
         await self._pool.aclose(wait)
 
-    def _refusal(
-        self, reference: ConfigReference, config: LoadedConfig | None
-    ) -> ConfigInvalid | ConfigNotFound | KindNotServed:
+    def _refusal(self, reference: ConfigReference, config: LoadedConfig | None) -> StorePluginError:
         if (reference.api_version, reference.kind) not in self.kinds:
             served = ", ".join(sorted(f"{kind} ({version})" for version, kind in self.kinds)) or "none"
             asked = f"{_short(reference.kind)} ({_short(reference.api_version)})"
             return KindNotServed(f"no store here serves the kind {asked}; served: {served}")
         if config is None:
+            if unread := self._table.unread(reference.api_version, reference.kind):
+                return StoreUnavailable(f"{reference.kind}s cannot be read now: {unread}", retry_after=1.0)
             return ConfigNotFound(f"there is no {reference.kind} named {_short(reference.name)}")
         return ConfigInvalid(f"{reference} is invalid: {config.error}")
 

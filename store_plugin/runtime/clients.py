@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 
 from store_plugin.client import DEFAULT_CONNECT_TIMEOUT, DEFAULT_TIMEOUT, AsyncClient, Client
 from store_plugin.endpoints import Endpoint, Transport
-from store_plugin.runtime._running import run_now, settled
+from store_plugin.running import run_now, settled
 
 DEFAULT_MAX_IDLE = 600.0
 

@@ -3,9 +3,9 @@
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
 
+from store_plugin.cluster_api import MERGE_PATCH, ApiClient, ClusterApi, Json
 from store_plugin.errors import ConfigInvalid, Conflict, InvalidRequest
 from store_plugin.model import OWNER_LABEL
-from store_plugin.runtime.cluster_api import MERGE_PATCH, ApiClient, ClusterApi, Json
 from store_plugin.runtime.connection_secrets import Change, ConnectionSecret, Secrets
 from store_plugin.runtime.store_config import StoreConfig
 

@@ -13,8 +13,8 @@ from typing import Protocol, TypeVar
 
 from store_plugin.errors import Conflict, InvalidRequest, NotOwner
 from store_plugin.model import OWNER_LABEL, ScopedName, Secret, check_keys
+from store_plugin.running import settled
 from store_plugin.runtime._failures import not_owned_by
-from store_plugin.runtime._running import settled
 from store_plugin.runtime.owners import Owner, PublishTo
 
 SECRET_TYPE = "connection.crossplane.io/v1alpha1"  # noqa: S105

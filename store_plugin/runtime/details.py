@@ -6,9 +6,9 @@ from typing import Protocol
 
 from store_plugin.client import AsyncClient, Client
 from store_plugin.errors import InvalidRequest, NotOwner
+from store_plugin.running import settled
 from store_plugin.runtime import _failures
 from store_plugin.runtime._failures import doing
-from store_plugin.runtime._running import settled
 from store_plugin.runtime.connection_secrets import ConnectionSecretStore, Pause, Secrets
 from store_plugin.runtime.external import SidecarStore
 from store_plugin.runtime.owners import Owner, PublishTo

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 
 from store_plugin.client import AsyncClient, Client
 from store_plugin.model import ConfigReference, ScopedName, Secret
-from store_plugin.runtime._running import settled
+from store_plugin.running import settled
 from store_plugin.runtime.owners import Owner, PublishTo, metadata_of
 
 

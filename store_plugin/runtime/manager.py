@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from store_plugin.errors import ConfigInvalid
-from store_plugin.runtime._running import run_now
+from store_plugin.running import run_now
 from store_plugin.runtime.clients import AsyncClientPool, ClientPool
 from store_plugin.runtime.connection_secrets import Secrets
 from store_plugin.runtime.details import Clusters, Details

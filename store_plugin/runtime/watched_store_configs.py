@@ -12,8 +12,8 @@ from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
 from typing import Any, Self
 
+from store_plugin.cluster_api import ApiClient, ClusterApi, Json, an_answer
 from store_plugin.errors import ConfigInvalid, StorePluginError, StoreUnavailable
-from store_plugin.runtime.cluster_api import ApiClient, ClusterApi, Json, an_answer
 from store_plugin.runtime.cluster_store_configs import COLLECTION, collection
 from store_plugin.runtime.sources import not_found
 from store_plugin.runtime.store_config import DEFAULT_API_VERSION, KIND, StoreConfig

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Protocol, Self
 
-from store_plugin.runtime.cluster_api import ApiClient
+from store_plugin.cluster_api import ApiClient
 from store_plugin.runtime.store_config import DEFAULT_API_VERSION, StoreConfig
 from store_plugin.runtime.watched_store_configs import WatchedStoreConfigs
 

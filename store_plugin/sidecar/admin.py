@@ -14,7 +14,7 @@ from typing import Protocol
 
 from aiohttp import web
 
-from store_plugin.config.declarations import Problem
+from store_plugin.config.source import ConfigSource, WatchState
 from store_plugin.dispatch.state import ConfigState, Counts
 from store_plugin.errors import InvalidRequest
 from store_plugin.sidecar.metrics import Metrics
@@ -42,7 +42,7 @@ class View:
 
     serving: Callable[[], bool]
     configs: Configs
-    problems: Callable[[], tuple[Problem, ...]]
+    source: ConfigSource
     metrics: Metrics
 
 
@@ -88,24 +88,40 @@ class AdminServer:
             return web.Response(status=503, text="not serving\n")
         return web.Response(text="ok: serving\n")
 
-    async def _readyz_in_full(self, request: web.Request) -> web.Response:
+    async def _readyz_in_full(self, _request: web.Request) -> web.Response:
+        behind = list(map(_behind, self._behind()))
         if not self._view.serving():
-            return await self._readyz(request)
+            return web.Response(status=503, text="\n".join(["not serving", *behind]) + "\n")
         configs = self._view.configs
         shown = list(islice(configs.broken(), _MOST_BROKEN))
-        lines = ["ok: serving", *(f"{state.reference}: {state.last_error}" for state in shown)]
+        lines = ["ok: serving", *behind, *(f"{state.reference}: {state.last_error}" for state in shown)]
         if (more := configs.counts().broken - len(shown)) > 0:
             lines.append(f"and {more} more: see /configs")
         return web.Response(text="\n".join(lines) + "\n")
+
+    def _behind(self) -> Iterator[WatchState]:
+        """The parts of the config source whose changes would go unseen now; some of them."""
+        watches = self._view.source.state.watches
+        return islice((watch for watch in watches if not watch.synced), _MOST_BROKEN)
 
     async def _metrics(self, _request: web.Request) -> web.Response:
         return web.Response(body=self._view.metrics.render(), content_type="text/plain", charset="utf-8")
 
     async def _configs(self, _request: web.Request) -> web.Response:
         configs = await _as_json(state.as_json() for state in self._view.configs.states())
-        problems = await _as_json(asdict(problem) for problem in self._view.problems())
-        body = f'{{"configs": {configs},\n"problems": {problems}}}\n'
+        problems = await _as_json(asdict(problem) for problem in self._view.source.problems)
+        state = self._view.source.state
+        watches = await _as_json(asdict(watch) for watch in state.watches)
+        head = f'"synced": {json.dumps(state.synced)}, "behind_seconds": {state.behind:.1f}'
+        source = f'{{{head}, "watches": {watches}}}'
+        body = f'{{"configs": {configs},\n"problems": {problems},\n"source": {source}}}\n'
         return web.Response(text=body, content_type="application/json")
+
+
+def _behind(watch: WatchState) -> str:
+    serves = "the last state serves" if watch.known else "nothing is known yet"
+    why = watch.problem or "no answer yet"
+    return f"{watch.what}: not in sync for {watch.behind:.0f} s ({serves}): {why}"
 
 
 async def _as_json(entries: Iterator[Mapping[str, object]]) -> str:

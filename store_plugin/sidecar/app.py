@@ -14,7 +14,7 @@ from functools import partial
 
 import uvloop
 
-from store_plugin.config.directory import DirectorySource
+from store_plugin.config.source import ConfigSource
 from store_plugin.config.table import ConfigTable
 from store_plugin.dispatch.router import Router
 from store_plugin.endpoints import Endpoint, Transport
@@ -40,6 +40,7 @@ from store_plugin.sidecar.memory import trim_memory_forever
 from store_plugin.sidecar.metrics import Metrics
 from store_plugin.sidecar.service import SecretStoreService
 from store_plugin.sidecar.settings import Settings
+from store_plugin.sidecar.sources import config_source
 from store_plugin.sidecar.tokens import TokenFile
 from store_plugin.store import Logger, served_kinds
 
@@ -71,13 +72,11 @@ class _Sidecar:
         self._log = log
         self._serving = False
         self._stopping = asyncio.Event()
-        kinds = served_kinds()
-        table = ConfigTable()
+        self._environ = environ
+        self._kinds = kinds = served_kinds()
+        self._table = table = ConfigTable()
         self._metrics = Metrics()
         self._admission = Admission(settings.max_in_flight)
-        self._source = DirectorySource(
-            settings.config_dir, kinds, table, log, environ, poll_interval=settings.credential_poll_interval
-        )
         self._router = Router(table, kinds, LocationLocks(), log, self._metrics.store_call, self._metrics)
         self._listeners = [
             Listener(endpoint, settings, self._handlers(endpoint), log) for endpoint in settings.listen
@@ -87,42 +86,59 @@ class _Sidecar:
         """Start everything, wait for a signal, stop everything."""
         self._watch_signals()
         async with AsyncExitStack() as stack:
+            source = await stack.enter_async_context(
+                config_source(self._settings, self._kinds, self._table, self._log, self._environ)
+            )
             stack.push_async_callback(self._router.aclose, _WAIT_FOR_LEASES)
-            await self._source.load()
-            watching = asyncio.create_task(self._source.run(), name="config source")
-            stack.push_async_callback(_end, watching)
             stack.push_async_callback(_end, asyncio.create_task(trim_memory_forever(), name="memory"))
-            if self._settings.crds != "off":
-                bringing = bring_crds(self._settings.crds, self._settings.kubeconfig, self._log)
+            settings = self._settings
+            if settings.crds != "off":
+                bringing = bring_crds(settings.crds, settings.kubeconfig, settings.context, self._log)
                 stack.push_async_callback(_end, asyncio.create_task(bringing, name="CRDs"))
-            await self._start_admin(stack)
-            await self._start_listeners(stack)
-            self._serving = True
-            self._log.info("serving", configs=self._router.counts().configs.total())
-            await self._until_stopped(watching)
-            self._serving = False
+            await self._start_admin(stack, source)
+            if await self._loaded(source):
+                await self._serve(stack, source)
         self._log.info("stopped")
         return 0
 
-    async def _until_stopped(self, watching: "asyncio.Task[None]") -> None:
-        """Wait for a signal; the end of the config source is a bug that ends the process."""
+    async def _loaded(self, source: ConfigSource) -> bool:
+        """Whether the configs are known; not, where a signal came first: a source may wait for
+        an API server for ever."""
+        loading = asyncio.create_task(source.load(), name="config source")
+        try:
+            await self._until_stopped(loading)
+            return loading.done()
+        finally:
+            await _end(loading)
+
+    async def _serve(self, stack: AsyncExitStack, source: ConfigSource) -> None:
+        watching = asyncio.create_task(source.run(), name="config source")
+        stack.push_async_callback(_end, watching)
+        await self._start_listeners(stack)
+        self._serving = True
+        self._log.info("serving", configs=self._router.counts().configs.total())
+        await self._until_stopped(watching)
+        self._serving = False
+
+    async def _until_stopped(self, work: "asyncio.Task[None]") -> None:
+        """Wait for a signal, or for the end of `work`; raises what that raised. The end of a
+        config source is a bug that ends the process."""
         stopping = asyncio.create_task(self._stopping.wait(), name="signal")
         try:
-            await asyncio.wait({stopping, watching}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({stopping, work}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             stopping.cancel()
-        if watching.done():
-            watching.result()
+        if work.done():
+            work.result()
 
-    async def _start_admin(self, stack: AsyncExitStack) -> None:
+    async def _start_admin(self, stack: AsyncExitStack, source: ConfigSource) -> None:
         self._metrics.watch(
             in_flight=lambda: self._admission.in_flight,
             configs=self._router.counts,
-            problems=lambda: len(self._source.problems),
+            problems=lambda: len(source.problems),
+            source=lambda: source.state,
         )
-        admin = AdminServer(
-            View(lambda: self._serving, self._router, lambda: self._source.problems, self._metrics)
-        )
+        admin = AdminServer(View(lambda: self._serving, self._router, source, self._metrics))
         stack.push_async_callback(admin.stop)
         await admin.start(self._settings.admin_listen, self._settings.health_listen)
 

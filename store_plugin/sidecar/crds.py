@@ -20,23 +20,23 @@ _SECONDS = 60.0
 """Budget for all of them together."""
 
 
-async def bring_crds(mode: str, kubeconfig: Path | None, log: Logger) -> None:
+async def bring_crds(mode: str, kubeconfig: Path | None, context: str | None, log: Logger) -> None:
     """`apply` them or `check` what the cluster has; a line of the log for each."""
     try:
         async with asyncio.timeout(_SECONDS):
-            await _bring(mode, kubeconfig, log)
+            await _bring(mode, kubeconfig, context, log)
     except StorePluginError as error:
         log.error("CRDs were not looked after", mode=mode, reason=error.message)
     except TimeoutError:
         log.error("CRDs were not looked after", mode=mode, reason=f"it took more than {_SECONDS:g} s")
 
 
-async def _bring(mode: str, kubeconfig: Path | None, log: Logger) -> None:
+async def _bring(mode: str, kubeconfig: Path | None, context: str | None, log: Logger) -> None:
     definitions = await asyncio.to_thread(_definitions)
     from store_plugin.cluster import connected
     from store_plugin.crds import applying
 
-    async with connected(kubeconfig) as api:
+    async with connected(kubeconfig, context) as api:
         outcomes = await (applying.apply if mode == "apply" else applying.look)(api, definitions)
     for outcome in outcomes:
         wrong = outcome.state in (applying.State.MISSING, applying.State.OLDER)

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from store_plugin.config.source import SourceState
 from store_plugin.dispatch.state import Counts
 from store_plugin.errors import Code
 from store_plugin.sidecar.timings import Family, Timings
@@ -80,6 +81,7 @@ class Metrics:
         in_flight: Callable[[], int],
         configs: Callable[[], Counts],
         problems: Callable[[], int],
+        source: Callable[[], SourceState],
     ) -> None:
         """Read these whenever the metrics are asked for."""
         Gauge("store_plugin_in_flight", "Calls in flight.", registry=self.registry).set_function(in_flight)
@@ -88,6 +90,16 @@ class Metrics:
             "Problems in the manifests as they are now; config check lists them.",
             registry=self.registry,
         ).set_function(problems)
+        Gauge(
+            "store_plugin_config_source_synced",
+            "1 while changes of store configs and credentials would be seen, 0 while not.",
+            registry=self.registry,
+        ).set_function(lambda: source().synced)
+        Gauge(
+            "store_plugin_config_source_behind_seconds",
+            "For how long changes may have gone unseen; 0 while synced.",
+            registry=self.registry,
+        ).set_function(lambda: source().behind)
         self.registry.register(_ConfigCollector(configs))
 
     def render(self) -> bytes:

@@ -15,7 +15,8 @@ from store_plugin.errors import InvalidRequest
 class Settings:
     """Durations are in seconds."""
 
-    config_dir: Path
+    config_dir: Path | None = None
+    """None: configs come from the cluster."""
     listen: tuple[Endpoint, ...] = (Endpoint.parse(DEFAULT_ENDPOINT),)
     certs_dir: Path = Path("/certs")
     client_token_file: Path | None = None
@@ -36,10 +37,12 @@ class Settings:
     allow_host_network: bool = False
     crds: str = "off"
     kubeconfig: Path | None = None
+    """Names the cluster; None: the one that this Pod runs in."""
+    context: str | None = None
 
     def check(self) -> None:
         """Raise InvalidRequest where the sidecar must not start with these settings."""
-        if not self.config_dir.is_dir():
+        if self.config_dir is not None and not self.config_dir.is_dir():
             raise InvalidRequest(f"--config-dir {self.config_dir} is not a directory")
         if self._on_host_network and not self.allow_host_network and self._has_abstract_socket:
             raise InvalidRequest(

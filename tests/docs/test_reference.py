@@ -11,6 +11,7 @@ import pytest
 from pydantic import BaseModel
 
 from store_plugin.cli.serve import serve
+from store_plugin.config.source import SourceState
 from store_plugin.dispatch.state import Counts
 from store_plugin.errors import Code, error_classes
 from store_plugin.sidecar.metrics import Metrics
@@ -85,7 +86,9 @@ def exported_metrics() -> dict[str, set[str]]:
         Counter({"LocalConfig": 1}),
         Counter({("LocalConfig", "Closed"): 1}),
     )
-    metrics.watch(in_flight=lambda: 0, configs=lambda: counts, problems=lambda: 0)
+    metrics.watch(
+        in_flight=lambda: 0, configs=lambda: counts, problems=lambda: 0, source=lambda: SourceState(())
+    )
     metrics.request("GetSecret", "LocalConfig", Code.OK, 0.1)
     metrics.store_call("LocalConfig", "read", Code.OK, 0.1)
     metrics.store_call_refused("LocalConfig", "OVERLOADED")

@@ -6,8 +6,8 @@ import pytest
 
 from store_plugin.client import Client
 from store_plugin.errors import InvalidRequest
+from store_plugin.running import run_now
 from store_plugin.runtime import AsyncClientPool, ClientPool
-from store_plugin.runtime._running import run_now
 from tests.support.certificates import CertificateAuthority
 from tests.support.clock import FakeClock
 

@@ -7,8 +7,10 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
 import aiohttp
+import pytest
 
 from store_plugin.config.declarations import Problem
+from store_plugin.config.source import SourceState, WatchState
 from store_plugin.dispatch.state import ConfigState, Counts
 from store_plugin.model import ConfigReference
 from store_plugin.sidecar.admin import AdminServer, View
@@ -48,12 +50,26 @@ class ManyConfigs:
             await asyncio.sleep(0)
 
 
-@asynccontextmanager
-async def pages(configs: ManyConfigs) -> AsyncIterator[aiohttp.ClientSession]:
+class Source:
+    """A config source with many problems and one part that is lost."""
+
     problems = tuple(Problem("a.yaml", number, "bad") for number in range(MANY))
-    metrics = Metrics()
-    metrics.watch(in_flight=lambda: 0, configs=configs.counts, problems=lambda: len(problems))
-    admin = AdminServer(View(lambda: True, configs, lambda: problems, metrics))
+    state = SourceState((WatchState("Things", True, 0.0), WatchState("Others", False, 7.0, "it is away")))
+
+    async def load(self) -> None: ...
+    async def run(self) -> None: ...
+
+
+@asynccontextmanager
+async def pages(configs: ManyConfigs, serving: bool = True) -> AsyncIterator[aiohttp.ClientSession]:
+    source, metrics = Source(), Metrics()
+    metrics.watch(
+        in_flight=lambda: 0,
+        configs=configs.counts,
+        problems=lambda: len(source.problems),
+        source=lambda: source.state,
+    )
+    admin = AdminServer(View(lambda: serving, configs, source, metrics))
     address = f"127.0.0.1:{free_port()}"
     await admin.start(address, None)
     turns = asyncio.create_task(configs.take_turns())
@@ -85,8 +101,9 @@ async def test_readiness_tells_of_a_few_configs_and_counts_the_rest() -> None:
     configs = ManyConfigs()
     async with pages(configs) as session, session.get("/readyz") as response:
         lines = (await response.text()).splitlines()
-    assert lines[:2] == ["ok: serving", "LocalConfig/c0: bad"]
-    assert lines[21:] == ["and 9980 more: see /configs"]
+    assert lines[0] == "ok: serving"
+    assert lines.index("LocalConfig/c0: bad") == 2  # after what is not in sync
+    assert lines[22:] == ["and 9980 more: see /configs"]
     assert configs.looked_at == 20
 
 
@@ -95,3 +112,20 @@ async def test_metrics_look_at_no_config() -> None:
     async with pages(configs) as session, session.get("/metrics") as response:
         assert 'store_plugin_configs{kind="LocalConfig",state="Stale"} 10000.0' in await response.text()
     assert configs.looked_at == 0
+
+
+@pytest.mark.parametrize(("serving", "status"), [(True, 200), (False, 503)], ids=["serving", "not yet"])
+async def test_a_source_that_is_behind_is_told_everywhere(serving: bool, status: int) -> None:
+    async with pages(ManyConfigs(), serving) as session:
+        async with session.get("/readyz") as response:
+            assert response.status == status
+            assert (
+                "Others: not in sync for 7 s (the last state serves): it is away\n" in await response.text()
+            )
+        async with session.get("/configs") as response:
+            source = json.loads(await response.text())["source"]
+        async with session.get("/metrics") as response:
+            metrics = await response.text()
+    assert (source["synced"], source["behind_seconds"], len(source["watches"])) == (False, 7.0, 2)
+    assert "store_plugin_config_source_synced 0.0\n" in metrics
+    assert "store_plugin_config_source_behind_seconds 7.0\n" in metrics

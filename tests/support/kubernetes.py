@@ -96,9 +96,18 @@ class Cluster:
         self._server.start()
         self._server.wait_until(self._is_ready)
 
+    @property
+    def runs(self) -> bool:
+        """Whether the API server does."""
+        return self._server.runs
+
     def stop(self) -> None:
         """End the API server: its connections break, its port refuses."""
         self._server.stop()
+
+    def crash(self) -> None:
+        """The same at once, without a word to anybody."""
+        self._server.stop(gently=False)
 
     def start_store(self) -> None:
         self._store.start()
@@ -283,11 +292,18 @@ class _Server:
                 self._command, stdout=log, stderr=subprocess.STDOUT, env={"HOME": str(self._log.parent)}
             )
 
-    def stop(self) -> None:
+    @property
+    def runs(self) -> bool:
+        return not self._ended()
+
+    def stop(self, *, gently: bool = True) -> None:
         process, self._process = self._process, None
         if process is None:
             return
-        process.terminate()
+        if gently:
+            process.terminate()
+        else:
+            process.kill()
         try:
             process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:

@@ -73,10 +73,24 @@ def running_sidecar(
     environ: Mapping[str, str] | None = None,
 ) -> Iterator[SidecarProcess]:
     """`store-plugin serve` on an abstract socket of its own, ready."""
+    configs = ["--config-dir", str(config_dir)]
+    with started_sidecar(config_dir.parent, *configs, *arguments, listen=listen, environ=environ) as sidecar:
+        wait_ready(sidecar)
+        yield sidecar
+
+
+@contextmanager
+def started_sidecar(
+    directory: Path,
+    *arguments: str,
+    listen: Sequence[str] | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Iterator[SidecarProcess]:
+    """The same without a wait until it is ready; its log goes into `directory`."""
     endpoints = listen or [f"unix:///@store-plugin-test/{uuid4().hex}"]
     admin = f"127.0.0.1:{free_port()}"
-    log_file = config_dir.parent / f"sidecar-{uuid4().hex[:8]}.log"
-    command = [PROGRAM, "serve", "--config-dir", str(config_dir), "--admin-listen", admin, *arguments]
+    log_file = directory / f"sidecar-{uuid4().hex[:8]}.log"
+    command = [PROGRAM, "serve", "--admin-listen", admin, *arguments]
     for endpoint in endpoints:
         command += ["--listen", endpoint]
     with log_file.open("wb") as log:
@@ -85,7 +99,6 @@ def running_sidecar(
         )
     sidecar = SidecarProcess(process, endpoints[0], admin, log_file, command)
     try:
-        wait_ready(sidecar)
         yield sidecar
     finally:
         sidecar.stop()

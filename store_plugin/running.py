@@ -1,6 +1,6 @@
 """One logic for threads and for asyncio.
 
-The rules of this package are coroutines over ports whose answers are there at once
+What operators publish with are coroutines over ports whose answers are there at once
 (threads) or are awaited (asyncio). Where every answer is there at once the coroutine
 never waits, so it can be run to its end without an event loop.
 """

@@ -10,9 +10,9 @@ import kubernetes.client
 import pytest
 import urllib3.exceptions
 
+from store_plugin.cluster_api import ClusterApi, an_answer
 from store_plugin.errors import StoreUnavailable
-from store_plugin.runtime._running import run_now
-from store_plugin.runtime.cluster_api import ClusterApi, an_answer
+from store_plugin.running import run_now
 
 
 def classes(*roots: type[Exception]) -> Iterator[type[Exception]]:

@@ -1,13 +1,13 @@
 """Requests to a Kubernetes API server over an ApiClient of the kubernetes library.
 
-The operator brings the client, of either kind, and nothing of the library is imported
+Whoever uses it brings the client, of either kind, and nothing of the library is imported
 here: its typed classes cost seconds and memory, and show what they were given when they
 refuse it. Only the two methods that all its calls are made of are used; both kinds
 (`kubernetes.client`, `kubernetes.aio.client`, from 37 on) have them.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -20,7 +20,7 @@ from store_plugin.errors import (
     StoreUnavailable,
     Throttled,
 )
-from store_plugin.runtime._running import settled
+from store_plugin.running import settled
 
 MERGE_PATCH = "application/merge-patch+json"
 TIMEOUT = 30.0
@@ -45,19 +45,11 @@ _CLASS_OF_STATUS: Mapping[int, type[StorePluginError]] = {
 class ApiClient(Protocol):
     """What is used of the library's ApiClient."""
 
-    def param_serialize(
-        self,
-        method: str,
-        resource_path: str,
-        *,
-        path_params: Any = ...,
-        query_params: Any = ...,
-        header_params: Any = ...,
-        body: Any = ...,
-        auth_settings: Any = ...,
-    ) -> Any: ...
+    @property
+    def param_serialize(self) -> Callable[..., Any]: ...
 
-    def call_api(self, *request: Any, _request_timeout: Any = ...) -> Any: ...
+    @property
+    def call_api(self) -> Callable[..., Any]: ...
 
 
 class ClusterApi:
@@ -76,6 +68,27 @@ class ClusterApi:
         """The answer; None where there is nothing at `path`. Conflict where the object is not
         as expected, or not expected there."""
         return _found(*await self._request(method, path, names, body, content_type=content_type))
+
+    async def answer(
+        self,
+        method: str,
+        path: str,
+        names: Mapping[str, str],
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Json | None = None,
+        content_type: str = "application/json",
+    ) -> tuple[int, Json]:
+        """Status and answer, whatever they are. StoreUnavailable where there is none."""
+        response = await self._respond(method, path, names, body, content_type=content_type, query=query)
+        return response.status, await _read(response)
+
+    async def stream(
+        self, path: str, names: Mapping[str, str], query: Mapping[str, str], timeout: object
+    ) -> Any:
+        """The HTTP library's own response to a GET, whatever its status, its body not read;
+        `timeout` is the library's too."""
+        return (await self._respond("GET", path, names, query=query, timeout=timeout)).response
 
     async def open(self, path: str, query: Mapping[str, str], seconds: float, **names: str) -> Any:
         """The response to a GET, its body not read; whoever reads it has so many seconds."""
@@ -104,7 +117,7 @@ class ClusterApi:
         *,
         content_type: str = "application/json",
         query: Mapping[str, str] | None = None,
-        timeout: float = TIMEOUT,
+        timeout: object = TIMEOUT,
     ) -> Any:
         with an_answer():
             request = await settled(

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from store_plugin.runtime._running import run_now, settled
+from store_plugin.running import run_now, settled
 
 
 async def both(first: object, second: object) -> list[object]:

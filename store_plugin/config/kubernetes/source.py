@@ -1,0 +1,140 @@
+"""Store configs from the cluster, followed while the process runs."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from functools import partial
+
+from store_plugin.cluster_api import ClusterApi
+from store_plugin.config.credential_sources import SETTLE_SECONDS, CredentialSources
+from store_plugin.config.credentials import ConfigCredentials
+from store_plugin.config.declarations import DeclaredConfig, Problem, SecretName
+from store_plugin.config.kubernetes.configs import KindTarget, Taken
+from store_plugin.config.kubernetes.pauses import Pauses
+from store_plugin.config.kubernetes.secrets import SecretWatches
+from store_plugin.config.kubernetes.watch import Watch
+from store_plugin.config.losses import credential_problems
+from store_plugin.config.manifests import Kinds
+from store_plugin.config.origins import SecretKey, origins_of
+from store_plugin.config.source import SourceState
+from store_plugin.config.table import ConfigTable
+from store_plugin.model import ConfigReference
+from store_plugin.store import Logger
+
+
+class KubernetesSource:
+    """Keeps a ConfigTable and its credentials as the objects of a cluster say.
+
+    Made on the event loop that it belongs to. `await load()` once, then own a task of `run()`
+    and cancel it at the end. `poll_interval`: seconds between looks at credential files.
+    """
+
+    def __init__(
+        self,
+        api: ClusterApi,
+        kinds: Kinds,
+        table: ConfigTable,
+        log: Logger,
+        environ: Mapping[str, str],
+        *,
+        poll_interval: float = 2.0,
+        pauses: Pauses = Pauses(),  # noqa: B008 # frozen
+    ) -> None:
+        self._table = table
+        self._log = log
+        self._poll_interval = poll_interval
+        self._sources = CredentialSources(environ, log)
+        self._credentials_of = partial(ConfigCredentials, sources=self._sources)
+        self._secrets = SecretWatches(api, self._sources.update_secrets, log, pauses)
+        self._secrets_of: dict[ConfigReference, frozenset[SecretName]] = {}
+        self._problems: dict[KindTarget, tuple[Problem, ...]] = {}
+        self._taking = asyncio.Lock()
+        self._targets = [KindTarget(api_version, kind, kinds, self) for api_version, kind in kinds]
+        self._watches = [Watch(api, target.collection, target, log, pauses) for target in self._targets]
+        self._loading = True
+        table.read_by(self._unread)
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """Watches that are lost, objects that are invalid, credentials whose source is gone."""
+        lost = (Problem(watch.what, 0, watch.problem) for watch in self.state.watches if watch.problem)
+        objects = (problem for found in self._problems.values() for problem in found)
+        return (*lost, *objects, *credential_problems(self._table, self._sources))
+
+    @property
+    def state(self) -> SourceState:
+        return SourceState((*(watch.state for watch in self._watches), *self._secrets.states))
+
+    def generation(self, reference: ConfigReference) -> int:
+        """Of the config's object, as the API server counts it; 0 where there is none."""
+        for target in self._targets:
+            if (target.api_version, target.kind) == (reference.api_version, reference.kind):
+                return target.generation(reference.name)
+        return 0
+
+    async def load(self) -> None:
+        """Read every kind, and then the Secrets that the configs refer to.
+
+        Waits until each had an answer, however long that takes: without it nothing can be
+        told to callers. A refusal is an answer.
+        """
+        await asyncio.gather(*(watch.list_once() for watch in self._watches))
+        self._loading = False
+        await self._secrets.want(self._wanted(), within=None)
+
+    async def run(self) -> None:
+        """Follow the cluster and the credential files until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for target, watch in zip(self._targets, self._watches, strict=True):
+                group.create_task(watch.run(), name=f"watch of {target.kind}s")
+            group.create_task(self._secrets.run(), name="watches of Secrets")
+            group.create_task(self._follow_files(), name="credentials")
+
+    async def take(self, kind: KindTarget, taken: Taken) -> None:
+        """What a kind declares now. Secrets first: a config that names a new one finds it."""
+        async with self._taking:
+            for reference in taken.gone:
+                self._secrets_of.pop(reference, None)
+            for config in taken.declared:
+                self._note_secrets(config)
+            if not self._loading:
+                await self._secrets.want(self._wanted())
+            self._problems[kind] = taken.problems
+            for problem in self._new_problems(taken):
+                self._log.warning("config problem", place=problem.place, problem=problem.message)
+            changed = self._table.update(taken.declared, taken.gone, self._credentials_of)
+        if changed:
+            self._log.info("store configs changed", changed=len(changed), configs=len(self._table.all()))
+
+    def _note_secrets(self, config: DeclaredConfig) -> None:
+        """An invalid config keeps the Secrets of its last good spec."""
+        if config.spec is None:
+            return
+        origins = origins_of(config.spec).values()
+        names = frozenset(origin.secret for origin in origins if isinstance(origin, SecretKey))
+        if names:
+            self._secrets_of[config.reference] = names
+        else:
+            self._secrets_of.pop(config.reference, None)
+
+    def _new_problems(self, taken: Taken) -> Iterable[Problem]:
+        """Those of configs that were not wrong in the same way before."""
+        for config in taken.declared:
+            before = self._table.get(config.reference)
+            if config.error is not None and (before is None or before.error != config.error):
+                yield Problem(config.file, 0, config.error)
+
+    def _wanted(self) -> frozenset[SecretName]:
+        return frozenset().union(*self._secrets_of.values())
+
+    def _unread(self, api_version: str, kind: str) -> str | None:
+        """Why a config of a kind that is not in the table may exist all the same."""
+        for target, watch in zip(self._targets, self._watches, strict=True):
+            if (target.api_version, target.kind) == (api_version, kind):
+                return watch.state.problem
+        return None
+
+    async def _follow_files(self) -> None:
+        changing = False
+        while True:
+            await asyncio.sleep(SETTLE_SECONDS if changing else self._poll_interval)
+            changing = await self._sources.poll()

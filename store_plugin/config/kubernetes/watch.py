@@ -1,0 +1,124 @@
+"""One collection of objects, followed for ever: listed, then watched from there on.
+
+A watch that ends or breaks goes on where it stopped, so that a restarted API server is not
+asked by everybody for everything. Only where it has forgotten that place, it is listed again.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Protocol
+
+from store_plugin.cluster_api import ClusterApi, Json
+from store_plugin.config.kubernetes.pauses import Pauses
+from store_plugin.config.kubernetes.requests import Collection, Event, Events, Forgotten, Listing
+from store_plugin.config.source import WatchState
+from store_plugin.errors import StorePluginError, StoreUnavailable
+from store_plugin.store import Logger
+
+_SHORTEST_WATCH = 240
+_LONGEST_WATCH = 480
+"""Seconds that the server is asked for; the actual one is somewhere between the two."""
+_LASTED = 5.0
+"""Seconds after which a watch counts as one that worked."""
+
+
+class Target(Protocol):
+    """What a watch fills."""
+
+    async def listed(self, pages: AsyncIterator[list[Json]]) -> None:
+        """All there is, and nothing else. Whatever the pages raise goes through."""
+        ...
+
+    async def changed(self, events: list[Event]) -> None:
+        """Changes, in their order."""
+        ...
+
+
+class Watch:
+    """Follows one collection. `await list_once()`, then own a task of `run()`."""
+
+    def __init__(
+        self, api: ClusterApi, collection: Collection, target: Target, log: Logger, pauses: Pauses
+    ) -> None:
+        self._api = api
+        self._collection = collection
+        self._target = target
+        self._log = log
+        self._pauses = pauses
+        self._version = ""
+        self._listed = False
+        self._problem: str | None = None
+        self._behind_since: float | None = asyncio.get_running_loop().time()
+
+    @property
+    def state(self) -> WatchState:
+        """How well it follows."""
+        since = self._behind_since
+        behind = 0.0 if since is None else asyncio.get_running_loop().time() - since
+        return WatchState(self._collection.what, since is None, behind, self._problem, self._listed)
+
+    async def list_once(self) -> None:
+        """List until there is an answer, be it a refusal; it is in `state`."""
+        pauses = self._pauses.start()
+        while True:
+            try:
+                return await self._list()
+            except Forgotten:
+                pass
+            except StoreUnavailable as error:
+                self._fail(error)
+            except StorePluginError as error:
+                return self._fail(error)
+            await asyncio.sleep(pauses.next())
+
+    async def run(self) -> None:
+        """Follow until cancelled."""
+        pauses = self._pauses.start()
+        loop = asyncio.get_running_loop()
+        while True:
+            started = loop.time()
+            try:
+                if not self._version:
+                    await self._list()
+                await self._watch()
+            except Forgotten:
+                self._version = ""
+            except StorePluginError as error:
+                self._fail(error)
+            if loop.time() > started + _LASTED:
+                pauses.reset()
+            await asyncio.sleep(pauses.next())
+
+    async def _list(self) -> None:
+        listing = Listing(self._api, self._collection)
+        await self._target.listed(listing.pages())
+        self._version = listing.version
+        self._listed = True
+        self._follows()
+
+    async def _watch(self) -> None:
+        events = Events(self._api, self._collection, self._version)
+        batches = events.batches(random.randint(_SHORTEST_WATCH, _LONGEST_WATCH))
+        async with aclosing(batches):
+            async for batch in batches:
+                self._follows()
+                if batch:
+                    await self._target.changed(batch)
+                self._version = events.version
+
+    def _follows(self) -> None:
+        if self._problem is not None:
+            self._log.info("watch goes on", what=self._collection.what)
+        self._problem = self._behind_since = None
+
+    def _fail(self, error: StorePluginError) -> None:
+        if self._behind_since is None:
+            self._behind_since = asyncio.get_running_loop().time()
+        if self._problem != error.message:
+            self._problem = error.message
+            consequence = "the last state serves" if self._listed else "nothing is known yet"
+            self._log.warning(
+                "watch lost", what=self._collection.what, problem=error.message, consequence=consequence
+            )

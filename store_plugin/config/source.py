@@ -1,0 +1,56 @@
+"""What a source of store configs is for the rest of the sidecar, and how well it follows."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from store_plugin.config.declarations import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class WatchState:
+    """How well one part of a source is followed."""
+
+    what: str
+    """`VaultConfigs`, `Secret vault/login`, or a directory."""
+    synced: bool
+    behind: float
+    """Seconds for which it may have changed without our knowing; 0 while synced."""
+    problem: str | None = None
+    known: bool = True
+    """Whether there ever was an answer; what it said serves until the next one."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """How well a source is followed."""
+
+    watches: tuple[WatchState, ...]
+
+    @property
+    def synced(self) -> bool:
+        return all(watch.synced for watch in self.watches)
+
+    @property
+    def behind(self) -> float:
+        """Seconds, of the part that is furthest behind."""
+        return max((watch.behind for watch in self.watches), default=0.0)
+
+
+class ConfigSource(Protocol):
+    """Keeps a ConfigTable as configs are declared somewhere."""
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """All that is wrong now."""
+        ...
+
+    @property
+    def state(self) -> SourceState: ...
+
+    async def load(self) -> None:
+        """Fill the table for the first time; waits as long as nothing can be told."""
+        ...
+
+    async def run(self) -> None:
+        """Follow changes until cancelled."""
+        ...

@@ -1,0 +1,33 @@
+"""Which source of store configs a sidecar has: a directory, or the cluster."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+from store_plugin.config.manifests import Kinds
+from store_plugin.config.source import ConfigSource
+from store_plugin.config.table import ConfigTable
+from store_plugin.sidecar.settings import Settings
+from store_plugin.store import Logger
+
+
+@asynccontextmanager
+async def config_source(
+    settings: Settings, kinds: Kinds, table: ConfigTable, log: Logger, environ: Mapping[str, str]
+) -> AsyncIterator[ConfigSource]:
+    """The source that the settings name; what only the other one needs is not imported.
+
+    ConfigInvalid where there is no cluster to connect to.
+    """
+    poll_interval = settings.credential_poll_interval
+    if settings.config_dir is not None:
+        from store_plugin.config.directory import DirectorySource
+
+        yield DirectorySource(settings.config_dir, kinds, table, log, environ, poll_interval=poll_interval)
+        return
+    from store_plugin.cluster import connected
+    from store_plugin.cluster_api import ClusterApi
+    from store_plugin.config.kubernetes.source import KubernetesSource
+
+    async with connected(settings.kubeconfig, settings.context) as client:
+        api = ClusterApi(client)
+        yield KubernetesSource(api, kinds, table, log, environ, poll_interval=poll_interval)
