@@ -3,15 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
-import structlog
 
-from store_plugin.endpoints import Endpoint
 from store_plugin.errors import (
     Code,
     ConfigInvalid,
@@ -21,8 +18,6 @@ from store_plugin.errors import (
     PluginRefused,
     StoreUnavailable,
 )
-from store_plugin.hub.authentication import any_name, anyone
-from store_plugin.hub.hub import Hub, HubListener
 from store_plugin.hub.kinds import Kinds
 from store_plugin.hub.peer import Peer, PluginKind
 from store_plugin.hub.registry import Registry
@@ -33,6 +28,7 @@ from store_plugin.stream.outcomes import failed
 from store_plugin.testing.contract import OpenStore, StoreContract
 from store_plugin.testing.environment import MemoryCredentials, memory_environment
 from store_plugin.testing.machine import store_machine
+from tests.hub.bench import Bench, hub_bench
 from tests.hub.conftest import eventually, running
 from tests.hub.shelf import API_VERSION, KIND, ShelfFactory, shelf_plugin
 
@@ -46,38 +42,6 @@ OVER_THE_STREAM = Capabilities(
     tombstones=True,
     limits=Limits(keys=40, metadata_entries=10, metadata_key_bytes=300, metadata_value_bytes=300),
 )
-
-
-@dataclass
-class Bench:
-    """A hub with the kinds of its plugins, and where to dial it."""
-
-    hub: Hub
-    kinds: Kinds
-    endpoint: str
-
-    async def open(self, spec: dict[str, Any], credentials: dict[str, bytes] | None = None) -> Store:
-        factory: Any = self.kinds[API_VERSION, KIND].load()
-        environment = memory_environment(MemoryCredentials(credentials), config=f"{KIND}/test")
-        return await factory.open(factory.spec_model.model_validate(spec), environment)
-
-
-@asynccontextmanager
-async def hub_bench(endpoint: str) -> AsyncIterator[Bench]:
-    registry = Registry()
-    kinds = Kinds({}, registry, ("*.example.org",))
-
-    def admit(peer: Peer) -> None:
-        kinds.check(peer)
-        kinds.take(peer)
-
-    listener = HubListener(Endpoint.parse(endpoint), anyone, any_name)
-    hub = Hub([listener], structlog.get_logger(), registry=registry, admit=admit)
-    await hub.start()
-    try:
-        yield Bench(hub, kinds, endpoint)
-    finally:
-        await hub.stop(1.0)
 
 
 @pytest.fixture

@@ -1,0 +1,40 @@
+"""Programs of tests and examples as processes, ended by pid."""
+
+import asyncio
+import subprocess
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+STOPPED_WITHIN = 30.0
+
+
+@contextmanager
+def running_program(
+    command: Sequence[str], log_file: Path, environ: Mapping[str, str] | None = None
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """A process that logs into a file, asked to end at the end; None: with our environment."""
+    with log_file.open("ab") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environ)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOPPED_WITHIN)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@asynccontextmanager
+async def program_beside(
+    command: Sequence[str], log_file: Path, environ: Mapping[str, str] | None = None
+) -> AsyncIterator["subprocess.Popen[bytes]"]:
+    """The same for a test whose own event loop it talks to until its end."""
+    program = running_program(command, log_file, environ)
+    process = program.__enter__()
+    try:
+        yield process
+    finally:
+        await asyncio.to_thread(program.__exit__, None, None, None)
