@@ -21,7 +21,7 @@ from store_plugin.hub.local import LocalInstance
 from store_plugin.hub.registry import Entry, Registry
 from store_plugin.hub.service import Admit, Authenticate, Authorize, Entrance, PluginStreams
 from store_plugin.hub.settings import HubSettings
-from store_plugin.log import Logger
+from store_plugin.log import Logger, StandardLogger
 from store_plugin.sockets import private_umask, protect, remove_stale_socket
 from store_plugin.stream.handlers import HandlerTable
 
@@ -47,12 +47,15 @@ class HubListener:
 
 
 class Hub:
-    """Belongs to one event loop; `start` it there, and `stop` it."""
+    """Belongs to one event loop; `start` it there, and `stop` it.
+
+    Logs go to `logging.getLogger("store_plugin.hub")` where no logger is given.
+    """
 
     def __init__(
         self,
         listeners: Sequence[HubListener],
-        log: Logger,
+        log: Logger | None = None,
         settings: HubSettings | None = None,
         *,
         registry: Registry | None = None,
@@ -63,8 +66,8 @@ class Hub:
             registry = Registry(self.settings.limits, self.settings.on_duplicate)
         self.registry = registry
         self._listeners = listeners
-        self._log = log
-        self._streams = PluginStreams(self.registry, self.settings, log, admit)
+        self._log = log or StandardLogger("store_plugin.hub")
+        self._streams = PluginStreams(self.registry, self.settings, self._log, admit)
         self._threads = ThreadPoolExecutor(_MOST_THREADS, "local-plugin")
         """Starts none until a plain function is called."""
         self._servers: list[grpc.aio.Server] = []

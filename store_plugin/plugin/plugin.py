@@ -14,10 +14,9 @@ import grpc
 from store_plugin._proto import plugin_stream_pb2 as proto
 from store_plugin.endpoints import Endpoint, Transport
 from store_plugin.errors import InvalidRequest, NotReachable
-from store_plugin.log import Logger
+from store_plugin.log import Logger, StandardLogger
 from store_plugin.plugin.dialing import Door, Tls, addresses
 from store_plugin.plugin.link import Link
-from store_plugin.plugin.logs import StandardLogger
 from store_plugin.plugin.serving import HubStream, Wire
 from store_plugin.plugin.tokens import TokenSource
 from store_plugin.stream import frames
