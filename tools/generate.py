@@ -19,22 +19,27 @@ from store_plugin.crds.collection import as_yaml, definitions
 ROOT = Path(__file__).resolve().parent.parent
 PROTO = ROOT / "proto"
 CRDS = "crds"
+RENEWER = "examples/token-renewer"
 HEADER = "# Generated from the models by 'make generate'. Do not edit.\n"
 
 
 def generate(target: Path) -> None:
     """Write everything generated below `target`, laid out as in the checkout."""
-    generate_messages(target)
+    generate_messages(PROTO, target)
+    generate_messages(ROOT / RENEWER, target / RENEWER, stubs=True)
     generate_crds(target / CRDS)
 
 
-def generate_messages(target: Path) -> None:
-    """The protocol's messages, from proto/."""
-    sources = sorted(str(path.relative_to(PROTO)) for path in PROTO.rglob("*.proto"))
+def generate_messages(protos: Path, target: Path, *, stubs: bool = False) -> None:
+    """The messages of all files below `protos`, and where asked for gRPC's stubs: the protocol's
+    own handlers take bytes, what operators and plugins are written with does not."""
+    target.mkdir(parents=True, exist_ok=True)
+    sources = sorted(str(path.relative_to(protos)) for path in protos.rglob("*.proto"))
     well_known = str(files("grpc_tools") / "_proto")
     google_apis = Path(next(iter(google.rpc.__path__))).parent.parent
-    included = [f"-I{directory}" for directory in (PROTO, well_known, google_apis)]
-    if protoc.main(["protoc", *included, f"--python_out={target}", f"--pyi_out={target}", *sources]) != 0:
+    included = [f"-I{directory}" for directory in (protos, well_known, google_apis)]
+    wanted = ["python", "pyi", *(["grpc_python"] if stubs else [])]
+    if protoc.main(["protoc", *included, *(f"--{one}_out={target}" for one in wanted), *sources]) != 0:
         sys.exit("protoc failed")
 
 
@@ -55,7 +60,8 @@ def drifted(fresh: Path) -> list[str]:
 
 def generated() -> Iterator[Path]:
     """What is generated and committed."""
-    yield from (path for path in ROOT.glob("store_plugin/**/*_pb2*.py*") if path.suffix != ".pyc")
+    for folder in ("store_plugin", RENEWER):
+        yield from (path for path in (ROOT / folder).glob("**/*_pb2*.py*") if path.suffix != ".pyc")
     yield from (ROOT / CRDS).glob("*.yaml")
 
 

@@ -1,6 +1,5 @@
 """The example operator as a process."""
 
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from typing import Any
 import yaml
 
 from tests.support.kubernetes import Cluster
+from tests.support.processes import running_program
 
 OPERATOR = Path(__file__).parents[2] / "examples" / "operator"
 
@@ -28,23 +28,16 @@ def operator_token(cluster: Cluster, namespace: str, *more: dict[str, Sequence[s
 
 
 @contextmanager
-def running_operator(kubeconfig: dict[str, Any], directory: Path, **environ: str) -> Iterator[Path]:
+def running_operator(
+    kubeconfig: dict[str, Any],
+    directory: Path,
+    program: Path = OPERATOR / "database_operator.py",
+    **environ: str,
+) -> Iterator[Path]:
     """The file that it logs into. It is ready when it is: wait for what it does."""
     (directory / "kubeconfig").write_text(yaml.safe_dump(kubeconfig))
     log_file = directory / "operator.log"
-    command = [sys.executable, "-m", "kopf", "run", "--all-namespaces", "--standalone"]
-    command.append(str(OPERATOR / "database_operator.py"))
+    command = [sys.executable, "-m", "kopf", "run", "--all-namespaces", "--standalone", str(program)]
     known = {"KUBECONFIG": str(directory / "kubeconfig"), "PATH": "", "HOME": str(directory)}
-    with log_file.open("wb") as log:
-        process = subprocess.Popen(
-            command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env={**known, **environ}
-        )
-    try:
+    with running_program(command, log_file, {**known, **environ}):
         yield log_file
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
