@@ -54,7 +54,14 @@ def test_unset_variables_of_other_commands_do_not_matter(endpoint: str, server: 
     assert subprocess.run(command, env=environ, capture_output=True).returncode == 0
 
 
-TRY_AGAIN = (NotReachable, ConnectionLost, StoreUnavailable, errors.BreakerOpen, DeadlineExceeded)
+TRY_AGAIN = (
+    NotReachable,
+    ConnectionLost,
+    StoreUnavailable,
+    errors.BreakerOpen,
+    errors.PluginDisconnected,
+    DeadlineExceeded,
+)
 
 
 @pytest.mark.parametrize(
