@@ -12,8 +12,6 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 
-import uvloop
-
 from store_plugin.config.source import ConfigSource
 from store_plugin.config.table import ConfigTable
 from store_plugin.dispatch.router import Router
@@ -36,6 +34,7 @@ from store_plugin.sidecar.interceptors.metrics import measured
 from store_plugin.sidecar.interceptors.request_id import request_id
 from store_plugin.sidecar.listeners import Listener
 from store_plugin.sidecar.logs import configure_logs
+from store_plugin.sidecar.loop import Loop
 from store_plugin.sidecar.memory import trim_memory_forever
 from store_plugin.sidecar.metrics import Metrics
 from store_plugin.sidecar.service import SecretStoreService
@@ -56,7 +55,7 @@ def run(settings: Settings, environ: Mapping[str, str]) -> int:
     settings.check()
     _raise_descriptor_limit()
     log = configure_logs(settings.log_level, settings.log_format)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=Loop) as runner:
         return runner.run(_serve(settings, environ, log))
 
 

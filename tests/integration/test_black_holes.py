@@ -1,18 +1,16 @@
 """A store that is dead in one way or another costs its own callers, for a bounded time, and
 nobody else anything."""
 
-import json
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from store_plugin import errors
 from store_plugin.client import Client
 from tests.integration.conftest import World, make_world
+from tests.integration.crowds import CALLERS, REFUSED, callers_of, guards_of, metric, state_of
 from tests.support.black_hole import deaf_server, silent_server
 from tests.support.openbao import OpenBao
 from tests.support.ports import free_port
@@ -21,10 +19,18 @@ from tests.support.waiting import eventually
 
 DATA = {"k": b"v"}
 DEAD = ("silent", "deaf", "refusing")
-CALLERS = 100
 SLOTS = 32
 MOST_WAITING = 8 * SLOTS
-REFUSED = (errors.BreakerOpen, errors.Overloaded, errors.StoreUnavailable, errors.DeadlineExceeded)
+_SILENT_NAMES = """
+import socket, threading
+known = socket.getaddrinfo
+def getaddrinfo(host, *question, **named):
+    if str(host).endswith(".silent.test") and not (len(question) > 4 and question[4] & socket.AI_NUMERICHOST):
+        threading.Event().wait(60)
+    return known(host, *question, **named)
+socket.getaddrinfo = getaddrinfo
+"""
+"""A name server that never answers for one domain, for a process with this as `sitecustomize`."""
 
 
 @pytest.fixture(scope="module")
@@ -42,34 +48,6 @@ def sidecar(world: World) -> Iterator[SidecarProcess]:
     """Each test has its own: breakers remember."""
     with running_sidecar(world.configs) as process:
         yield process
-
-
-def state_of(sidecar: SidecarProcess, name: str) -> dict[str, Any]:
-    configs = json.loads(sidecar.http("/configs"))["configs"]
-    found: dict[str, Any] = next(config for config in configs if config["name"] == name)
-    return found
-
-
-def guards_of(sidecar: SidecarProcess, name: str) -> dict[str, Any]:
-    found: dict[str, Any] = state_of(sidecar, name)["guards"] or {}
-    return found
-
-
-def metric(sidecar: SidecarProcess, line: str) -> float:
-    lines = sidecar.http("/metrics").splitlines()
-    return sum(float(found.rsplit(" ", 1)[1]) for found in lines if found.startswith(line))
-
-
-@contextmanager
-def callers_of(
-    sidecar: SidecarProcess, name: str, deadline: float, team: str = "a"
-) -> Iterator[list[Future[object]]]:
-    """So many callers at once, each of a secret of its own."""
-    with Client(sidecar.endpoint) as client, ThreadPoolExecutor(CALLERS) as threads:
-        yield [
-            threads.submit(client.get, f"VaultConfig/{name}", f"team-{team}/{number}", timeout=deadline)
-            for number in range(CALLERS)
-        ]
 
 
 @pytest.mark.parametrize("name", DEAD)
@@ -125,6 +103,28 @@ def test_what_waits_for_a_dead_store_is_bounded(world: World) -> None:
         refused = [call.exception() for call in calls if call.done()]
         assert {type(error) for error in refused} == {errors.Overloaded}
         assert all(call.exception() for call in calls)
+
+
+def test_others_connect_while_the_names_of_some_servers_are_looked_up(world: World, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(_SILENT_NAMES)
+    names = [f"nameless-{number}" for number in range(4)]
+    paths = [world.vault(name, server=f"http://{name}.silent.test:8200") for name in names]
+    paths.append(world.vault("named", server=world.bao.address.replace("127.0.0.1", "localhost")))
+    try:
+        with (
+            running_sidecar(world.configs, environ={"PYTHONPATH": str(tmp_path)}) as sidecar,
+            ExitStack() as stack,
+            Client(sidecar.endpoint) as client,
+        ):
+            crowds = [stack.enter_context(callers_of(sidecar, name, 8.0)) for name in names]
+            eventually(lambda: all(guards_of(sidecar, name).get("in_flight") for name in names))
+            client.apply("VaultConfig/named", "team-a/alive", DATA, timeout=5.0)
+            assert dict(client.get("VaultConfig/named", "team-a/alive").data) == DATA
+            told = [call.exception() for crowd in crowds for call in crowd]
+            assert {type(error) for error in told} <= set(REFUSED)
+    finally:
+        for path in paths:
+            path.unlink()
 
 
 def test_a_changed_config_begins_with_a_closed_breaker(world: World) -> None:

@@ -2,6 +2,8 @@
 CPU (docs/decisions/0012-a-lean-http-client.md, also for what it does not do)."""
 
 import asyncio
+import socket
+import ssl
 from collections.abc import Mapping
 
 from store_plugin.store import Environment
@@ -81,12 +83,24 @@ class LeanTransport:
         context = self._trust.context or await self._trust.load()
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
-                await self._loop.create_connection(
-                    lambda: connection,
-                    self._requests.host,
-                    self._requests.port,
-                    ssl=context,
-                    server_hostname=self._server_name if context else None,
-                )
+                await self._connect(connection, context)
         except TimeoutError:
             raise HttpFailure(f"no connection within {CONNECT_SECONDS:.0f} seconds") from None
+
+    async def _connect(self, connection: Connection, context: ssl.SSLContext | None) -> None:
+        """To the first address that takes it. The loop is asked for them: one that has its own
+        way to look names up would not be asked by its `create_connection`."""
+        name = self._server_name if context else None
+        host, port = self._requests.host, self._requests.port
+        failure: OSError | None = None
+        for *_, address in await self._loop.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+            try:
+                await self._loop.create_connection(
+                    lambda: connection, str(address[0]), port, ssl=context, server_hostname=name
+                )
+                return
+            except ssl.SSLError:
+                raise
+            except OSError as error:
+                failure = failure or error
+        raise failure or OSError(f"{host} has no address")
