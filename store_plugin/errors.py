@@ -6,6 +6,7 @@ StorePluginError
 │   └── NameNotSupported    INVALID_ARGUMENT     NAME_NOT_SUPPORTED
 ├── ConfigNotFound          NOT_FOUND            CONFIG_NOT_FOUND
 ├── VersionNotFound         NOT_FOUND            VERSION_NOT_FOUND
+├── PluginNotFound          NOT_FOUND            PLUGIN_NOT_FOUND
 ├── KindNotServed           UNIMPLEMENTED        KIND_NOT_SERVED
 ├── ConfigInvalid           FAILED_PRECONDITION  CONFIG_INVALID
 ├── LoginRefused            FAILED_PRECONDITION  LOGIN_REFUSED
@@ -17,6 +18,8 @@ StorePluginError
 ├── CallerUnknown           UNAUTHENTICATED      CALLER_UNKNOWN
 │   └── TokenUnavailable    UNAUTHENTICATED      TOKEN_UNAVAILABLE    (plugin only)
 ├── AlreadyConnected        ALREADY_EXISTS       ALREADY_CONNECTED
+├── AlreadyRegistered       ALREADY_EXISTS       ALREADY_REGISTERED
+├── PluginUntrusted         FAILED_PRECONDITION  PLUGIN_UNTRUSTED
 ├── Tampered                DATA_LOSS            TAMPERED
 ├── Conflict                ABORTED              CONFLICT
 ├── Throttled               RESOURCE_EXHAUSTED   THROTTLED
@@ -121,6 +124,13 @@ class VersionNotFound(StorePluginError):
     reason = "VERSION_NOT_FOUND"
 
 
+class PluginNotFound(StorePluginError):
+    """No plugin, or no version of it, of that name is registered."""
+
+    code = Code.NOT_FOUND
+    reason = "PLUGIN_NOT_FOUND"
+
+
 class KindNotServed(StorePluginError):
     """No store here serves that kind of config."""
 
@@ -195,6 +205,20 @@ class AlreadyConnected(StorePluginError):
 
     code = Code.ALREADY_EXISTS
     reason = "ALREADY_CONNECTED"
+
+
+class AlreadyRegistered(StorePluginError):
+    """That version of a plugin is registered, or in use."""
+
+    code = Code.ALREADY_EXISTS
+    reason = "ALREADY_REGISTERED"
+
+
+class PluginUntrusted(StorePluginError):
+    """An executable is not what was registered, or nobody who is trusted signed it."""
+
+    code = Code.FAILED_PRECONDITION
+    reason = "PLUGIN_UNTRUSTED"
 
 
 class Tampered(StorePluginError):

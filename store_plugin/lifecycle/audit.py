@@ -1,0 +1,185 @@
+"""The record of what happened to plugins: JSON lines, each sealed together with the one before.
+
+A line begins with its HMAC-SHA256 over the seal of the line before and its own text. So a line
+that was changed, dropped, added or moved breaks the chain where it stood. Who has the key can
+write another chain; therefore the newest seal, the head, is told to the log at intervals, where
+somebody else keeps it. Files are closed at a size, and the chain goes on in the next.
+"""
+
+import fcntl
+import hmac
+import json
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from store_plugin.errors import StoreUnavailable, Tampered
+
+MAX_FILE_BYTES = 16 * 1024 * 1024
+"""A file that has grown to this is closed; the next event begins another."""
+MOST_TEXT = 2048
+"""Characters that one value of an event may have."""
+_START = "0" * 64
+_PREFIX = '{"seal":"'
+_SEAL_AT = len(_PREFIX)
+_TEXT_AT = _SEAL_AT + 64 + len('",')
+_TAIL_BYTES = 64 * 1024
+
+Value = str | int | bool | list[str]
+"""What an event's fields may hold: names, digests, numbers; never a secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a check of the whole record found."""
+
+    records: int
+    head: str
+    """The newest seal; 64 zeros where nothing is recorded."""
+
+
+class AuditLog:
+    """One directory. Several processes may write; each waits its turn. Blocking."""
+
+    def __init__(self, directory: Path, *, max_file_bytes: int = MAX_FILE_BYTES) -> None:
+        self._directory = directory
+        self._max_file_bytes = max_file_bytes
+
+    def record(self, event: str, plugin: str, fields: Mapping[str, Value] | None = None) -> str:
+        """Write an event down, and return the new head. StoreUnavailable where it cannot be
+        written: then what it tells of must not happen."""
+        try:
+            with self._turn():
+                head, number, file = self._end()
+                text = _text(number + 1, event, plugin, fields or {})
+                sealed = _seal(self._key(), head, text)
+                self._append(file, f'{_PREFIX}{sealed}",{text}\n'.encode())
+                return sealed
+        except OSError as error:
+            raise StoreUnavailable(f"the audit record cannot be written: {error.strerror}") from None
+
+    def head(self) -> str:
+        """The newest seal."""
+        with self._turn():
+            return self._end()[0]
+
+    def lines(self) -> Iterator[str]:
+        """All records as they stand, oldest first."""
+        for file in self._files():
+            with file.open(encoding="utf-8", errors="replace") as lines:
+                yield from lines
+
+    def verify(self, head: str | None = None) -> Verdict:
+        """Check every line. Tampered says which one is wrong, or that `head`, noted elsewhere
+        before, is not among the seals: then the end was cut off, or all was written anew."""
+        key, sealed, count, found = self._key(), _START, 0, head in (None, _START)
+        for file in self._files():
+            with file.open("rb") as lines:
+                for number, line in enumerate(lines, start=1):
+                    given = line[_SEAL_AT : _SEAL_AT + 64].decode("ascii", "replace")
+                    text = line[_TEXT_AT:-1].decode("utf-8", "replace")
+                    sealed = _seal(key, sealed, text)
+                    if not line.endswith(b"\n") or sealed != given or not line.startswith(_PREFIX.encode()):
+                        raise Tampered(
+                            f"{file.name} line {number}: changed, or lines before it are missing or moved"
+                        )
+                    count += 1
+                    found = found or sealed == head
+        if not found:
+            raise Tampered("the head is not in the record: its end was cut off, or it was written anew")
+        return Verdict(count, sealed)
+
+    def _end(self) -> tuple[str, int, Path]:
+        """The newest seal, the number of its record, and the file that the next one goes to."""
+        files = self._files()
+        for file in reversed(files):
+            if (line := _last_line(file)) is not None:
+                number = int(json.loads(line)["number"])
+                full = file.stat().st_size >= self._max_file_bytes
+                return line[_SEAL_AT : _SEAL_AT + 64], number, _after(file) if full else file
+        return _START, 0, files[0] if files else self._directory / "audit-000001.jsonl"
+
+    def _append(self, file: Path, line: bytes) -> None:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            size = os.fstat(descriptor).st_size
+            try:
+                if os.write(descriptor, line) != len(line):
+                    raise OSError(28, "No space left on device")
+                os.fsync(descriptor)
+            except OSError:
+                os.ftruncate(descriptor, size)  # half a line would break the chain
+                raise
+        finally:
+            os.close(descriptor)
+
+    def _files(self) -> list[Path]:
+        return sorted(self._directory.glob("audit-*.jsonl"))
+
+    def _key(self) -> bytes:
+        file = self._directory / "key"
+        try:
+            return file.read_bytes()
+        except FileNotFoundError:
+            key = secrets.token_bytes(32)
+            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            with os.fdopen(descriptor, "wb") as new:
+                new.write(key)
+                new.flush()
+                os.fsync(new.fileno())
+            return key
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        descriptor = os.open(self._directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+
+def _text(number: int, event: str, plugin: str, fields: Mapping[str, Value]) -> str:
+    """The line after its seal: JSON without its opening brace."""
+    record: dict[str, Value] = {
+        "number": number,
+        "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "event": event,
+        "plugin": plugin,
+        **{name: _bounded(value) for name, value in fields.items()},
+    }
+    return json.dumps(record, ensure_ascii=True, separators=(",", ":"))[1:]
+
+
+def _bounded(value: Value) -> Value:
+    if isinstance(value, str):
+        return value if len(value) <= MOST_TEXT else value[:MOST_TEXT] + "…"
+    if isinstance(value, list):
+        return [str(_bounded(one)) for one in value[:64]]
+    return value
+
+
+def _seal(key: bytes, before: str, text: str) -> str:
+    return hmac.digest(key, f"{before}{text}".encode(), "sha256").hex()
+
+
+def _last_line(file: Path) -> str | None:
+    """The last whole line; None for an empty file. Tampered where there is half a line."""
+    with file.open("rb") as lines:
+        size = lines.seek(0, os.SEEK_END)
+        lines.seek(max(0, size - _TAIL_BYTES))
+        tail = lines.read()
+    if not tail:
+        return None
+    if not tail.endswith(b"\n"):
+        raise Tampered(f"{file.name} ends in half a line: check the record with 'store-plugin audit verify'")
+    return tail[:-1].rpartition(b"\n")[2].decode("utf-8", "replace")
+
+
+def _after(file: Path) -> Path:
+    number = int(file.stem.partition("-")[2]) + 1
+    return file.with_name(f"audit-{number:06}.jsonl")

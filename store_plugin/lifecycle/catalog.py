@@ -1,0 +1,209 @@
+"""The catalog: which versions of which plugins are registered, and which one of each is to run.
+
+SQLite, because several processes write it (the sidecar and commands) and any of them may be
+killed at any time: a change is whole or has not happened, and of two writers one waits.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from store_plugin.errors import AlreadyRegistered, PluginNotFound, StoreUnavailable, Tampered
+from store_plugin.lifecycle.registration import Registration
+
+BUSY_SECONDS = 10.0
+"""Longest wait for another writer."""
+_SCHEMA_VERSION = 1
+_SCHEMA = """
+CREATE TABLE versions (
+  name TEXT NOT NULL,
+  version TEXT NOT NULL,
+  registration TEXT NOT NULL,
+  PRIMARY KEY (name, version)
+) WITHOUT ROWID;
+CREATE TABLE plugins (
+  name TEXT PRIMARY KEY,
+  enabled TEXT NOT NULL,
+  previous TEXT,
+  FOREIGN KEY (name, enabled) REFERENCES versions (name, version)
+) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Enabled:
+    """What is to run of one plugin; `previous` is what ran before the last update."""
+
+    registration: Registration
+    previous: str | None
+
+
+class Catalog:
+    """One file. Each call opens and closes it; blocking."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def register(self, registration: Registration) -> None:
+        """Add a version. AlreadyRegistered where that version is there: versions do not change."""
+        with self._changing() as db:
+            try:
+                db.execute(
+                    "INSERT INTO versions VALUES (?, ?, ?)",
+                    (registration.name, registration.version, registration.model_dump_json(by_alias=True)),
+                )
+            except sqlite3.IntegrityError:
+                raise AlreadyRegistered(
+                    f"plugin {registration.name} {registration.version} is registered; give what differs "
+                    "another version"
+                ) from None
+
+    def deregister(self, name: str, version: str) -> Registration:
+        """Take a version out, and return what it was. PluginNotFound; AlreadyRegistered where it
+        is enabled."""
+        with self._changing() as db:
+            found = self._version(db, name, version)
+            if self._enabled_version(db, name) == version:
+                raise AlreadyRegistered(f"plugin {name} {version} is enabled: disable it first")
+            db.execute("DELETE FROM versions WHERE name = ? AND version = ?", (name, version))
+            return found
+
+    def enable(self, name: str, version: str) -> str | None:
+        """Have this version run from now on; returns the one that did. PluginNotFound."""
+        with self._changing() as db:
+            self._version(db, name, version)
+            before = self._enabled_version(db, name)
+            if before != version:
+                db.execute("INSERT OR REPLACE INTO plugins VALUES (?, ?, ?)", (name, version, before))
+            return before
+
+    def disable(self, name: str) -> str:
+        """Have none run; returns the version that did. PluginNotFound where none was to."""
+        with self._changing() as db:
+            version = self._enabled_version(db, name)
+            if version is None:
+                raise PluginNotFound(f"plugin {name} is not enabled")
+            db.execute("DELETE FROM plugins WHERE name = ?", (name,))
+            return version
+
+    def versions(self, name: str | None = None) -> list[Registration]:
+        """All that are registered, of one plugin or of all, by name and time."""
+        with self._reading() as db:
+            rows = db.execute("SELECT registration FROM versions WHERE ? IS NULL OR name = ?", (name, name))
+            found = [_registration(text) for (text,) in rows]
+        return sorted(found, key=lambda one: (one.name, one.registered_at))
+
+    def version(self, name: str, version: str) -> Registration:
+        """One version. PluginNotFound."""
+        with self._reading() as db:
+            return self._version(db, name, version)
+
+    def enabled(self) -> dict[str, Enabled]:
+        """What is to run, by name."""
+        with self._reading() as db:
+            rows = db.execute(
+                "SELECT registration, previous FROM plugins JOIN versions "
+                "ON plugins.name = versions.name AND plugins.enabled = versions.version"
+            ).fetchall()
+        found = [Enabled(_registration(text), previous) for text, previous in rows]
+        return {one.registration.name: one for one in found}
+
+    def replace_all(self, registrations: list[Registration], enabled: dict[str, str]) -> None:
+        """Have exactly this, as an import says. PluginNotFound for an enabled version that is not
+        among the registrations."""
+        with self._changing() as db:
+            db.execute("DELETE FROM plugins")
+            db.execute("DELETE FROM versions")
+            db.executemany(
+                "INSERT INTO versions VALUES (?, ?, ?)",
+                [(one.name, one.version, one.model_dump_json(by_alias=True)) for one in registrations],
+            )
+            for name, version in enabled.items():
+                self._version(db, name, version)
+                db.execute("INSERT INTO plugins VALUES (?, ?, NULL)", (name, version))
+
+    def _version(self, db: sqlite3.Connection, name: str, version: str) -> Registration:
+        row = db.execute(
+            "SELECT registration FROM versions WHERE name = ? AND version = ?", (name, version)
+        ).fetchone()
+        if row is None:
+            raise PluginNotFound(f"plugin {name} has no registered version {version}")
+        return _registration(row[0])
+
+    def _enabled_version(self, db: sqlite3.Connection, name: str) -> str | None:
+        row = db.execute("SELECT enabled FROM plugins WHERE name = ?", (name,)).fetchone()
+        return None if row is None else str(row[0])
+
+    @contextmanager
+    def _changing(self) -> Iterator[sqlite3.Connection]:
+        """A transaction with the right to write from its beginning."""
+        with self._opened() as db:
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                yield db
+            except BaseException:
+                db.execute("ROLLBACK")
+                raise
+            db.execute("COMMIT")
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with self._opened() as db:
+            yield db
+
+    @contextmanager
+    def _opened(self) -> Iterator[sqlite3.Connection]:
+        try:
+            db = sqlite3.connect(self._file, timeout=BUSY_SECONDS, isolation_level=None)
+            try:
+                _prepare(db, self._file)
+                yield db
+            finally:
+                db.close()
+        except sqlite3.DatabaseError as error:
+            raise _typed(error, self._file) from None
+
+
+def _prepare(db: sqlite3.Connection, file: Path) -> None:
+    db.execute("PRAGMA foreign_keys = ON")
+    db.execute("PRAGMA synchronous = FULL")
+    if db.execute("PRAGMA user_version").fetchone()[0] == _SCHEMA_VERSION:
+        return
+    db.execute("BEGIN IMMEDIATE")
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    if version == 0:
+        for statement in _SCHEMA.split(";"):
+            db.execute(statement)
+        db.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
+        file.chmod(0o600)
+    db.execute("COMMIT")
+    if version > _SCHEMA_VERSION:
+        raise StoreUnavailable(f"{file} was written by a newer version of store-plugin")
+
+
+def _registration(text: str) -> Registration:
+    try:
+        return Registration.model_validate_json(text)
+    except ValidationError:
+        raise Tampered("the catalog holds a registration that cannot be read") from None
+
+
+def _typed(error: sqlite3.DatabaseError, file: Path) -> StoreUnavailable | Tampered:
+    text = str(error)
+    if "locked" in text or "busy" in text:
+        return StoreUnavailable(
+            f"another process has been changing {file} for {BUSY_SECONDS:g} s", retry_after=1.0
+        )
+    if "malformed" in text or "not a database" in text:
+        return Tampered(f"{file} is damaged: restore it, or import an export")
+    return StoreUnavailable(f"{file} cannot be used: {text}")
+
+
+def now() -> datetime:
+    """The time that registrations carry, to the second."""
+    return datetime.now(UTC).replace(microsecond=0)

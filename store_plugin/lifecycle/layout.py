@@ -1,0 +1,70 @@
+"""Where everything is below a plugins directory, and who may touch it.
+
+Only the owner may: whoever can write here decides what is run. So a directory that others can
+write is refused, and so is one that is a symbolic link.
+"""
+
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from store_plugin.errors import ConfigInvalid
+
+_OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Paths below one plugins directory."""
+
+    root: Path
+
+    @property
+    def content(self) -> Path:
+        """Executables by digest."""
+        return self.root / "content"
+
+    @property
+    def catalog(self) -> Path:
+        """What is registered, and how it runs."""
+        return self.root / "catalog.db"
+
+    @property
+    def authority(self) -> Path:
+        """The CA of the plugins' certificates."""
+        return self.root / "ca"
+
+    @property
+    def audit(self) -> Path:
+        """The record of all events."""
+        return self.root / "audit"
+
+    @property
+    def trusted_keys(self) -> Path:
+        """Public keys that signatures are checked with."""
+        return self.root / "trusted-keys"
+
+    def prepare(self) -> None:
+        """Make what is missing, owner-only. ConfigInvalid where others could change it, or it
+        cannot be made. Blocking."""
+        try:
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _check_owned(self.root)
+            for directory in (self.content, self.authority, self.audit, self.trusted_keys):
+                directory.mkdir(mode=0o700, exist_ok=True)
+                _check_owned(directory)
+        except OSError as error:
+            raise ConfigInvalid(
+                f"the plugins directory {self.root} cannot be used: {error.strerror}"
+            ) from None
+
+
+def _check_owned(directory: Path) -> None:
+    found = os.lstat(directory)
+    if not stat.S_ISDIR(found.st_mode):
+        raise ConfigInvalid(f"{directory} is not a directory; symbolic links are not followed here")
+    if found.st_uid != os.geteuid():
+        raise ConfigInvalid(f"{directory} belongs to another user: give it to the one that runs store-plugin")
+    if found.st_mode & _OTHERS_MAY_WRITE:
+        raise ConfigInvalid(f"{directory} can be written by others: chmod go-w {directory}")

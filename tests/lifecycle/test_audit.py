@@ -1,0 +1,162 @@
+"""The audit record finds what was changed, dropped, added, moved, cut off or written anew."""
+
+import json
+import multiprocessing
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from store_plugin.errors import StoreUnavailable, Tampered
+from store_plugin.lifecycle.audit import AuditLog
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> AuditLog:
+    return AuditLog(tmp_path, max_file_bytes=2000)
+
+
+def fill(log: AuditLog, records: int = 50) -> list[str]:
+    return [log.record("start", "echo", {"pid": number, "digest": "d" * 20}) for number in range(records)]
+
+
+def files(directory: Path) -> list[Path]:
+    return sorted(directory.glob("*.jsonl"))
+
+
+def test_a_record_holds_its_event_and_the_chain_holds_over_files(log: AuditLog, tmp_path: Path) -> None:
+    heads = fill(log)
+    assert len(files(tmp_path)) > 3
+    assert log.verify() == log.verify(heads[-1]) == log.verify(heads[10])
+    assert log.verify().records == 50
+    assert log.verify().head == heads[-1] == log.head()
+    records = [json.loads(line) for line in log.lines()]
+    assert [record["number"] for record in records] == list(range(1, 51))
+    assert records[7]["event"] == "start"
+    assert (records[7]["plugin"], records[7]["pid"]) == ("echo", 7)
+
+
+def edit_value(lines: list[bytes]) -> list[bytes]:
+    lines[3] = lines[3].replace(b'"start"', b'"other"')
+    return lines
+
+
+def edit_seal(lines: list[bytes]) -> list[bytes]:
+    lines[3] = re.sub(rb"[0-9a-f]{64}", b"0" * 64, lines[3])
+    return lines
+
+
+def drop(lines: list[bytes]) -> list[bytes]:
+    return lines[:3] + lines[4:]
+
+
+def swap(lines: list[bytes]) -> list[bytes]:
+    lines[3], lines[4] = lines[4], lines[3]
+    return lines
+
+
+def double(lines: list[bytes]) -> list[bytes]:
+    return [*lines[:4], lines[3], *lines[4:]]
+
+
+def drop_the_first(lines: list[bytes]) -> list[bytes]:
+    return lines[1:]
+
+
+def half_a_line(lines: list[bytes]) -> list[bytes]:
+    return [*lines[:-1], lines[-1][:50]]
+
+
+def prefix(lines: list[bytes]) -> list[bytes]:
+    lines[3] = b"X" + lines[3][1:]
+    return lines
+
+
+FORGERIES = [edit_value, edit_seal, drop, swap, double, drop_the_first, half_a_line, prefix]
+
+
+@pytest.mark.parametrize("forge", FORGERIES, ids=lambda forge: forge.__name__)
+@pytest.mark.parametrize("which", [0, 1, -1], ids=["first file", "second file", "last file"])
+def test_a_forgery_is_found(
+    log: AuditLog, tmp_path: Path, forge: Callable[[list[bytes]], list[bytes]], which: int
+) -> None:
+    fill(log, 58)
+    file = files(tmp_path)[which]
+    lines = file.read_bytes().splitlines(keepends=True)
+    assert len(lines) > 4
+    file.write_bytes(b"".join(forge(lines)))
+    with pytest.raises(Tampered):
+        log.verify()
+
+
+def test_a_file_that_is_gone_is_found(log: AuditLog, tmp_path: Path) -> None:
+    fill(log)
+    files(tmp_path)[1].unlink()
+    with pytest.raises(Tampered):
+        log.verify()
+
+
+def test_a_cut_tail_is_found_with_a_head_from_elsewhere(log: AuditLog, tmp_path: Path) -> None:
+    heads = fill(log)
+    last = files(tmp_path)[-1]
+    lines = last.read_bytes().splitlines(keepends=True)
+    last.write_bytes(b"".join(lines[:-1]))
+    assert log.verify().records == 49
+    with pytest.raises(Tampered, match="cut off"):
+        log.verify(heads[-1])
+    assert log.verify(heads[-2]).records == 49
+
+
+def test_a_record_written_anew_is_found_with_a_head_from_elsewhere(log: AuditLog, tmp_path: Path) -> None:
+    head = fill(log)[-1]
+    for file in files(tmp_path):
+        file.unlink()
+    fill(log)  # by somebody who has the key
+    assert log.verify().records == 50
+    with pytest.raises(Tampered, match="written anew"):
+        log.verify(head)
+
+
+def write_many(directory: Path) -> None:
+    log = AuditLog(directory, max_file_bytes=2000)
+    for _ in range(30):
+        log.record("renew", "echo")
+
+
+def test_several_processes_write_one_chain(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    processes = [context.Process(target=write_many, args=(tmp_path,)) for _ in range(4)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+        assert process.exitcode == 0
+    assert AuditLog(tmp_path).verify().records == 120
+
+
+def test_nobody_else_can_read_it(log: AuditLog, tmp_path: Path) -> None:
+    fill(log, 1)
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
+
+
+def test_line_breaks_and_long_texts_stay_in_their_line(log: AuditLog) -> None:
+    log.record("exit", "echo", {"why": 'a\nb"}\u2028' + "x" * 10_000})
+    log.record("start", "echo")
+    assert log.verify().records == 2
+    assert all(len(line) < 5000 for line in log.lines())
+
+
+def test_what_cannot_be_written_is_said_and_breaks_nothing(
+    log: AuditLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(log, 3)
+    import os
+
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[:10]))
+    with pytest.raises(StoreUnavailable, match="No space left"):
+        log.record("start", "echo")
+    monkeypatch.undo()
+    log.record("start", "echo")
+    assert log.verify().records == 4
