@@ -1,0 +1,266 @@
+"""Real processes, kept: started from checked bytes, seen to their end, and nothing left behind."""
+
+import asyncio
+import hashlib
+import signal
+import subprocess
+import sys
+import textwrap
+import zipfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from store_plugin.errors import PluginUntrusted
+from store_plugin.lifecycle.process import LONGEST_LINE, Command, PluginProcess
+
+Start = Callable[..., Any]
+
+
+async def eventually(condition: Callable[[], object], within: float = 20.0) -> None:
+    async with asyncio.timeout(within):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+def alive(pid: int) -> bool:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
+def script(directory: Path, text: str, interpreter: str = sys.executable) -> Path:
+    path = directory / "plugin"
+    path.write_text(f"#!{interpreter}\n{textwrap.dedent(text)}")
+    return path
+
+
+@pytest.fixture
+def lines() -> list[str]:
+    return []
+
+
+@pytest.fixture
+async def start(lines: list[str]) -> AsyncIterator[Start]:
+    async with AsyncExitStack() as stack:
+
+        async def start(executable: Path, digest: str | None = None, **options: Any) -> PluginProcess:
+            given = {"arguments": ["plugin"], "environment": {}, "limits": {}, "grace": 5.0, **options}
+            found = digest or hashlib.sha256(executable.read_bytes()).hexdigest()
+            process = await PluginProcess.start(Command(executable, found, **given), lines.append)
+            stack.callback(process.kill)
+            return process
+
+        yield start
+
+
+async def test_a_script_runs_with_its_arguments_and_nothing_of_our_environment(
+    start: Start, tmp_path: Path, lines: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CANARY", "secret")
+    plugin = script(
+        tmp_path,
+        """
+        import os, sys
+        print(sys.argv[1:], sorted(k for k in os.environ if k != "LC_CTYPE"), os.getcwd(), os.getsid(0) == os.getpid())
+        print(sorted(int(f) for f in os.listdir("/proc/self/fd"))[:3], flush=True)
+        """,
+    )
+    process = await start(plugin, arguments=["plugin", "--debug"], environment={"GIVEN": "x"})
+    assert await process.ended() == 0
+    await eventually(lambda: len(lines) == 2)
+    assert lines == ["['--debug'] ['GIVEN'] / True", "[0, 1, 2]"]
+
+
+async def test_a_zipapp_and_an_elf_file_run(start: Start, tmp_path: Path, lines: list[str]) -> None:
+    app = tmp_path / "app.pyz"
+    with app.open("wb") as file:
+        file.write(f"#!{sys.executable}\n".encode())
+        with zipfile.ZipFile(file, "w") as archive:
+            archive.writestr("__main__.py", "import helper; print(helper.said, flush=True)")
+            archive.writestr("helper.py", "said = 'from a zipapp'")
+    assert await (await start(app)).ended() == 0
+    assert (
+        await (await start(Path("/bin/echo").resolve(), arguments=["echo", "from an ELF file"])).ended() == 0
+    )
+    await eventually(lambda: lines == ["from a zipapp", "from an ELF file"])
+
+
+async def test_another_content_than_was_registered_does_not_run(
+    start: Start, tmp_path: Path, lines: list[str]
+) -> None:
+    plugin = script(tmp_path, "print('registered', flush=True)")
+    digest = hashlib.sha256(plugin.read_bytes()).hexdigest()
+    script(tmp_path, "print('replaced', flush=True)")
+    with pytest.raises(PluginUntrusted, match="not the one that was registered"):
+        await start(plugin, digest)
+    assert lines == []
+
+
+async def test_a_racing_writer_never_gets_its_bytes_run(
+    start: Start, tmp_path: Path, lines: list[str]
+) -> None:
+    """Somebody swaps the file back and forth while it is started again and again."""
+    plugin = script(tmp_path, "print('good', flush=True)")
+    good = plugin.read_bytes()
+    bad = good.replace(b"good", b"evil")
+    digest = hashlib.sha256(good).hexdigest()
+    racer = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            f"import itertools\nfor c in itertools.cycle(({good!r}, {bad!r})): open({str(plugin)!r}, 'wb').write(c)",
+        ]
+    )
+    ran = refused = 0
+    try:
+        for _ in range(25):
+            try:
+                await (await start(plugin, digest)).ended()
+                ran += 1
+            except PluginUntrusted:
+                refused += 1
+    finally:
+        racer.kill()
+        racer.wait(10)
+    assert refused > 0
+    await eventually(lambda: len(lines) == ran)
+    assert set(lines) <= {"good"}
+
+
+@pytest.mark.parametrize("content", [b"", b"no program", b"#!/does/not/exist\n"], ids=repr)
+async def test_what_cannot_run_is_said(start: Start, tmp_path: Path, content: bytes) -> None:
+    plugin = tmp_path / "plugin"
+    plugin.write_bytes(content)
+    with pytest.raises(PluginUntrusted, match="cannot be run"):
+        await start(plugin)
+
+
+async def test_a_stop_asks_first(start: Start, tmp_path: Path, lines: list[str]) -> None:
+    plugin = script(
+        tmp_path,
+        """
+        import signal, sys, time
+        signal.signal(signal.SIGTERM, lambda *_: (print("ending", flush=True), sys.exit(3)))
+        print("ready", flush=True)
+        time.sleep(60)
+        """,
+    )
+    process = await start(plugin)
+    await eventually(lambda: lines == ["ready"])
+    assert await process.stop() == 3
+    await eventually(lambda: lines == ["ready", "ending"])
+
+
+STUBBORN = """
+    import os, signal, sys, time
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            print("grandchild", os.getpid(), flush=True)
+            time.sleep(60)
+        os._exit(0)
+    print("plugin", os.getpid(), flush=True)
+    time.sleep(60)
+"""
+
+
+def pids(lines: list[str]) -> dict[str, int]:
+    return {line.split()[0]: int(line.split()[1]) for line in lines if len(line.split()) == 2}
+
+
+async def test_what_ignores_the_end_is_killed_with_all_its_children(
+    start: Start, tmp_path: Path, lines: list[str]
+) -> None:
+    process = await start(script(tmp_path, STUBBORN), grace=0.2)
+    await eventually(lambda: len(pids(lines)) == 2)
+    assert await process.stop() == -signal.SIGKILL
+    assert not any(alive(pid) for pid in pids(lines).values())
+
+
+async def test_children_that_are_left_behind_go_with_the_plugin(
+    start: Start, tmp_path: Path, lines: list[str]
+) -> None:
+    text = STUBBORN.replace('print("plugin", os.getpid(), flush=True)\n    time.sleep(60)', "time.sleep(0.5)")
+    process = await start(script(tmp_path, text))
+    assert await process.ended() == 0
+    await eventually(lambda: "grandchild" in pids(lines))
+    assert not alive(pids(lines)["grandchild"])
+
+
+HOST = """
+import asyncio, hashlib, sys
+from pathlib import Path
+from store_plugin.lifecycle.process import Command, PluginProcess
+
+async def main():
+    plugin = Path(sys.argv[1])
+    digest = hashlib.sha256(plugin.read_bytes()).hexdigest()
+    process = await PluginProcess.start(Command(plugin, digest, ["plugin"], {}, {}, 5.0), lambda line: print(line, flush=True))
+    await process.ended()
+
+asyncio.run(main())
+"""
+
+
+async def test_nothing_outlives_a_killed_sidecar(tmp_path: Path) -> None:
+    plugin = script(tmp_path, STUBBORN)
+    host = subprocess.Popen([sys.executable, "-c", HOST, str(plugin)], stdout=subprocess.PIPE, text=True)
+    assert host.stdout is not None
+    found = pids([host.stdout.readline(), host.stdout.readline()])
+    assert all(alive(pid) for pid in found.values())
+    host.kill()
+    host.wait(10)
+    await eventually(lambda: not any(alive(pid) for pid in found.values()), within=10)
+    host.stdout.close()
+
+
+async def test_limits_hold(start: Start, tmp_path: Path, lines: list[str]) -> None:
+    plugin = script(
+        tmp_path,
+        """
+        import resource
+        print(resource.getrlimit(resource.RLIMIT_NOFILE), resource.getrlimit(resource.RLIMIT_CORE))
+        print([l.split()[1] for l in open("/proc/self/status") if l.startswith("NoNewPrivs")])
+        try:
+            bytearray(1 << 30)
+        except MemoryError:
+            print("no memory", flush=True)
+        """,
+    )
+    limits = {"open_files": 64, "core_bytes": 0, "memory_bytes": 512 * 1024 * 1024, "processes": None}
+    assert await (await start(plugin, limits=limits)).ended() == 0
+    await eventually(lambda: lines == ["(64, 64) (0, 0)", "['1']", "no memory"])
+
+
+async def test_a_flood_of_output_is_cut_to_size(start: Start, tmp_path: Path, lines: list[str]) -> None:
+    plugin = script(
+        tmp_path,
+        """
+        import os
+        os.write(2, b"x" * 100_000 + b"\\n" + b"short\\n\\xff\\n" + b"no end")
+        """,
+    )
+    assert await (await start(plugin)).ended() == 0
+    await eventually(lambda: len(lines) == 4)
+    assert [len(lines[0]), *lines[1:]] == [LONGEST_LINE, "short", "\ufffd", "no end"]
+
+
+async def test_the_token_in_its_environment_is_in_no_argument(
+    start: Start, tmp_path: Path, lines: list[str]
+) -> None:
+    plugin = script(tmp_path, "import time; print('up', flush=True); time.sleep(60)")
+    process = await start(plugin, environment={"STORE_PLUGIN_TOKEN": "canary-token"})
+    await eventually(lambda: lines == ["up"])
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            assert b"canary-token" not in (entry / "cmdline").read_bytes()
+        except OSError:
+            continue
+    assert process.running
