@@ -67,7 +67,8 @@ async def test_a_script_runs_with_its_arguments_and_nothing_of_our_environment(
         tmp_path,
         """
         import os, sys
-        print(sys.argv[1:], sorted(k for k in os.environ if k != "LC_CTYPE"), os.getcwd(), os.getsid(0) == os.getpid())
+        names = sorted(k for k in os.environ if k != "LC_CTYPE")
+        print(sys.argv[1:], names, os.getcwd(), os.getsid(0) == os.getpid())
         print(sorted(int(f) for f in os.listdir("/proc/self/fd"))[:3], flush=True)
         """,
     )
@@ -114,7 +115,8 @@ async def test_a_racing_writer_never_gets_its_bytes_run(
         [
             sys.executable,
             "-c",
-            f"import itertools\nfor c in itertools.cycle(({good!r}, {bad!r})): open({str(plugin)!r}, 'wb').write(c)",
+            "import itertools\n"
+            f"for c in itertools.cycle(({good!r}, {bad!r})): open({str(plugin)!r}, 'wb').write(c)",
         ]
     )
     ran = refused = 0
@@ -202,7 +204,8 @@ from store_plugin.lifecycle.process import Command, PluginProcess
 async def main():
     plugin = Path(sys.argv[1])
     digest = hashlib.sha256(plugin.read_bytes()).hexdigest()
-    process = await PluginProcess.start(Command(plugin, digest, ["plugin"], {}, {}, 5.0), lambda line: print(line, flush=True))
+    command = Command(plugin, digest, ["plugin"], {}, {}, 5.0)
+    process = await PluginProcess.start(command, lambda line: print(line, flush=True))
     await process.ended()
 
 asyncio.run(main())
