@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from store_plugin.cli._directory import open_directory
+from store_plugin.cli._opening import open_directory
 from store_plugin.engine import Engine
 from store_plugin.model import OWNER_LABEL, ConfigReference, ScopedName, Secret
 from tests.support.certificates import CertificateAuthority
+from tests.support.kubernetes import Cluster
 from tests.support.openbao import OpenBao, stored_server
-from tests.support.tokenreview import TokenReviewServer
 
 NAME = ScopedName.parse("team-a/db")
 OWNED = {OWNER_LABEL: "uid-1"}
@@ -43,26 +43,25 @@ class Server:
 
 
 @pytest.fixture(scope="module")
-def server(ca: CertificateAuthority, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(
+    ca: CertificateAuthority, cluster: Cluster, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
     directory = tmp_path_factory.mktemp("ess")
     certificate = ca.issue(["127.0.0.1"])
-    with (
-        stored_server(directory, certificate=certificate, ca=ca.pem) as bao,
-        TokenReviewServer(ca) as reviewer,
-    ):
+    with stored_server(directory, certificate=certificate, ca=ca.pem) as bao:
         bao.mount_kv("v2", mount="secret")
         bao.mount_kv("v1", mount="old/kv")
-        namespace = bao.namespace()
+        namespace, account_namespace = bao.namespace(), cluster.namespace()
         bao.mount_kv("v2", mount="secret", namespace=namespace)
         rules = dict.fromkeys(("secret/*", "old/kv/*"), ("create", "read", "update", "delete"))
         role = bao.kubernetes_auth(
-            [bao.policy(rules)], reviewer.address, reviewer.ca.pem, service_account="app", scope="ess"
+            [bao.policy(rules)], cluster.address, ca.pem, service_account="app", scope=account_namespace
         )
         values = {
             "server": bao.address,
             "ns": namespace,
             "token": bao.root_token,
-            "jwt": reviewer.token("ess", "app"),
+            "jwt": cluster.token(cluster.login_account(account_namespace, "app")),
             "auth": role,
             "token_file": str(directory / "token"),
             "jwt_file": str(directory / "jwt"),

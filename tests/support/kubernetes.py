@@ -228,6 +228,14 @@ class Cluster:
         self.api("POST", f"/api/v1/namespaces/{namespace}/serviceaccounts", {"metadata": {"name": name}})
         return f"system:serviceaccount:{namespace}:{name}"
 
+    def login_account(self, namespace: str, name: str) -> str:
+        """The user name of a new ServiceAccount that Vault can log in: it may ask for a review
+        of its own token."""
+        user = self.service_account(namespace, name)
+        review = {"apiGroups": ["authentication.k8s.io"], "resources": ["tokenreviews"], "verbs": ["create"]}
+        self.allow(user, [review])
+        return user
+
     def token(self, user: str, *audiences: str, seconds: int = 3600) -> str:
         """A token of the ServiceAccount, as the kubelet would project it into a Pod."""
         _, _, namespace, name = user.split(":")

@@ -11,7 +11,6 @@ from tests.support import ldap
 from tests.support.certificates import CertificateAuthority
 from tests.support.openbao import OpenBao, dev_server, stored_server
 from tests.support.sts import GuardedSTS, guarded_sts
-from tests.support.tokenreview import TokenReviewServer
 from tests.support.tools import tool
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
@@ -37,12 +36,6 @@ def plugin_bao(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenBao]:
     """A server with the logins that OpenBao has left out."""
     plugins = [tool("vault-plugin-auth-aws"), tool("vault-plugin-auth-ldap")]
     with dev_server(tmp_path_factory.mktemp("plugin-bao"), plugins=plugins) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def reviewer(ca: CertificateAuthority) -> Iterator[TokenReviewServer]:
-    with TokenReviewServer(ca) as server:
         yield server
 
 

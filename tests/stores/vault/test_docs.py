@@ -29,9 +29,9 @@ from tests.docs.pages import DOCS, blocks
 from tests.stores.vault.opening import engine_over, open_with, soon
 from tests.support import ldap
 from tests.support.certificates import CertificateAuthority, private_pem, public_pem
+from tests.support.kubernetes import Cluster
 from tests.support.openbao import OpenBao
 from tests.support.sts import GuardedSTS
-from tests.support.tokenreview import TokenReviewServer
 
 PAGE = DOCS / "stores" / "vault.md"
 MANIFESTS = [
@@ -95,18 +95,19 @@ class Page:
         return {"auth.token": self.bao.token(self._policies, namespace=self._namespace).encode()}
 
     def _kubernetes(self, block: KubernetesAuth) -> Values:
-        reviewer: TokenReviewServer = self._request.getfixturevalue("reviewer")
+        cluster: Cluster = self._request.getfixturevalue("cluster")
+        namespace = cluster.namespace()
         mount = self._mounted("kubernetes", block.mount_path)
-        config = {"kubernetes_host": reviewer.address, "kubernetes_ca_cert": reviewer.ca.pem.decode()}
+        config = {"kubernetes_host": cluster.address, "kubernetes_ca_cert": self._ca.pem.decode()}
         self._api("POST", f"auth/{mount}/config", {**config, "disable_local_ca_jwt": True})
         role = {
             "bound_service_account_names": ["provider"],
-            "bound_service_account_namespaces": ["crossplane"],
+            "bound_service_account_namespaces": [namespace],
             "token_policies": self._policies,
         }
         for scope in SCOPES:
             self._api("POST", f"auth/{mount}/role/{filled(block.role, scope)}", role)
-        self.pod_token.write_text(reviewer.token("crossplane", "provider"))
+        self.pod_token.write_text(cluster.token(cluster.login_account(namespace, "provider")))
         return {}
 
     def _approle(self, block: AppRoleAuth) -> Values:

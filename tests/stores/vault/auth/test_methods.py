@@ -1,5 +1,6 @@
 """Each way to log in, against the real server."""
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from time import time
 
@@ -11,9 +12,11 @@ from store_plugin.errors import ConfigInvalid, LoginRefused
 from store_plugin.testing.environment import MemoryCredentials, RecordingLog
 from stores.vault.store import VaultStore
 from tests.stores.vault.opening import GIVEN, NAME, WITH_TOKEN, open_with, spec_of, works
-from tests.support.certificates import private_pem, public_pem
+from tests.support.certificates import CertificateAuthority, private_pem, public_pem
+from tests.support.kubernetes import Cluster
 from tests.support.openbao import OpenBao
-from tests.support.tokenreview import TokenReviewServer
+
+SOURCE = "auth.kubernetes.serviceAccountTokenSource"
 
 
 async def test_a_token_of_the_config(bao: OpenBao, mount: str) -> None:
@@ -114,75 +117,94 @@ async def test_a_jwt_of_somebody_else_is_refused(bao: OpenBao, mount: str) -> No
     await store.aclose()
 
 
-async def test_a_service_account_of_the_config(bao: OpenBao, mount: str, reviewer: TokenReviewServer) -> None:
-    store = await open_with_service_account(
-        bao, mount, reviewer, values={"auth.kubernetes.serviceAccountTokenSource": account(reviewer)}
-    )
+class Account:
+    """A ServiceAccount of the cluster and a token of it, as the kubelet would give it to a Pod."""
+
+    def __init__(self, cluster: Cluster, namespace: str, name: str = "provider") -> None:
+        self.namespace = namespace
+        self.name = name
+        self.user = cluster.login_account(namespace, name)
+        self.token = cluster.token(self.user).encode()
+
+
+@pytest.fixture
+def account(cluster: Cluster) -> Account:
+    return Account(cluster, cluster.namespace())
+
+
+OpenAs = Callable[..., Awaitable[VaultStore]]
+
+
+@pytest.fixture
+def open_as(bao: OpenBao, mount: str, cluster: Cluster, ca: CertificateAuthority) -> OpenAs:
+    """Opens a store that logs in to a Kubernetes auth of the real API server."""
+
+    async def open_it(
+        account: Account,
+        *,
+        name: str = "provider",
+        values: dict[str, bytes] | None = None,
+        pod_token: Path = Path("/nonexistent/token"),
+        log: RecordingLog | None = None,
+    ) -> VaultStore:
+        auth_mount = bao.kubernetes_auth(
+            [bao.kv_policy(mount)],
+            cluster.address,
+            ca.pem,
+            service_account=name,
+            scope=account.namespace,
+        )
+        auth = {"method": "Kubernetes", "kubernetes": {"role": "app", "mountPath": auth_mount}}
+        spec = spec_of(bao.address, mount, auth)
+        return await open_with(spec, MemoryCredentials(values), pod_token=pod_token, log=log)
+
+    return open_it
+
+
+async def test_a_service_account_of_the_config(open_as: OpenAs, account: Account) -> None:
+    store = await open_as(account, values={SOURCE: account.token})
     assert await works(store)
     await store.aclose()
 
 
 async def test_the_pods_service_account_is_read_at_each_login(
-    bao: OpenBao, mount: str, reviewer: TokenReviewServer, tmp_path: Path
+    bao: OpenBao, cluster: Cluster, open_as: OpenAs, account: Account, tmp_path: Path
 ) -> None:
     file, log = tmp_path / "token", RecordingLog()
-    file.write_bytes(account(reviewer) + b"\n")
-    store = await open_with_service_account(bao, mount, reviewer, pod_token=file, log=log)
+    file.write_bytes(account.token + b"\n")
+    store = await open_as(account, name="*", pod_token=file, log=log)
     assert await works(store)
-    before = reviewer.reviews
-    reviewer.revoke(file.read_text().strip())
-    file.write_bytes(account(reviewer))
+    other = Account(cluster, account.namespace, "other")
+    file.write_bytes(other.token)
     revoke_all(bao, {"role": "app"})
-    assert (await store.read(NAME)).present
-    assert reviewer.reviews == before + 1
+    with cluster.recorded(other.user) as requests:
+        assert (await store.read(NAME)).present
+    assert [(request.verb, request.resource) for request in requests] == [("create", "tokenreviews")]
     await store.aclose()
 
 
-async def test_a_service_account_the_api_server_does_not_know(
-    bao: OpenBao, mount: str, reviewer: TokenReviewServer
-) -> None:
-    token = account(reviewer)
-    reviewer.revoke(token.decode())
-    store = await open_with_service_account(
-        bao, mount, reviewer, values={"auth.kubernetes.serviceAccountTokenSource": token}
-    )
+async def test_a_service_account_of_another_name_is_refused(open_as: OpenAs, account: Account) -> None:
+    store = await open_as(account, name="somebody-else", values={SOURCE: account.token})
     with pytest.raises(LoginRefused):
         await store.read(NAME)
     await store.aclose()
 
 
-async def test_outside_of_a_pod_the_error_says_what_to_do(
-    bao: OpenBao, mount: str, reviewer: TokenReviewServer
+async def test_a_service_account_that_is_gone_is_refused(
+    cluster: Cluster, open_as: OpenAs, account: Account
 ) -> None:
-    store = await open_with_service_account(bao, mount, reviewer)
-    with pytest.raises(ConfigInvalid, match=r"auth\.kubernetes\.serviceAccountTokenSource"):
+    cluster.api("DELETE", f"/api/v1/namespaces/{account.namespace}/serviceaccounts/{account.name}")
+    store = await open_as(account, values={SOURCE: account.token})
+    with pytest.raises(LoginRefused):
         await store.read(NAME)
     await store.aclose()
 
 
-def account(reviewer: TokenReviewServer) -> bytes:
-    return reviewer.token("crossplane", "provider").encode()
-
-
-async def open_with_service_account(
-    bao: OpenBao,
-    mount: str,
-    reviewer: TokenReviewServer,
-    *,
-    values: dict[str, bytes] | None = None,
-    pod_token: Path = Path("/nonexistent/token"),
-    log: RecordingLog | None = None,
-) -> VaultStore:
-    auth_mount = bao.kubernetes_auth(
-        [bao.kv_policy(mount)],
-        reviewer.address,
-        reviewer.ca.pem,
-        service_account="provider",
-        scope="crossplane",
-    )
-    auth = {"method": "Kubernetes", "kubernetes": {"role": "app", "mountPath": auth_mount}}
-    spec = spec_of(bao.address, mount, auth)
-    return await open_with(spec, MemoryCredentials(values), pod_token=pod_token, log=log)
+async def test_outside_of_a_pod_the_error_says_what_to_do(open_as: OpenAs, account: Account) -> None:
+    store = await open_as(account)
+    with pytest.raises(ConfigInvalid, match=r"auth\.kubernetes\.serviceAccountTokenSource"):
+        await store.read(NAME)
+    await store.aclose()
 
 
 def revoke_all(bao: OpenBao, metadata: dict[str, str]) -> None:
