@@ -1,4 +1,4 @@
-"""Asking the stores of a directory whether they can be used, for `config check --connect`.
+"""Asking the stores of many configs whether they can be used, for `config check --connect`.
 
 Each config has a deadline of its own and some are asked at once, so that one whose server is
 a black hole costs its own time only.
@@ -7,11 +7,12 @@ a black hole costs its own time only.
 import asyncio
 import sys
 from collections.abc import Collection
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from pathlib import Path
 
 import click
 
+from store_plugin.cli._opening import OpenConfigs
 from store_plugin.dispatch.failures import told
 from store_plugin.dispatch.lease import Lease
 from store_plugin.dispatch.router import Router
@@ -35,12 +36,14 @@ class Finding:
         return f"{line}: {self.message}" if self.message else line
 
 
-async def connected(directory: Path, leave_out: Collection[ConfigReference], seconds: float) -> list[Finding]:
+async def connected(
+    configs: AbstractAsyncContextManager[OpenConfigs],
+    leave_out: Collection[ConfigReference],
+    seconds: float,
+) -> list[Finding]:
     """What the stores of all valid configs say, in the order of their names; `seconds` is the
     longest that one of them may take."""
-    from store_plugin.cli._directory import open_directory
-
-    async with open_directory(directory) as opened:
+    async with configs as opened:
         valid = {config.reference for config in opened.table.all() if config.spec is not None}
         asked = sorted(valid.difference(leave_out), key=str)
         progress, turn, leases = _Progress(asked), asyncio.Semaphore(AT_ONCE), _Leases(opened.router)

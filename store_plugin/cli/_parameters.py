@@ -60,6 +60,18 @@ def output_option(*more: str) -> Decorator:
     )
 
 
+def cluster_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Which cluster is meant: `kubeconfig` and `context`."""
+    command = click.option("--context", help="Context of the kubeconfig; left out: its current one.")(command)
+    return click.option(
+        "--kubeconfig",
+        type=click.Path(path_type=Path),
+        envvar="KUBECONFIG",
+        show_envvar=True,
+        help="The cluster; left out: the one this Pod runs in.",
+    )(command)
+
+
 def _connection_option(name: str, **attributes: Any) -> Decorator:
     """An option that is also read from STORE_PLUGIN_NAME, whatever the command."""
     variable = "STORE_PLUGIN_" + name.upper()

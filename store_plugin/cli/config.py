@@ -1,4 +1,4 @@
-"""`store-plugin config check`: what is wrong with a config directory, before a sidecar uses it."""
+"""`store-plugin config check`: what is wrong with store configs, before a sidecar uses them."""
 
 import asyncio
 import os
@@ -10,7 +10,7 @@ import click
 
 from store_plugin.cli._failures import EXIT_REFUSED
 from store_plugin.cli._output import emit
-from store_plugin.cli._parameters import output_option
+from store_plugin.cli._parameters import cluster_options, output_option
 
 if TYPE_CHECKING:
     from store_plugin.cli._connecting import Finding
@@ -26,7 +26,14 @@ def config() -> None:
 
 
 @config.command()
-@click.argument("directory", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument(
+    "directory",
+    metavar="[DIR]",
+    required=False,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+)
+@click.option("--kubernetes", is_flag=True, help="Check the configs of a cluster instead of a directory.")
+@cluster_options
 @click.option("--connect", is_flag=True, help="Also open each store, log in and check that it can be used.")
 @click.option(
     "--timeout",
@@ -37,8 +44,16 @@ def config() -> None:
     help="Longest that one store may take, with --connect.",
 )
 @output_option()
-def check(directory: Path, connect: bool, timeout: float, output: str) -> None:
-    """Tell everything that is wrong in a directory of store configs.
+def check(
+    directory: Path | None,
+    kubernetes: bool,
+    kubeconfig: Path | None,
+    context: str | None,
+    connect: bool,
+    timeout: float,
+    output: str,
+) -> None:
+    """Tell everything that is wrong in a directory of store configs, or in a cluster.
 
     Each problem comes with file and line, or with the config, and says what to do. Warnings
     name what is allowed and should be known, such as a config that everyone may use. Ends
@@ -46,26 +61,48 @@ def check(directory: Path, connect: bool, timeout: float, output: str) -> None:
 
     With --connect all stores are asked at once; nothing is written to them.
     """
-    from store_plugin.config.check import check_directory
-    from store_plugin.store import served_kinds
-
-    checked = check_directory(directory, served_kinds(), os.environ)
+    if kubernetes is (directory is not None):
+        raise click.UsageError("name a directory, or pass --kubernetes")
+    if directory is None:
+        checked = asyncio.run(_check_cluster(kubeconfig, context))
+    else:
+        checked = _check_directory(directory)
     findings = _declared(directory, checked)
     if connect:
         from store_plugin.cli._connecting import connected
+        from store_plugin.cli._opening import open_cluster, open_directory
 
-        findings += asyncio.run(connected(directory, checked.without_credentials, timeout))
+        opening = open_cluster(kubeconfig, context) if directory is None else open_directory(directory)
+        findings += asyncio.run(connected(opening, checked.without_credentials, timeout))
     _show(findings, len(checked.reading.configs), output)
     if any(finding.level == "error" for finding in findings):
         raise SystemExit(EXIT_REFUSED)
 
 
-def _declared(directory: Path, checked: "Check") -> "list[Finding]":
+def _check_directory(directory: Path) -> "Check":
+    from store_plugin.config.check import check_directory
+    from store_plugin.store import served_kinds
+
+    return check_directory(directory, served_kinds(), os.environ)
+
+
+async def _check_cluster(kubeconfig: Path | None, context: str | None) -> "Check":
+    from store_plugin.cluster import connected
+    from store_plugin.cluster_api import ClusterApi
+    from store_plugin.config.check import check_reading
+    from store_plugin.config.kubernetes.reading import read_cluster
+    from store_plugin.store import served_kinds
+
+    async with connected(kubeconfig, context) as client:
+        return check_reading(await read_cluster(ClusterApi(client), served_kinds()), os.environ)
+
+
+def _declared(directory: Path | None, checked: "Check") -> "list[Finding]":
     """What the manifests say."""
     from store_plugin.cli._connecting import Finding
 
     def finding(level: str, problem: "Problem") -> Finding:
-        if problem.file == str(directory):
+        if directory is None or problem.file == str(directory):
             return Finding(level, problem.place, problem.message)
         place = f"{directory / problem.file}{problem.place[len(problem.file) :]}"
         return Finding(level, place, problem.message)

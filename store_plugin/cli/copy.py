@@ -106,7 +106,7 @@ class _Job:
 
     async def run(self, config_dir: Path) -> dict[Outcome, int]:
         """Copy one by one; returns how many ended in which way."""
-        from store_plugin.cli._directory import open_directory
+        from store_plugin.cli._opening import open_directory
 
         counts = dict.fromkeys(Outcome, 0)
         async with open_directory(config_dir) as opened:

@@ -9,6 +9,7 @@ import click
 
 from store_plugin.cli._failures import Failure
 from store_plugin.cli._output import emit, emit_table
+from store_plugin.cli._parameters import cluster_options
 from store_plugin.crds.collection import as_yaml, definitions, store_config_definition
 from store_plugin.crds.definition import Definition
 
@@ -34,15 +35,14 @@ if TYPE_CHECKING:
 )
 @click.option("--apply", "mode", flag_value="apply", help="Apply them to the cluster instead.")
 @click.option("--check", "mode", flag_value="check", help="Compare with the cluster instead.")
-@click.option(
-    "--kubeconfig",
-    type=click.Path(path_type=Path),
-    envvar="KUBECONFIG",
-    show_envvar=True,
-    help="The cluster; left out: the one this Pod runs in.",
-)
+@cluster_options
 def crds(
-    kinds: tuple[str, ...], output: str, api_version: str | None, mode: str | None, kubeconfig: Path | None
+    kinds: tuple[str, ...],
+    output: str,
+    api_version: str | None,
+    mode: str | None,
+    kubeconfig: Path | None,
+    context: str | None,
 ) -> None:
     """Print the CustomResourceDefinitions, or apply them.
 
@@ -53,7 +53,7 @@ def crds(
     if mode is None:
         _print(chosen, output)
         return
-    outcomes = asyncio.run(_in_cluster(chosen, mode, kubeconfig))
+    outcomes = asyncio.run(_in_cluster(chosen, mode, kubeconfig, context))
     rows = [(outcome.name, outcome.state.value, outcome.version or "") for outcome in outcomes]
     emit_table(("CRD", "STATE", "VERSION BEFORE" if mode == "apply" else "VERSION"), rows)
     if wrong := [outcome.name for outcome in outcomes if outcome.state.value in ("missing", "older")]:
@@ -84,10 +84,10 @@ def _print(chosen: Sequence[Definition], output: str) -> None:
 
 
 async def _in_cluster(
-    chosen: Sequence[Definition], mode: str, kubeconfig: Path | None
+    chosen: Sequence[Definition], mode: str, kubeconfig: Path | None, context: str | None
 ) -> "Sequence[Outcome]":
     from store_plugin.cluster import connected
     from store_plugin.crds import applying
 
-    async with connected(kubeconfig) as api:
+    async with connected(kubeconfig, context) as api:
         return await (applying.apply if mode == "apply" else applying.look)(api, chosen)

@@ -1,4 +1,4 @@
-"""What a person wants to know of a config directory before a process uses it."""
+"""What a person wants to know of store configs before a process uses them."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from store_plugin.model import ConfigReference
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What a directory declares and all that is wrong with it, ordered by place."""
+    """What a directory or a cluster declares and all that is wrong with it, ordered by place."""
 
     reading: Reading
     problems: tuple[Problem, ...]
@@ -25,7 +25,11 @@ class Check:
 
 def check_directory(directory: Path, kinds: Kinds, environ: Mapping[str, str]) -> Check:
     """Read the directory and every credential that its configs refer to. Blocking."""
-    reading = read_directory(directory, kinds)
+    return check_reading(read_directory(directory, kinds), environ)
+
+
+def check_reading(reading: Reading, environ: Mapping[str, str]) -> Check:
+    """Read every credential that the configs refer to. Blocking."""
     missing = {config.reference: tuple(_missing(config, reading, environ)) for config in reading.configs}
     problems = {*reading.problems, *(problem for found in missing.values() for problem in found)}
     without = frozenset(reference for reference, found in missing.items() if found)

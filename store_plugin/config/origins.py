@@ -69,6 +69,12 @@ def origins_of(spec: StoreSpec) -> dict[str, Origin]:
     return {path: origin for path, origin in found if origin is not None}
 
 
+def secrets_of(spec: StoreSpec | None) -> frozenset[SecretName]:
+    """The Secrets that the references of a spec point to."""
+    origins = origins_of(spec).values() if spec is not None else ()
+    return frozenset(origin.secret for origin in origins if isinstance(origin, SecretKey))
+
+
 def read_origin(origin: Origin, environ: Mapping[str, str], secrets: SecretData) -> bytes:
     """The value, without one trailing newline; an empty one counts as missing. Blocking
     for files. Raises Missing."""

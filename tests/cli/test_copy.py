@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from store_plugin.cli._app import cli
-from store_plugin.cli._directory import open_directory
+from store_plugin.cli._opening import open_directory
 from store_plugin.client import parse_config
 from store_plugin.model import OWNER_LABEL, ScopedName, Secret
 from tests.support import manifests

@@ -26,7 +26,8 @@ BY_NAME = 32
 _FIRST_ANSWERS = 2.0
 """Seconds that a new config waits for its Secrets at most; they may come later as well."""
 _PATH = "/api/v1/namespaces/{namespace}/secrets"
-_ABSENT = NoSecret("does not exist in the cluster; create it, or name another in the config")
+ABSENT = NoSecret("does not exist in the cluster; create it, or name another in the config")
+"""What a Secret is that is not there."""
 _UNREADABLE = NoSecret("holds something that is not base64")
 
 
@@ -51,7 +52,7 @@ class Scope:
 @dataclass(slots=True)
 class _Followed:
     watch: Watch
-    target: "_Target"
+    target: "SecretTarget"
     task: "asyncio.Task[None] | None" = field(default=None, repr=False)
 
 
@@ -96,7 +97,7 @@ class SecretWatches:
         scopes = scopes_of(self._wanted, self._by_name)
         new = [scope for scope in scopes if scope not in self._followed]
         for scope in new:
-            target = _Target(scope, self._tell)
+            target = SecretTarget(scope, self._tell)
             watch = Watch(self._api, scope.collection, target, self._log, self._pauses)
             self._followed[scope] = _Followed(watch, target)
         await self._first_answers([self._followed[scope].watch for scope in new], within)
@@ -153,11 +154,11 @@ def _told(followed: _Followed, name: str) -> Mapping[str, bytes] | NoSecret:
         return found
     state = followed.watch.state
     if state.known:
-        return _ABSENT
+        return ABSENT
     return NoSecret(f"is not known yet: {state.problem or 'the API server has not answered'}")
 
 
-class _Target:
+class SecretTarget:
     """What one watch has told: a `store_plugin.config.kubernetes.watch.Target`."""
 
     def __init__(self, scope: Scope, changed: Callable[[], None]) -> None:

@@ -14,7 +14,7 @@ from store_plugin.config.kubernetes.secrets import SecretWatches
 from store_plugin.config.kubernetes.watch import Watch
 from store_plugin.config.losses import credential_problems
 from store_plugin.config.manifests import Kinds
-from store_plugin.config.origins import SecretKey, origins_of
+from store_plugin.config.origins import secrets_of
 from store_plugin.config.source import SourceState
 from store_plugin.config.table import ConfigTable
 from store_plugin.model import ConfigReference
@@ -109,9 +109,7 @@ class KubernetesSource:
         """An invalid config keeps the Secrets of its last good spec."""
         if config.spec is None:
             return
-        origins = origins_of(config.spec).values()
-        names = frozenset(origin.secret for origin in origins if isinstance(origin, SecretKey))
-        if names:
+        if names := secrets_of(config.spec):
             self._secrets_of[config.reference] = names
         else:
             self._secrets_of.pop(config.reference, None)
