@@ -18,11 +18,13 @@ CERTIFICATE, KEY = "clientCertificate.certificate", "clientCertificate.key"
 _SPKI = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
-def show(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
+def show(context: ssl.SSLContext, certificate: bytes, key: bytes) -> datetime:
     """Have connections of `context` show the certificate, and those after it that lead to
-    its CA; all PEM. ConfigInvalid where it is not its key, or its time is not now."""
+    its CA; all PEM. Returns when it expires. ConfigInvalid where it is not its key, or its time
+    is not now."""
     shown = _certificate(certificate)
-    _check_time(shown)
+    check_not_over(shown.not_valid_after_utc)
+    _check_begun(shown.not_valid_before_utc)
     if shown.public_key().public_bytes(*_SPKI) != _key(key).public_key().public_bytes(*_SPKI):
         raise ConfigInvalid(f"{KEY} is not the key of {CERTIFICATE}: set two that belong together")
     with _in_memory(certificate) as certificate_file, _in_memory(key) as key_file:
@@ -30,6 +32,13 @@ def show(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
             context.load_cert_chain(certificate_file, key_file)
         except ssl.SSLError as error:
             raise ConfigInvalid(f"{CERTIFICATE}: OpenSSL does not take it ({error.reason})") from None
+    return shown.not_valid_after_utc
+
+
+def check_not_over(last: datetime) -> None:
+    """ConfigInvalid for a certificate that has expired, maybe while it was in use."""
+    if datetime.now(UTC) > last:
+        raise ConfigInvalid(f"{CERTIFICATE} expired at {last:%Y-%m-%d %H:%M} UTC: renew it")
 
 
 def _certificate(pem: bytes) -> x509.Certificate:
@@ -39,11 +48,8 @@ def _certificate(pem: bytes) -> x509.Certificate:
         raise ConfigInvalid(f"{CERTIFICATE} holds no PEM certificate") from None
 
 
-def _check_time(certificate: x509.Certificate) -> None:
-    first, last, now = certificate.not_valid_before_utc, certificate.not_valid_after_utc, datetime.now(UTC)
-    if now > last:
-        raise ConfigInvalid(f"{CERTIFICATE} expired at {last:%Y-%m-%d %H:%M} UTC: renew it")
-    if now < first:
+def _check_begun(first: datetime) -> None:
+    if datetime.now(UTC) < first:
         raise ConfigInvalid(
             f"{CERTIFICATE} is not valid before {first:%Y-%m-%d %H:%M} UTC: is the clock right?"
         )

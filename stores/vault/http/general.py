@@ -55,7 +55,7 @@ class AiohttpTransport:
                 url.with_query(query) if query else url,
                 headers=headers,
                 data=body,
-                ssl=self._trust.context or await self._trust.load() or True,
+                ssl=await self._trust.load() or True,
                 server_hostname=self._server_name,
                 # A redirect would take the token to wherever the answer says: see cluster/redirect.py.
                 allow_redirects=False,

@@ -80,7 +80,7 @@ class LeanTransport:
             self._pool.release(connection)
 
     async def _dial(self, connection: Connection) -> None:
-        context = self._trust.context or await self._trust.load()
+        context = await self._trust.load()
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
                 await self._connect(connection, context)

@@ -1,6 +1,6 @@
 """The certificate that we show: to a server that demands one, renewed without a restart."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta, tzinfo
 
 import pytest
 from cryptography.hazmat.primitives.serialization import (
@@ -13,7 +13,9 @@ from cryptography.hazmat.primitives.serialization import (
 from store_plugin.errors import ConfigInvalid, LoginRefused, StorePluginError
 from store_plugin.model import ABSENT, ScopedName, Secret
 from store_plugin.testing.environment import MemoryCredentials, RecordingLog
+from stores.vault.http import client_certificate
 from stores.vault.store import VaultStore
+from tests.stores.vault import opening
 from tests.stores.vault.opening import GIVEN, WITH_TOKEN, open_with, spec_of
 from tests.support.certificates import CertificateAuthority
 from tests.support.openbao import OpenBao
@@ -138,8 +140,30 @@ async def test_half_a_renewal_leaves_the_pair_before_in_use(
     credentials.replace(values_of(tls_bao, ca, (new[0], old[1])))
     assert not (await store.read(NAME)).present
     assert log.events("warning") == ["vault_certificates_not_renewed"]
-    context = store._transport._home._trust.context
+    context = await store._transport._home._trust.load()
     credentials.replace(values_of(tls_bao, ca, new))
     assert not (await store.read(NAME)).present
-    assert store._transport._home._trust.context is not context
+    assert await store._transport._home._trust.load() is not context
+    await store.aclose()
+
+
+async def test_a_certificate_that_expires_in_use_is_told_and_a_renewed_one_shown(
+    tls_bao: OpenBao, ca: CertificateAuthority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class InThreeDays(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> "InThreeDays":
+            return cls.fromtimestamp((datetime.now(tz) + timedelta(days=3)).timestamp(), tz)
+
+    credentials = MemoryCredentials(values_of(tls_bao, ca, ca.issue(["a"], client=True)))
+    store = await open_strict(tls_bao, credentials)
+    assert not (await store.read(NAME)).present
+    monkeypatch.setattr(client_certificate, "datetime", InThreeDays)
+    if opening.HTTP_CLIENT == "Lean":
+        store._transport._home._pool.retire()  # it is told by new connections
+    with pytest.raises(ConfigInvalid, match=f"{CERTIFICATE} expired at .* UTC: renew it"):
+        await store.read(NAME)
+    renewed = ca.issue(["a"], client=True, life=timedelta(days=9))
+    credentials.replace(values_of(tls_bao, ca, renewed))
+    assert not (await store.read(NAME)).present
     await store.aclose()

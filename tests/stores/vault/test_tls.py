@@ -97,7 +97,7 @@ async def test_plain_http_to_a_tls_server_is_an_error(server: OpenBao) -> None:
 async def test_requests_at_once_share_one_context(server: OpenBao, ca: CertificateAuthority) -> None:
     store = await open_with_token(server, server.mount_kv("v2"), ca=ca.pem)
     await asyncio.gather(*(store._transport._home._trust.load() for _ in range(8)))
-    context = store._transport._home._trust.context
+    context = await store._transport._home._trust.load()
     await asyncio.gather(*(store.read(NAME) for _ in range(8)))
-    assert store._transport._home._trust.context is context
+    assert await store._transport._home._trust.load() is context
     await store.aclose()
