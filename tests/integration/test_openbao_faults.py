@@ -1,6 +1,7 @@
 """OpenBao killed, restarted, sealed, slow, or its tokens revoked: calls fail with the code
 of the error table or recover by themselves, and the sidecar lives."""
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from store_plugin import errors
 from store_plugin._proto.ess_pb2 import ApplySecretRequest, GetOptions, GetSecretRequest
 from store_plugin.client import Client
 from tests.integration.conftest import World, make_world
+from tests.integration.crowds import state_of
 from tests.support import manifests
 from tests.support.background_proxy import background_proxy
 from tests.support.openbao import OpenBao, stored_server
@@ -201,6 +203,35 @@ def test_a_token_revoked_in_use_costs_one_login_and_no_call(
                 ]
                 assert all(dict(call.result().data) == DATA for call in calls)
             assert proxy.count("POST", f"auth/{mount}/login") == logins + 1
+
+
+def test_a_login_that_fails_is_shown_with_the_time_of_the_next(world: World, mortal: OpenBao) -> None:
+    mount = mortal.userpass([mortal.kv_policy(world.mounts["v2"])], "app", "right")
+    password = world.data / "password"
+    password.write_text("wrong")
+    login = {"username": "app", "mountPath": mount, "passwordSource": manifests.from_file(password)}
+    path = world.vault("mistaken", auth={"method": "UserPass", "userPass": login})
+    polling = ("--credential-poll-interval", "0.1")
+    with running_sidecar(world.configs, *polling) as sidecar, Client(sidecar.endpoint) as client:
+        began = time.time()
+        with pytest.raises(errors.LoginRefused) as caught:
+            client.get("VaultConfig/mistaken", "team-a/login")
+        shown = state_of(sidecar, "mistaken")
+        assert (shown["state"], shown["last_error"]) == ("Failing", caught.value.message)
+        assert began < shown["retry_at"] < time.time() + 60
+        password.write_text("right")
+        eventually(lambda: _is_let_in(client, "VaultConfig/mistaken"))
+        shown = state_of(sidecar, "mistaken")
+        assert (shown["state"], shown["last_error"], shown["retry_at"]) == ("Ready", None, None)
+    path.unlink()
+
+
+def _is_let_in(client: Client, config: str) -> bool:
+    try:
+        client.get(config, "team-a/login")
+    except errors.LoginRefused:
+        return False
+    return True
 
 
 def test_tokens_that_the_sidecar_obtained_are_revoked_when_it_stops(world: World, mortal: OpenBao) -> None:
