@@ -19,6 +19,7 @@ from uuid import uuid4
 import psutil
 
 from bench.figures import Table
+from bench.plugins import plugins
 from bench.process import Load, background, resident_mb, run_load
 from store_plugin.client import Client
 from tests.support import manifests, moto
@@ -54,17 +55,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=2.0, help="length of one load")
+    parser.add_argument("--plugins", action="store_true", help="measure plugins and the hub only")
     parser.add_argument("--markdown", action="store_true", help="print the table for docs/benchmarks.md too")
     options = parser.parse_args()
     table = Table()
-    with prepared(table, options.rounds, options.seconds) as bench:
+    if not options.plugins:
+        sidecars(table, options.rounds, options.seconds)
+    plugins(table, options.rounds, options.seconds)
+    if options.markdown:
+        print("\n" + table.markdown())
+
+
+def sidecars(table: Table, rounds: int, seconds: float) -> None:
+    """The figures of the sidecar and its stores."""
+    with prepared(table, rounds, seconds) as bench:
         start_and_memory(table)
         latency(bench)
         processor(bench)
         many_configs(bench)
         dead_store(bench)
-    if options.markdown:
-        print("\n" + table.markdown())
 
 
 @contextmanager

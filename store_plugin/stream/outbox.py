@@ -73,12 +73,7 @@ class Outbox:
     async def run(self) -> None:
         """Write until cancelled. PeerStalled; whatever writing raises."""
         while True:
-            while self._frames:
-                frame, size = self._frames[0]
-                await self._written(frame)
-                self._frames.popleft()
-                self._bytes -= size
-                self._room.set()
+            await self._write_all()
             self._empty.set()
             self._filled.clear()
             await self._filled.wait()
@@ -95,10 +90,21 @@ class Outbox:
     def __len__(self) -> int:
         return len(self._frames)
 
-    async def _written(self, frame: Frame) -> None:
+    async def _write_all(self) -> None:
+        now = asyncio.get_running_loop().time
+        until = now() + self._stall_seconds
         try:
-            async with asyncio.timeout(self._stall_seconds):
-                await self._write(frame)
+            async with asyncio.timeout_at(until) as patience:
+                while self._frames:
+                    frame, size = self._frames[0]
+                    await self._write(frame)
+                    self._frames.popleft()
+                    self._bytes -= size
+                    self._room.set()
+                    # A timer for each frame costs as much as the frame: one is moved now and then.
+                    if until - now() < 0.9 * self._stall_seconds:
+                        until = now() + self._stall_seconds
+                        patience.reschedule(until)
         except TimeoutError:
             raise PeerStalled(f"the peer has read nothing for {self._stall_seconds:g} s") from None
 
