@@ -230,8 +230,8 @@ class PluginStreams:
 
     def _look_after(self, session: Session) -> None:
         settings = self._settings
-        allowed = settings.missed_heartbeats * settings.heartbeat_interval
-        if Feature.HEARTBEAT in session.peer.features and session.silent_for() >= allowed:
+        # With the ping that is due now, so many beats have passed since the last sign of life.
+        if session.unanswered + 1 >= max(2, settings.missed_heartbeats):
             session.end(failed(Code.UNAVAILABLE, f"plugin {session.peer.name} gave no sign of life"))
         elif session.age() > settings.max_stream_age + settings.drain_grace:
             self._registry.drain(self._sessions[session])

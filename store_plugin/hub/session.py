@@ -52,6 +52,7 @@ class Session:
         self._only_one = asyncio.Lock()
         """Held while a legacy peer is busy."""
         self._pings = 0
+        self._unanswered = 0
 
     @property
     def in_flight(self) -> int:
@@ -93,6 +94,7 @@ class Session:
     def take(self, frame: frames.Frame) -> None:
         """A frame came in."""
         self.last_heard = self._clock()
+        self._unanswered = 0
         match frame.WhichOneof("payload"):
             case "rpc_response":
                 if not self._pending.take_response(frame.rpc_response):
@@ -108,7 +110,14 @@ class Session:
         """Ask for a sign of life, where the peer knows how to give one."""
         if Feature.HEARTBEAT in self.peer.features:
             self._pings += 1
+            self._unanswered += 1
             self.outbox.offer(frames.Frame(ping=proto.PluginPing(sequence=self._pings)))
+
+    @property
+    def unanswered(self) -> int:
+        """Pings since the last frame. They are counted and not timed, so that a hub that was held
+        up itself gives up nobody."""
+        return self._unanswered
 
     def silent_for(self) -> float:
         """Seconds since the last frame."""

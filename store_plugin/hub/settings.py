@@ -26,7 +26,7 @@ class HubSettings:
     heartbeat_interval: float = 10.0
     """Proxies cut streams that are quiet for 30 s."""
     missed_heartbeats: int = 3
-    """So many without an answer, and the stream counts as lost."""
+    """So many since the last sign of life, and the stream counts as lost."""
     drain_grace: float = 30.0
     """For the calls of a stream that is replaced or too old."""
     max_stream_age: float = 3600.0

@@ -10,7 +10,7 @@ from store_plugin.errors import StorePluginError
 from store_plugin.log import Logger
 from store_plugin.plugin.backoff import Backoff
 from store_plugin.plugin.dialing import Door, channel_to, knock, metadata_for, open_stream
-from store_plugin.plugin.serving import HubStream, Wire
+from store_plugin.plugin.serving import HubSilent, HubStream, Wire
 from store_plugin.stream import frames
 from store_plugin.stream.outbox import PeerStalled
 
@@ -67,7 +67,7 @@ class Link:
             self._log.warning(
                 "the stream ended", hub=self._target, code=error.code().name, error=error.details()
             )
-        except (PeerStalled, asyncio.InvalidStateError) as error:
+        except (PeerStalled, HubSilent, asyncio.InvalidStateError) as error:
             self._log.warning("the stream ended", hub=self._target, error=str(error))
         finally:
             self._streams.discard(stream)

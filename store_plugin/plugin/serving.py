@@ -22,6 +22,15 @@ MOST_WAITING = 4
 """Calls that may wait for a turn, as a multiple of those that run at a time."""
 
 
+MISSED_HEARTBEATS = 4
+"""So many intervals without anything from a hub that said how often it pings, and it is gone:
+one more than a hub allows, so that it ends the stream first where it can."""
+
+
+class HubSilent(Exception):
+    """The hub has sent nothing for several heartbeats."""
+
+
 class Wire(Protocol):
     """The plugin's end of a stream, as grpc.aio has it."""
 
@@ -59,20 +68,22 @@ class HubStream:
         self._turns = asyncio.Semaphore(concurrency)
         self._calls: dict[str, asyncio.Task[None]] = {}
         self._features: frozenset[Feature] = frozenset()
-        self._heard = time.monotonic()
-        self._silence_allowed: float | None = None
+        self._heartbeat = 0.0
+        """How often the hub pings, in seconds; 0: never."""
+        self._silent_beats = 0
 
     @property
     def in_flight(self) -> int:
         return len(self._calls)
 
     async def serve(self, first: frames.Frame) -> None:
-        """Register with `first` and serve until the hub ends the stream. Raises what reading or
-        writing raises; whatever ends it, no call is left running."""
+        """Register with `first` and serve until the hub ends the stream. HubSilent, and what
+        reading or writing raises; whatever ends it, no call is left running."""
         await self.outbox.put(first)
         tasks = {
             asyncio.create_task(self._read(), name="hub stream"),
             asyncio.create_task(self.outbox.run(), name="hub outbox"),
+            asyncio.create_task(self._miss_the_hub(), name="hub heartbeats"),
         }
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -116,8 +127,19 @@ class HubStream:
     async def _read(self) -> None:
         while (frame := await self._wire.read()) is not frames.EOF:
             assert isinstance(frame, frames.Frame)
-            self._heard = time.monotonic()
+            self._silent_beats = 0
             self._take(frame)
+
+    async def _miss_the_hub(self) -> None:
+        """HubSilent, counted in beats and not in time: a process that was held up itself finds
+        what has arrived meanwhile before it has missed another."""
+        await self._acknowledged.wait()
+        if not self._heartbeat:
+            await self._ended.wait()
+        while self._silent_beats < MISSED_HEARTBEATS:
+            await asyncio.sleep(self._heartbeat)
+            self._silent_beats += 1
+        raise HubSilent(f"the hub has sent nothing for {MISSED_HEARTBEATS} heartbeats")
 
     def _take(self, frame: frames.Frame) -> None:
         match frame.WhichOneof("payload"):
@@ -132,6 +154,7 @@ class HubStream:
                 self.draining.set()
             case "registered":
                 self._features = known(frame.registered.features)
+                self._heartbeat = frames.seconds(frame.registered.heartbeat_interval)
                 self._acknowledged.set()
 
     def _begin(self, call: proto.PluginRPCCall) -> None:

@@ -180,3 +180,34 @@ async def test_a_stop_right_after_dialling_waits_for_what_the_hub_says(endpoint:
         may_go_on.set()
         got = [await asyncio.wait_for(answered.get(), 10) for _ in range(2)]
     assert {frame.WhichOneof("payload") for frame in got} == {"drain", "rpc_response"}
+
+
+async def test_a_hub_that_falls_silent_is_left(endpoint: str) -> None:
+    """Half open: nothing tells the plugin that the hub's machine is gone, but the pings that miss."""
+    streams: list[Any] = []
+
+    async def talk(context: Any) -> None:
+        streams.append(await context.read())
+        await context.write(frames.registered("id", ALL, 0.05, 1024))
+        await context.read()  # until the plugin leaves
+
+    async with operator(endpoint, talk), running(endpoint):
+        async with asyncio.timeout(20):
+            while len(streams) < 2:
+                await asyncio.sleep(0.01)
+
+
+async def test_a_hub_without_heartbeats_may_be_silent(endpoint: str) -> None:
+    streams: list[Any] = []
+
+    async def talk(context: Any) -> None:
+        streams.append(await context.read())
+        await context.write(frames.registered("id", ALL, 0.0, 1024))
+        await context.read()
+
+    async with operator(endpoint, talk), running(endpoint) as plugin:
+        async with asyncio.timeout(20):
+            while not plugin.connected:
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(0.5)
+        assert len(streams) == 1
