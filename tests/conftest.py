@@ -4,6 +4,15 @@ import pytest
 
 pytest.register_assert_rewrite("store_plugin.testing", "tests.support")
 
-from tests.support.fixtures import bao, ca, cluster, installed  # noqa: E402
+from tests.support.fixtures import (  # noqa: E402
+    bao,
+    ca,
+    cluster,
+    directory,
+    installed,
+    plugin_bao,
+    sts,
+    tls_bao,
+)
 
-__all__ = ["bao", "ca", "cluster", "installed"]
+__all__ = ["bao", "ca", "cluster", "directory", "installed", "plugin_bao", "sts", "tls_bao"]

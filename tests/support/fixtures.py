@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.support import kubernetes, openbao
+from tests.support import kubernetes, ldap, openbao
 from tests.support.certificates import CertificateAuthority
+from tests.support.sts import GuardedSTS, guarded_sts
+from tests.support.tools import tool
 
 
 @pytest.fixture(scope="session")
@@ -20,6 +22,38 @@ def bao(tmp_path_factory: pytest.TempPathFactory) -> Iterator[openbao.OpenBao]:
 @pytest.fixture(scope="session")
 def ca() -> CertificateAuthority:
     return CertificateAuthority.create()
+
+
+@pytest.fixture(scope="session")
+def tls_bao(ca: CertificateAuthority, tmp_path_factory: pytest.TempPathFactory) -> Iterator[openbao.OpenBao]:
+    """A server whose certificate is for an address and the name vault.internal."""
+    certificate = ca.issue(["vault.internal", "127.0.0.1"])
+    with openbao.stored_server(
+        tmp_path_factory.mktemp("tls-bao"), certificate=certificate, ca=ca.pem
+    ) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def plugin_bao(tmp_path_factory: pytest.TempPathFactory) -> Iterator[openbao.OpenBao]:
+    """A server with the logins that OpenBao has left out."""
+    plugins = [tool("vault-plugin-auth-aws"), tool("vault-plugin-auth-ldap")]
+    with openbao.dev_server(tmp_path_factory.mktemp("plugin-bao"), plugins=plugins) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of an LDAP server."""
+    with ldap.server(tmp_path_factory.mktemp("ldap")) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def sts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GuardedSTS]:
+    """An STS that checks signatures."""
+    with guarded_sts(tmp_path_factory.mktemp("sts")) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -103,9 +103,9 @@ class OpenBao:
         text = self.text(method, path, body, token=token, namespace=namespace)
         return json.loads(text) if text else {}
 
-    def wrapped(self, method: str, path: str, ttl: str, *, namespace: str = "") -> str:
+    def wrapped(self, method: str, path: str, ttl: str, body: object = None, *, namespace: str = "") -> str:
         """The token that unwraps the answer to a request."""
-        answer = self.text(method, path, namespace=namespace, headers={"X-Vault-Wrap-TTL": ttl})
+        answer = self.text(method, path, body, namespace=namespace, headers={"X-Vault-Wrap-TTL": ttl})
         return str(json.loads(answer)["wrap_info"]["token"])
 
     def text(
