@@ -4,7 +4,8 @@ from pathlib import Path
 
 from store_plugin.errors import ConfigInvalid
 from store_plugin.store import Environment
-from stores.aws.access.clients import Clients, SharedClient, target_of
+from stores.aws.access.client import target_of
+from stores.aws.access.clients import Clients, SharedClient
 from stores.aws.access.credentials import login_of
 from stores.aws.parameter_store import ParameterStore
 from stores.aws.secrets_manager import SecretsManager

@@ -1,37 +1,16 @@
-"""A store with guards: a gate and a breaker before each call, and a failed one repeated where
-that is safe.
-
-It stands outside of what measures the store: a call that is refused here is none to the store,
-and one that is repeated is two.
-"""
+"""A store with guards: its calls go through them, and a failed one is repeated where that is safe."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
-from math import inf
-from typing import TypeVar
 
-from store_plugin.dispatch.guards.breaker import Breaker, BreakerState, Outcome
-from store_plugin.dispatch.guards.bucket import TokenBucket
-from store_plugin.dispatch.guards.budget import MOST_RETRIES, RetryBudget, pause_before
-from store_plugin.dispatch.guards.deadline import request_deadline
-from store_plugin.dispatch.guards.gate import Gate
+from store_plugin.dispatch.guards.budget import MOST_RETRIES
+from store_plugin.dispatch.guards.calls import PASSING, GuardedCalls
 from store_plugin.dispatch.guards.observer import GuardObserver, GuardState
-from store_plugin.errors import DeadlineExceeded, StorePluginError, StoreUnavailable, Throttled
+from store_plugin.errors import StorePluginError
 from store_plugin.model import ConfigReference, ScopedName, Secret, StoredSecret, Version
-from store_plugin.spec import CallLimits, StoreSpec
+from store_plugin.spec import StoreSpec
 from store_plugin.store import Capabilities, Logger, Store
-
-T = TypeVar("T")
-
-UNANSWERED_SECONDS = 1.0
-"""A call that is cancelled before says nothing of the store: its caller had no patience."""
-_UNUSUAL = 4.0
-_ASKED_FOR = 1.0
-"""What stores say who were told of no time to wait: only more than that was asked for."""
-_PASSING = (StoreUnavailable, Throttled, DeadlineExceeded)
-"""Errors that another call may not meet."""
 
 
 class GuardedStore:
@@ -42,16 +21,8 @@ class GuardedStore:
         self, store: Store, config: ConfigReference, spec: StoreSpec, observe: GuardObserver, log: Logger
     ) -> None:
         self._store = store
-        self._config = config
-        self._timeout = spec.timeout
-        self._observe = observe
-        self._log = log
+        self._calls = GuardedCalls(config, spec, observe, log)
         self._clock = asyncio.get_running_loop().time
-        self._gate = Gate(str(config), spec.limits.max_concurrent, _bucket(spec.limits, self._clock()))
-        self._breaker = Breaker(str(config))
-        self._budget = RetryBudget()
-        self._refused = 0
-        self._repeated = 0
 
     @property
     def capabilities(self) -> Capabilities:
@@ -60,24 +31,12 @@ class GuardedStore:
     @property
     def guards(self) -> GuardState:
         """How they stand."""
-        now, probe_at = self._clock(), self._breaker.probe_at
-        return GuardState(
-            breaker=self._breaker.state(now),
-            probe_at=None if probe_at is None else time.time() + probe_at - now,
-            in_flight=self._gate.in_flight,
-            waiting=self._gate.waiting,
-            slots=self._gate.slots,
-            refused=self._refused,
-            repeated=self._repeated,
-        )
+        return self._calls.state
 
     @property
     def problem(self) -> str | None:
         """Why calls are refused just now; None where they are not."""
-        now = self._clock()
-        if self._breaker.state(now) is BreakerState.CLOSED:
-            return None
-        return self._breaker.refusal(now).message
+        return self._calls.problem
 
     def location(self, name: ScopedName) -> str:
         return self._store.location(name)
@@ -86,23 +45,21 @@ class GuardedStore:
         """As the store; repeated where it failed for a reason that may have passed."""
         call = partial(self._store.read, name, version)
         began = self._clock()
-        probe = await self._enter()
-        self._budget.earn()
+        probe = await self._calls.begin()
         try:
-            return await self._call(call, probe)
-        except _PASSING as error:
+            return await self._calls.make(call, probe)
+        except PASSING as error:
             return await self._read_again(call, error, began)
 
     async def write(self, name: ScopedName, secret: Secret, *, base: StoredSecret) -> Version | None:
         """As the store; where nobody knows whether it was done, a read tells, if it can."""
         call = partial(self._store.write, name, secret, base=base)
         began = self._clock()
-        probe = await self._enter()
-        self._budget.earn()
+        probe = await self._calls.begin()
         try:
-            return await self._call(call, probe)
-        except _PASSING as error:
-            if not self.capabilities.compare_and_set or not await self._pause("write", 0, error, began):
+            return await self._calls.make(call, probe)
+        except PASSING as error:
+            if not self.capabilities.compare_and_set or not await self._calls.pause("write", 0, error, began):
                 raise
             return await self._settled(name, secret, base, error)
 
@@ -110,12 +67,11 @@ class GuardedStore:
         """As the store, and never repeated: what a second removal finds may be new. Where
         nobody knows whether it was done, a read tells."""
         began = self._clock()
-        probe = await self._enter()
-        self._budget.earn()
+        probe = await self._calls.begin()
         try:
-            await self._call(partial(self._store.delete, name, base=base), probe)
-        except _PASSING as error:
-            if not await self._pause("delete", 0, error, began) or not await self._is_gone(name):
+            await self._calls.make(partial(self._store.delete, name, base=base), probe)
+        except PASSING as error:
+            if not await self._calls.pause("delete", 0, error, began) or not await self._is_gone(name):
                 raise
 
     def names(self, scope: str = "") -> AsyncIterator[ScopedName]:
@@ -125,80 +81,8 @@ class GuardedStore:
         return await self._store.check()
 
     async def aclose(self) -> None:
-        self._gate.close()
+        self._calls.close()
         await self._store.aclose()
-
-    # Before and after a call.
-
-    async def _enter(self) -> bool:
-        """A slot, and whether the call is the breaker's probe. BreakerOpen, Overloaded,
-        Throttled, DeadlineExceeded; nothing is taken then."""
-        now = self._clock()
-        try:
-            self._breaker.check(now)
-            if self._gate.try_enter(now):
-                return self._breaker.enter(now)
-            await self._gate.enter(self._deadline(now))
-        except StorePluginError as error:
-            self._count_refusal(error)
-            raise
-        try:
-            return self._breaker.enter(self._clock())
-        except StorePluginError as error:
-            self._gate.leave()
-            self._count_refusal(error)
-            raise
-
-    async def _call(self, call: Callable[[], Awaitable[T]], probe: bool) -> T:
-        """Make the call that `_enter` let in, and note what its end tells."""
-        started = self._clock()
-        outcome = Outcome.UNKNOWN
-        try:
-            result = await call()
-            outcome = Outcome.ANSWERED
-            return result
-        except StorePluginError as error:
-            outcome = self._outcome_of(error)
-            raise
-        except asyncio.CancelledError:
-            if self._clock() - started >= max(UNANSWERED_SECONDS, _UNUSUAL * self._gate.seconds):
-                outcome = Outcome.FAILED
-            raise
-        finally:
-            self._ended(started, outcome, probe)
-
-    def _outcome_of(self, error: StorePluginError) -> Outcome:
-        if isinstance(error, Throttled):
-            self._gate.throttled(error.retry_after or _ASKED_FOR)
-            return Outcome.ANSWERED
-        return Outcome.FAILED if isinstance(error, _PASSING) else Outcome.ANSWERED
-
-    def _ended(self, started: float, outcome: Outcome, probe: bool) -> None:
-        now = self._clock()
-        was_closed = self._breaker.probe_at is None
-        self._breaker.record(outcome, now, probe=probe)
-        if outcome is Outcome.ANSWERED:
-            self._gate.answered(now - started)
-        if was_closed is not (self._breaker.probe_at is None):
-            self._note_change(now, opened=was_closed)
-        self._gate.leave()
-
-    def _note_change(self, now: float, *, opened: bool) -> None:
-        if not opened:
-            self._log.info("breaker closed", config=str(self._config))
-            return
-        self._log.warning(
-            "breaker opened", config=str(self._config), reason=self._breaker.refusal(now).message
-        )
-        self._gate.dismiss(partial(self._breaker.refusal, now))
-
-    def _count_refusal(self, error: StorePluginError) -> None:
-        self._refused += 1
-        self._observe.store_call_refused(self._config.kind, error.reason or error.code.name)
-
-    def _deadline(self, now: float) -> float:
-        deadline = request_deadline.get()
-        return now + self._timeout if deadline == inf else deadline
 
     # After a failure.
 
@@ -206,16 +90,16 @@ class GuardedStore:
         self, call: Callable[[], Awaitable[StoredSecret]], error: StorePluginError, began: float
     ) -> StoredSecret:
         for retry in range(MOST_RETRIES):
-            if not await self._pause("read", retry, error, began):
+            if not await self._calls.pause("read", retry, error, began):
                 break
             began = self._clock()
             try:
-                probe = await self._enter()
+                probe = await self._calls.enter()
             except StorePluginError:
                 break  # what the store said tells more than why it is not asked again
             try:
-                return await self._call(call, probe)
-            except _PASSING as another:
+                return await self._calls.make(call, probe)
+            except PASSING as another:
                 error = another
         raise error
 
@@ -227,40 +111,19 @@ class GuardedStore:
         of it may have been done, or others have written. The caller asks again, and merges.
         """
         try:
-            found = await self._call(partial(self._store.read, name), await self._enter())
+            found = await self._calls.make(partial(self._store.read, name), await self._calls.enter())
             if found.present and found.secret == secret and found.unfinished_age is None:
                 return found.version
             if (found.presence, found.version, found.secret) == (base.presence, base.version, base.secret):
                 again = partial(self._store.write, name, secret, base=base)
-                return await self._call(again, await self._enter())
+                return await self._calls.make(again, await self._calls.enter())
         except StorePluginError:
             raise error from None
         raise error
 
     async def _is_gone(self, name: ScopedName) -> bool:
         try:
-            found = await self._call(partial(self._store.read, name), await self._enter())
+            found = await self._calls.make(partial(self._store.read, name), await self._calls.enter())
         except StorePluginError:
             return False
         return not found.present
-
-    async def _pause(self, verb: str, retry: int, error: StorePluginError, began: float) -> bool:
-        """Wait before a repetition; False where there shall be none: too soon after others, or
-        too late for the deadline if it takes as long as what failed."""
-        now, pause = self._clock(), pause_before(retry)
-        asked_for = error.retry_after or 0.0
-        if isinstance(error, Throttled) or asked_for > _ASKED_FOR:
-            pause = max(pause, asked_for)
-        if now + pause + (now - began) >= self._deadline(began) or not self._budget.spend():
-            return False
-        await asyncio.sleep(pause)
-        self._repeated += 1
-        self._observe.store_call_repeated(self._config.kind, verb)
-        return True
-
-
-def _bucket(limits: CallLimits, now: float) -> TokenBucket | None:
-    rate = limits.requests_per_second
-    if rate is None:
-        return None
-    return TokenBucket(rate, limits.burst or max(1, int(rate)), now)

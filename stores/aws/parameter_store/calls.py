@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from stores.aws import tags as aws_tags
-from stores.aws.access.clients import Answer, SharedClient
+from stores.aws.access.client import Answer
+from stores.aws.access.clients import SharedClient
 from stores.aws.errors import Refused, changed
 from stores.aws.spec import ParameterStoreOptions
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from stores.aws.access.clients import Answer, SharedClient
+from stores.aws.access.client import Answer
+from stores.aws.access.clients import SharedClient
 from stores.aws.errors import Refused, changed
 from stores.aws.secrets_manager.contents import About, NoValue, Value, about_from, value_from
 

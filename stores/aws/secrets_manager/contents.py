@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 from store_plugin.errors import StorePluginError
 from store_plugin.model import ABSENT, Presence, Secret, StoredSecret, Version
 from stores.aws import tags as aws_tags
-from stores.aws.access.clients import Answer
+from stores.aws.access.client import Answer
 from stores.aws.secrets_manager import version_ids
 from stores.aws.service import stored_as
 

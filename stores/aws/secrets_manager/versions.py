@@ -7,7 +7,7 @@ request that made it, so a request that is sent twice makes one version.
 
 from store_plugin.errors import StorePluginError
 from store_plugin.store import Logger
-from stores.aws.access.clients import Answer
+from stores.aws.access.client import Answer
 from stores.aws.errors import Refused, changed
 from stores.aws.secrets_manager.calls import GONE, Calls
 from stores.aws.secrets_manager.contents import CURRENT, PENDING
