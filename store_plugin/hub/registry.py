@@ -7,7 +7,7 @@ between. Nothing here awaits anything but `wait_for`.
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import count
 from typing import Protocol
@@ -69,6 +69,10 @@ class Entry:
     generation: int
     drain: Callable[[], None]
     """Ask the owner of the instance to let it finish and end."""
+    held: bool = False
+    """Whether it is not to be called yet, but by whoever holds it."""
+    gone: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the instance has ended."""
 
     @property
     def peer(self) -> Peer:
@@ -87,8 +91,9 @@ class Registry:
         self._number = 0
         self._changed = asyncio.Event()
 
-    def add(self, instance: Instance, drain: Callable[[], None]) -> Entry:
-        """Register an instance. AlreadyConnected, Overloaded."""
+    def add(self, instance: Instance, drain: Callable[[], None], *, hold: bool = False) -> Entry:
+        """Register an instance; `hold`: `pick` does not find it before `release`.
+        AlreadyConnected, Overloaded."""
         peer = instance.peer
         twins = [entry for entry in self._entries.get(peer.name, ()) if _twins(entry.peer, peer)]
         try:
@@ -96,15 +101,26 @@ class Registry:
         except StorePluginError as refusal:
             self._tell(EventKind.REFUSED, peer, refusal.message)
             raise
-        entry = Entry(instance, next(self._generations), drain)
+        entry = Entry(instance, next(self._generations), drain, hold)
         self._entries.setdefault(peer.name, []).append(entry)
         self._number += 1
         self._tell(EventKind.CONNECTED, peer)
         for twin in twins:
             self.drain(twin)
-        self._tell(EventKind.READY, peer)
-        self._changed.set()
+        if not hold:
+            self.release(entry)
         return entry
+
+    def release(self, entry: Entry) -> None:
+        """Let everybody call the instance."""
+        entry.held = False
+        self._tell(EventKind.READY, entry.peer)
+        self._changed.set()
+
+    def instance(self, name: str, instance_id: str) -> Entry | None:
+        """One instance of a plugin, held or not."""
+        found = (entry for entry in self._entries.get(name, ()) if entry.peer.instance_id == instance_id)
+        return next(found, None)
 
     def drain(self, entry: Entry) -> None:
         """Give the instance no more calls, and let it finish. Once."""
@@ -117,11 +133,13 @@ class Registry:
     def remove(self, entry: Entry, why: str) -> None:
         """The instance has ended; entries of the same name stay."""
         self._remove(entry)
+        entry.gone.set()
         self._tell(EventKind.GONE, entry.peer, why)
 
     def pick(self, name: str) -> Entry | None:
         """The instance of a plugin that has the fewest calls under way."""
-        ready = [entry for entry in self._entries.get(name, ()) if not entry.instance.draining]
+        entries = self._entries.get(name, ())
+        ready = [entry for entry in entries if not entry.held and not entry.instance.draining]
         return min(ready, key=lambda entry: entry.instance.in_flight, default=None)
 
     async def wait_for(self, name: str) -> Entry:

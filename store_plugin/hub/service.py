@@ -58,8 +58,9 @@ class Entrance:
     private: bool = False
 
 
-Admit: TypeAlias = Callable[[Peer], None]
-"""Looks at what a plugin brings along, before it is in; PluginRefused, InvalidRequest."""
+Admit: TypeAlias = Callable[[Peer], bool | None]
+"""Looks at what a plugin brings along, before it is in; PluginRefused, InvalidRequest. True: it
+is in, and held until somebody releases it."""
 
 
 class PluginStreams:
@@ -135,9 +136,9 @@ class PluginStreams:
                 peer = registered_peer(first, identity, private=entrance.private)
                 name = peer.name
                 await entrance.authorize(identity, peer.name)
-                self._admit(peer)
+                hold = bool(self._admit(peer))
                 session = Session(peer, Outbox(_writer(codec, context)))
-                entry = self._registry.add(session, lambda: self._drain_later(session))
+                entry = self._registry.add(session, lambda: self._drain_later(session), hold=hold)
                 told = await self._attend(session, entry, codec, context)
             finally:
                 self._streams -= 1

@@ -1,0 +1,253 @@
+"""Keeps one plugin running: starts it, starts it again when it ends, changes its version.
+
+One task decides everything, one step after the other, so that a crash during an update and a
+request during a crash are nothing special. Requests come in by `want`, `restart` and `stop`.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+
+from store_plugin.errors import StorePluginError
+from store_plugin.lifecycle.audit import Value
+from store_plugin.lifecycle.instance import Ground, Instance, told
+from store_plugin.lifecycle.output import Output
+from store_plugin.lifecycle.registration import Registration
+from store_plugin.lifecycle.states import PluginStatus, State
+from store_plugin.log import Logger
+from store_plugin.plugin.backoff import Backoff
+
+FIRST_WAIT, LONGEST_WAIT = 0.5, 60.0
+MOST_FAILURES, WINDOW = 5, 300.0
+"""So many ends within so many seconds, and it is not started any more."""
+LOST_AFTER = 15.0
+"""Seconds without a connection after which a process that is still there counts as hanging."""
+CANARY_CHECKS = 3
+"""Checks that a new version must pass before it takes calls from the old one."""
+
+Record = Callable[[str, str, Mapping[str, Value]], Awaitable[None]]
+"""Writes an event down; a start that cannot be written down does not happen."""
+RolledBack = Callable[[Registration, Registration], Awaitable[None]]
+"""Has the catalog say what runs again: told of the version that did not become ready, and of
+the one that goes on."""
+
+
+class Runner:
+    """Of one plugin. `run` is owned by the supervisor."""
+
+    def __init__(
+        self, wanted: Registration, ground: Ground, record: Record, rolled_back: RolledBack, log: Logger
+    ) -> None:
+        self.output = Output(wanted.name, log)
+        self._wanted = wanted
+        self._ground = ground
+        self._record = record
+        self._rolled_back = rolled_back
+        self._log = log
+        self._current: Instance | None = None
+        self._coming: Instance | None = None
+        self._news = asyncio.Event()
+        self._restart = self._stopping = False
+        self._failures: deque[float] = deque(maxlen=MOST_FAILURES)
+        self._backoff = Backoff(first=FIRST_WAIT, longest=LONGEST_WAIT)
+        self._restarts = 0
+        self._state, self._since, self._why = State.STARTING, datetime.now(UTC), ""
+
+    @property
+    def status(self) -> PluginStatus:
+        """How it is doing."""
+        instance = self._current
+        shown = instance.registration if instance is not None else self._wanted
+        return PluginStatus(
+            name=shown.name,
+            version=shown.version,
+            digest=shown.digest,
+            state=self._state,
+            since=self._since,
+            restarts=self._restarts,
+            instance_id=instance.instance_id if instance is not None else "",
+            pid=instance.pid if instance is not None else None,
+            why=self._why,
+        )
+
+    def want(self, registration: Registration) -> None:
+        """Have this version run from now on."""
+        if registration != self._wanted:
+            self._wanted = registration
+            self._news.set()
+
+    def restart(self) -> None:
+        """Have another process, also where it had ended too often."""
+        self._restart = True
+        self._news.set()
+
+    def stop(self) -> None:
+        """Have it end; `run` returns then."""
+        self._stopping = True
+        self._news.set()
+
+    def holds(self, instance_id: str) -> bool | None:
+        """Whether an instance that wants to come in is to be held; None where it is not ours,
+        or has been told to go."""
+        for instance in (self._current, self._coming):
+            if instance is not None and instance.instance_id == instance_id and not instance.retired:
+                return instance is self._coming
+        return None
+
+    async def run(self) -> None:
+        """Until `stop`. Nothing of the plugin is left then, however this ends."""
+        try:
+            while not self._stopping:
+                await self._step()
+            self._set(State.STOPPING)
+            await self._end(self._current, "stopped")
+        finally:
+            for instance in (self._current, self._coming):
+                if instance is not None:
+                    instance.kill()
+
+    async def _step(self) -> None:
+        """Whatever is to be done next."""
+        self._news.clear()
+        if self._restart:
+            self._restart = False
+            self._failures.clear()
+            await self._end(self._current, "restarted")
+            self._current = None
+        elif self._current is None:
+            await self._begin()
+        elif self._current.registration != self._wanted:
+            await self._update(self._current)
+        else:
+            await self._attend(self._current)
+
+    async def _begin(self) -> None:
+        if len(self._failures) == MOST_FAILURES and time.monotonic() - self._failures[0] < WINDOW:
+            if self._state is not State.BROKEN:
+                await self._note("circuit-open", self._wanted.name, {"why": self._why})
+                self._set(State.BROKEN, self._why)
+            await self._news.wait()
+            return
+        self._set(State.STARTING, self._why)
+        instance = self._coming = self._new()
+        try:
+            await self._started(instance)
+        except StorePluginError as error:
+            await self._failed(instance, error.message)
+            return
+        finally:
+            self._coming = None
+        self._current = instance
+        self._release(instance)
+
+    async def _started(self, instance: Instance) -> None:
+        """Start an instance; one that does not become ready is gone when this raises."""
+        await self._record("start", instance.registration.name, _about(instance))
+        try:
+            await instance.start()
+        except BaseException:
+            instance.kill()
+            raise
+
+    async def _attend(self, instance: Instance) -> None:
+        """Wait for the end of a process, its loss, or news."""
+        ended = asyncio.create_task(instance.ended(), name="plugin ended")
+        lost = asyncio.create_task(instance.lost(LOST_AFTER), name="plugin lost")
+        news = asyncio.create_task(self._news.wait(), name="plugin news")
+        try:
+            await asyncio.wait((ended, lost, news), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (ended, lost, news):
+                task.cancel()
+        if ended.done() and not ended.cancelled():
+            self._current = None
+            await self._failed(instance, f"it {told(ended.result())}")
+        elif lost.done() and not lost.cancelled():
+            self._current = None
+            await instance.stop()
+            await self._failed(instance, "it hung: the process was there, and not connected")
+
+    async def _failed(self, instance: Instance, why: str) -> None:
+        """Note an end that nobody asked for, and wait before the next start."""
+        lived = time.monotonic() - instance.started_at
+        self._failures.append(time.monotonic())
+        self._restarts += 1
+        self._set(State.WAITING, why)
+        self._log.warning("plugin ended", plugin=instance.registration.name, why=why)
+        await self._note("crash", instance.registration.name, {**_about(instance), "why": why})
+        try:
+            async with asyncio.timeout(self._backoff.after(lived)):
+                await self._news.wait()
+        except TimeoutError:
+            pass
+
+    async def _update(self, old: Instance) -> None:
+        """Start the wanted version beside the old one. It takes over once it has shown that it
+        is well; if it does not, nothing has happened but a record of it."""
+        self._set(State.UPDATING)
+        wanted = self._wanted
+        new = self._coming = self._new()
+        try:
+            await self._started(new)
+            for _ in range(CANARY_CHECKS):
+                await new.check()
+        except StorePluginError as error:
+            new.kill()
+            await self._roll_back(wanted, old.registration, error.message)
+            return
+        finally:
+            self._coming = None
+        self._current = new
+        self._release(new)
+        await self._note("updated", wanted.name, {**_about(new), "from": old.registration.version})
+        await self._end(old, "replaced")
+
+    async def _roll_back(self, new: Registration, old: Registration, why: str) -> None:
+        await self._note("roll-back", new.name, {"version": new.version, "back-to": old.version, "why": why})
+        try:
+            await self._rolled_back(new, old)
+        except StorePluginError as error:
+            self._log.error("the catalog still asks for what failed", plugin=new.name, error=error.message)
+        self._wanted = old
+        self._set(State.READY, f"version {new.version} did not become ready: {why}")
+
+    async def _note(self, event: str, name: str, fields: Mapping[str, Value]) -> None:
+        """Write down what has happened already; a record that is full changes nothing of it."""
+        try:
+            await self._record(event, name, fields)
+        except StorePluginError as error:
+            self._log.error(
+                "an event could not be recorded", plugin=name, happened=event, error=error.message
+            )
+
+    async def _end(self, instance: Instance | None, why: str) -> None:
+        if instance is None:
+            return
+        code = await instance.stop()
+        ended = told(code) if code is not None else "never ran"
+        await self._note("exit", instance.registration.name, {**_about(instance), "why": f"{why}; {ended}"})
+
+    def _release(self, instance: Instance) -> None:
+        entry = instance.entry
+        if entry is not None:
+            self._ground.registry.release(entry)
+        self._set(State.READY)
+
+    def _new(self) -> Instance:
+        return Instance(self._wanted, self._ground, self.output.take)
+
+    def _set(self, state: State, why: str = "") -> None:
+        if state is not self._state:
+            self._since = datetime.now(UTC)
+        self._state, self._why = state, why
+
+
+def _about(instance: Instance) -> dict[str, Value]:
+    registration = instance.registration
+    return {
+        "version": registration.version,
+        "digest": registration.digest,
+        "instance": instance.instance_id,
+    }

@@ -1,0 +1,130 @@
+"""Runs what the catalog says is enabled, and nothing else."""
+
+import asyncio
+from collections.abc import Mapping
+
+from store_plugin.errors import PluginNotFound, PluginRefused, StorePluginError
+from store_plugin.hub.peer import Peer
+from store_plugin.lifecycle.audit import AuditLog, Value
+from store_plugin.lifecycle.catalog import Catalog
+from store_plugin.lifecycle.instance import Ground
+from store_plugin.lifecycle.output import Output
+from store_plugin.lifecycle.registration import Registration
+from store_plugin.lifecycle.runner import Runner
+from store_plugin.lifecycle.states import PluginStatus
+from store_plugin.log import Logger
+
+LOOK_SECONDS = 2.0
+"""Between looks at the catalog, for changes that nobody told of."""
+HEAD_SECONDS = 300.0
+"""Between lines in the log that tell the head of the audit record."""
+
+
+class Supervisor:
+    """Of all plugins of one plugins directory. Belongs to one event loop."""
+
+    def __init__(self, catalog: Catalog, audit: AuditLog, ground: Ground, log: Logger) -> None:
+        self._catalog = catalog
+        self._audit = audit
+        self._ground = ground
+        self._log = log
+        self._runners: dict[str, Runner] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._looking = asyncio.Lock()
+
+    async def run(self) -> None:
+        """Follow the catalog until cancelled; then everything is ended, in order."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._follow_catalog(), name="plugin catalog")
+                group.create_task(self._tell_head(), name="audit head")
+        finally:
+            await self._stop_all()
+
+    async def look(self) -> None:
+        """Take in what the catalog says now: start, change and end plugins as it asks. Returns
+        before that is done. What reading the catalog raises."""
+        async with self._looking:
+            enabled = await asyncio.to_thread(self._catalog.enabled)
+            for name in self._runners.keys() - enabled.keys():
+                self._runners[name].stop()
+            for name, wanted in enabled.items():
+                runner = self._runners.get(name)
+                if runner is None:
+                    self._begin(wanted.registration)
+                else:
+                    runner.want(wanted.registration)
+
+    def statuses(self) -> list[PluginStatus]:
+        """Of all that run or should, by name."""
+        return [self._runners[name].status for name in sorted(self._runners)]
+
+    def restart(self, name: str) -> None:
+        """Have another process of a plugin. PluginNotFound."""
+        self._runner(name).restart()
+
+    def output(self, name: str) -> Output:
+        """What a plugin has written. PluginNotFound."""
+        return self._runner(name).output
+
+    def admit(self, peer: Peer) -> bool:
+        """Whether an instance that wants to come in is to be held. PluginRefused where it is none
+        of ours, or has been told to go."""
+        runner = self._runners.get(peer.name)
+        held = runner.holds(peer.instance_id) if runner is not None else None
+        if held is None:
+            raise PluginRefused(f"no instance {peer.instance_id} of plugin {peer.name} is to run here")
+        return held
+
+    def _begin(self, registration: Registration) -> None:
+        name = registration.name
+        runner = Runner(registration, self._ground, self._record, self._rolled_back, self._log)
+        self._runners[name] = runner
+        self._tasks[name] = asyncio.create_task(self._keep(name, runner), name=f"plugin {name}")
+
+    async def _keep(self, name: str, runner: Runner) -> None:
+        try:
+            await runner.run()
+        except StorePluginError as error:
+            self._log.error("plugin is not run any more", plugin=name, error=error.message)
+        finally:
+            self._runners.pop(name, None)
+            self._tasks.pop(name, None)
+
+    async def _follow_catalog(self) -> None:
+        problem = ""
+        while True:
+            try:
+                await self.look()
+                problem = ""
+            except StorePluginError as error:
+                if error.message != problem:
+                    problem = error.message
+                    self._log.error("the catalog cannot be read; what runs goes on", error=problem)
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _tell_head(self) -> None:
+        while True:
+            head = await asyncio.to_thread(self._audit.head)
+            self._log.info("audit head", head=head)
+            await asyncio.sleep(HEAD_SECONDS)
+
+    async def _stop_all(self) -> None:
+        for runner in self._runners.values():
+            runner.stop()
+        if tasks := tuple(self._tasks.values()):
+            await asyncio.wait(tasks)
+
+    async def _record(self, event: str, name: str, fields: Mapping[str, Value]) -> None:
+        await asyncio.to_thread(self._audit.record, event, name, fields)
+
+    async def _rolled_back(self, new: Registration, old: Registration) -> None:
+        """The catalog must say what runs, or the bad version would be tried again and again."""
+        self._log.error("plugin rolled back", plugin=new.name, version=new.version, to=old.version)
+        async with self._looking:
+            await asyncio.to_thread(self._catalog.enable, new.name, old.version)
+
+    def _runner(self, name: str) -> Runner:
+        if (runner := self._runners.get(name)) is None:
+            raise PluginNotFound(f"plugin {name} is not enabled")
+        return runner

@@ -1,0 +1,246 @@
+"""Plugins are started, watched, started again, updated and ended, as real processes."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from store_plugin.errors import Code, PluginNotFound, StoreUnavailable
+from store_plugin.hub.events import EventKind
+from store_plugin.lifecycle import runner as runner_module
+from store_plugin.lifecycle.states import State
+from store_plugin.plugin import Plugin
+from store_plugin.stream.outcomes import failed
+from tests.lifecycle.conftest import CHECK_THAT_FAILS, World, eventually, world_in
+from tests.lifecycle.test_process import alive
+from tests.support.echo import EchoStub
+
+
+async def say(world: World) -> str:
+    return (await EchoStub(world.hub.plugin("echo")).Say(b"", timeout=30)).decode()
+
+
+async def test_what_is_enabled_runs_and_what_is_disabled_ends(world: World) -> None:
+    world.install("1.0")
+    await world.enable("1.0")
+    status = await world.ready("1.0")
+    assert await say(world) == "1.0"
+    assert status.pid is not None
+    world.catalog.disable("echo")
+    await world.supervisor.look()
+    await eventually(lambda: world.status is None)
+    assert not alive(status.pid)
+    assert world.events() == ["start", "exit"]
+    world.audit.verify()
+
+
+async def test_a_change_that_nobody_told_of_is_found(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.install("1.0")
+    world.catalog.enable("echo", "1.0")
+    await world.ready("1.0")
+
+
+async def test_a_crash_is_followed_by_a_restart(world: World) -> None:
+    world.install("1.0")
+    await world.enable("1.0")
+    before = await world.ready("1.0")
+    assert before.pid is not None
+    os.kill(before.pid, signal.SIGKILL)
+    await eventually(lambda: world.status is not None and world.status.restarts == 1)
+    after = await world.ready("1.0")
+    assert after.pid != before.pid
+    assert await say(world) == "1.0"
+    assert world.events() == ["start", "crash", "start"]
+
+
+async def test_a_crash_loop_opens_the_circuit_and_a_restart_closes_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner_module, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(runner_module, "LONGEST_WAIT", 0.01)
+    marker = world.scratch / "well"
+    world.install("1.0", before=f"if not os.path.exists({str(marker)!r}): sys.exit(7)")
+    await world.enable("1.0")
+    await eventually(lambda: world.status is not None and world.status.state is State.BROKEN)
+    assert world.status is not None
+    assert "exited with 7" in world.status.why
+    assert world.events().count("crash") == runner_module.MOST_FAILURES
+    assert world.events()[-1] == "circuit-open"
+    marker.touch()
+    world.supervisor.restart("echo")
+    await world.ready("1.0")
+
+
+async def test_one_that_never_registers_is_given_up_and_killed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sleeping = "import time; print('here', os.getpid(), flush=True); time.sleep(60)"
+    world.install("1.0", before=sleeping, start_timeout=3)
+    await world.enable("1.0")
+    await eventually(lambda: world.status is not None and "has not connected" in world.status.why)
+    (line, *_) = world.supervisor.output("echo").last()
+    await eventually(lambda: not alive(int(line.split()[1])))
+
+
+async def test_one_that_hangs_is_replaced(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stopped, it neither answers nor ends: its stream is given up, and then its process."""
+    monkeypatch.setattr(runner_module, "LOST_AFTER", 0.5)
+    world.install("1.0", stop_grace=0.5)
+    await world.enable("1.0")
+    before = await world.ready("1.0")
+    assert before.pid is not None
+    os.kill(before.pid, signal.SIGSTOP)
+    world.hub.registry.entries()[0].instance.end(failed(Code.UNAVAILABLE, "no sign of life"))
+    await eventually(lambda: world.status is not None and "it hung" in world.status.why)
+    await world.ready("1.0")
+    assert not alive(before.pid)
+
+
+async def test_a_replaced_executable_does_not_start(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    registration = world.install("1.0")
+    path = world.content.path(registration.digest)
+    path.chmod(0o700)
+    path.write_text("#!/bin/sh\ntouch " + str(world.scratch / "ran"))
+    await world.enable("1.0")
+    await eventually(
+        lambda: world.status is not None and "not the one that was registered" in world.status.why
+    )
+    assert not (world.scratch / "ran").exists()
+
+
+async def test_it_sees_the_allowed_part_of_the_environment(world: World) -> None:
+    world.environ.update(ALLOWED="yes", CANARY="secret")
+    world.install("1.0", before="print(sorted(os.environ), flush=True)", environment=["ALLOWED", "MISSING"])
+    await world.enable("1.0")
+    await world.ready("1.0")
+    (line, *_) = world.supervisor.output("echo").last()
+    assert "ALLOWED" in line
+    assert "CANARY" not in line
+
+
+async def test_a_stranger_under_a_plugins_name_does_not_get_in(world: World) -> None:
+    world.install("1.0")
+    await world.enable("1.0")
+    await world.ready("1.0")
+    stranger = Plugin("echo", "6.6.6", instance_id="stranger")
+    running = asyncio.create_task(stranger.run(f"unix://{world.scratch}/hub.sock", signals=()))
+    refused = asyncio.create_task(refusal(world))
+    try:
+        assert "no instance stranger" in await asyncio.wait_for(refused, 20)
+        assert await say(world) == "1.0"
+    finally:
+        running.cancel()
+        await asyncio.wait((running,))
+
+
+async def refusal(world: World) -> str:
+    with world.hub.registry.events.listen() as events:
+        async for event in events:
+            if event.kind is EventKind.REFUSED:
+                return event.why
+    raise AssertionError
+
+
+@pytest.mark.parametrize(
+    ("how", "why"),
+    [
+        ({"before": "sys.exit(9)"}, "exited with 9"),
+        ({"before": "import time; time.sleep(60)", "start_timeout": 3}, "has not connected"),
+        ({"extra": CHECK_THAT_FAILS}, "its check failed: not well"),
+    ],
+    ids=["crashes", "hangs", "fails its check"],
+)
+async def test_an_update_that_fails_is_rolled_back_and_no_call_fails(
+    world: World, how: dict[str, object], why: str
+) -> None:
+    world.install("1.0")
+    world.install("2.0", **how)
+    await world.enable("1.0")
+    before = await world.ready("1.0")
+    answers: list[str] = []
+    async with steady_calls(world, answers):
+        await world.enable("2.0")
+        await eventually(lambda: "roll-back" in world.events())
+        await world.ready("1.0")
+    assert set(answers) == {"1.0"}
+    after = world.status
+    assert after is not None
+    assert after.pid == before.pid
+    assert why in after.why
+    assert world.catalog.enabled()["echo"].registration.version == "1.0"
+
+
+async def test_an_update_takes_over_and_no_call_fails(world: World) -> None:
+    world.install("1.0")
+    world.install("2.0")
+    await world.enable("1.0")
+    before = await world.ready("1.0")
+    answers: list[str] = []
+    async with steady_calls(world, answers):
+        await world.enable("2.0")
+        await world.ready("2.0")
+        await eventually(lambda: "exit" in world.events())
+    assert answers[0] == "1.0"
+    assert answers[-1] == "2.0"
+    assert before.pid is not None
+    assert not alive(before.pid)
+    assert world.events() == ["start", "start", "updated", "exit"]
+
+
+async def test_what_nobody_enabled_is_not_known(world: World) -> None:
+    with pytest.raises(PluginNotFound):
+        world.supervisor.restart("echo")
+
+
+async def test_the_end_of_the_supervisor_is_the_end_of_all(tmp_path: Path) -> None:
+    async with world_in(tmp_path) as world:
+        world.install("1.0")
+        await world.enable("1.0")
+        status = await world.ready("1.0")
+        assert status.pid is not None
+        assert alive(status.pid)
+    assert not alive(status.pid)
+    assert world.events() == ["start", "exit"]
+
+
+@asynccontextmanager
+async def steady_calls(world: World, answers: list[str]) -> AsyncIterator[None]:
+    """Eight callers, until the block ends; a call that fails fails the test."""
+    over = False
+
+    async def caller() -> None:
+        while not over:
+            answers.append(await say(world))
+
+    callers = [asyncio.create_task(caller()) for _ in range(8)]
+    try:
+        yield
+    finally:
+        over = True
+        await asyncio.gather(*callers)
+
+
+async def test_a_full_disk_starts_nothing_and_ends_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.install("1.0")
+    await world.enable("1.0")
+    before = await world.ready("1.0")
+    record = world.audit.record
+
+    def full(*_: object) -> str:
+        raise StoreUnavailable("the audit record cannot be written: No space left on device")
+
+    monkeypatch.setattr(world.audit, "record", full)
+    assert before.pid is not None
+    os.kill(before.pid, signal.SIGKILL)
+    await eventually(lambda: world.status is not None and "No space left" in world.status.why)
+    assert world.status is not None
+    assert world.status.pid is None
+    monkeypatch.setattr(world.audit, "record", record)
+    await world.ready("1.0")
+    assert await say(world) == "1.0"
