@@ -12,10 +12,9 @@ from store_plugin.hub.registry import Entry, Registry
 from store_plugin.lifecycle.content import ContentStore
 from store_plugin.lifecycle.process import Command, PluginProcess
 from store_plugin.lifecycle.registration import Registration
+from store_plugin.stream import wellness
 from store_plugin.stream.outcomes import CallFailed
 
-CHECK_METHOD = "/storeplugin.plugin.v1.Plugin/Check"
-"""Answered by a plugin that is well; one that does not know it is taken at its word."""
 _CHECK_SECONDS = 5.0
 _POLL_SECONDS = 0.02
 
@@ -75,7 +74,7 @@ class Instance:
         if entry is None:
             raise StoreUnavailable("it is not connected")
         try:
-            await entry.instance.call(CHECK_METHOD, b"", timeout=_CHECK_SECONDS, metadata=())
+            await entry.instance.call(wellness.PATH, b"", timeout=_CHECK_SECONDS, metadata=())
         except CallFailed as failure:
             if failure.code is not Code.UNIMPLEMENTED:
                 raise StoreUnavailable(f"its check failed: {failure.message}") from None

@@ -15,6 +15,7 @@ from store_plugin._proto import plugin_stream_pb2 as proto
 from store_plugin.endpoints import Endpoint, Transport
 from store_plugin.errors import InvalidRequest, NotReachable
 from store_plugin.log import Logger, StandardLogger
+from store_plugin.plugin.checking import Check, add_check
 from store_plugin.plugin.dialing import Door, Tls, addresses
 from store_plugin.plugin.link import Link
 from store_plugin.plugin.serving import HubStream, Wire
@@ -82,6 +83,12 @@ class Plugin:
             self._stores = StoreServing(self._log)
             self._stores.add_to(self.table)
         self.kinds.append(self._stores.add(factory, api_version, kind))
+
+    def on_check(self, check: Check) -> Check:
+        """Have `check` say whether this plugin is well, by raising where it is not. It is asked
+        before this version takes calls from another one. Also a decorator."""
+        add_check(check, self.table)
+        return check
 
     @property
     def connected(self) -> int:

@@ -43,13 +43,11 @@ PLUGIN = """
     asyncio.run(plugin.run(os.environ["STORE_PLUGIN_HUB"]))
 """
 CHECK_THAT_FAILS = """
-    import grpc
-    async def check(request, context):
-        await context.abort(grpc.StatusCode.FAILED_PRECONDITION, "not well")
-    handlers = {"Check": grpc.unary_unary_rpc_method_handler(check)}
-    plugin.add_generic_rpc_handlers(
-        (grpc.method_handlers_generic_handler("storeplugin.plugin.v1.Plugin", handlers),)
-    )
+    from store_plugin.errors import StoreUnavailable
+
+    @plugin.on_check
+    async def check():
+        raise StoreUnavailable("not well")
 """
 
 
