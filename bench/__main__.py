@@ -18,6 +18,7 @@ from uuid import uuid4
 
 import psutil
 
+from bench.cluster import configs_of_a_cluster
 from bench.figures import Table
 from bench.plugins import plugins
 from bench.process import Load, background, resident_mb, run_load
@@ -57,11 +58,18 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=2.0, help="length of one load")
     parser.add_argument("--plugins", action="store_true", help="measure plugins and the hub only")
     parser.add_argument("--markdown", action="store_true", help="print the table for docs/benchmarks.md too")
+    parser.add_argument(
+        "--kubernetes", action="store_true", help="measure configs of a cluster, and nothing else"
+    )
     options = parser.parse_args()
     table = Table()
-    if not options.plugins:
-        sidecars(table, options.rounds, options.seconds)
-    plugins(table, options.rounds, options.seconds)
+    if options.kubernetes:
+        with temporary_directory() as directory:
+            configs_of_a_cluster(table, Path(directory), options.rounds, options.seconds)
+    else:
+        if not options.plugins:
+            sidecars(table, options.rounds, options.seconds)
+        plugins(table, options.rounds, options.seconds)
     if options.markdown:
         print("\n" + table.markdown())
 

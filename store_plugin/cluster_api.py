@@ -69,6 +69,21 @@ class ClusterApi:
         as expected, or not expected there."""
         return _found(*await self._request(method, path, names, body, content_type=content_type))
 
+    async def change(
+        self,
+        method: str,
+        path: str,
+        names: Mapping[str, str],
+        body: Json,
+        *,
+        query: Mapping[str, str] | None = None,
+        content_type: str = "application/json",
+    ) -> Json | None:
+        """As `send`, with a query."""
+        return _found(
+            *await self.answer(method, path, names, query=query, body=body, content_type=content_type)
+        )
+
     async def answer(
         self,
         method: str,

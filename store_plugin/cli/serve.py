@@ -121,6 +121,16 @@ def _setting(name: str, **attributes: Any) -> Callable[[CommandT], CommandT]:
     help="Names the cluster; left out: the one this Pod runs in.",
 )
 @_setting("--context", default=None, help="Context of the kubeconfig; left out: its current one.")
+@_setting(
+    "--write-status/--no-write-status",
+    default=False,
+    help="Write conditions and Events of the cluster's configs; for the standalone deployment.",
+)
+@_setting(
+    "--lease-namespace",
+    default=None,
+    help="Where the Lease of the replica that writes is; left out: in this Pod's namespace.",
+)
 def serve(listen: tuple[Endpoint, ...], **options: object) -> None:
     """Serve the External Secret Store protocol.
 

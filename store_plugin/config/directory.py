@@ -24,6 +24,7 @@ from store_plugin.config.merging import Reading
 from store_plugin.config.reading import DirectoryReader, Look, unreadable_directory
 from store_plugin.config.source import SourceState, WatchState
 from store_plugin.config.table import ConfigTable
+from store_plugin.model import ConfigReference
 from store_plugin.store import Logger
 
 _EMPTY = Reading()
@@ -78,6 +79,10 @@ class DirectorySource:
         behind = 0.0 if since is None else monotonic() - since
         message = problem.message if problem is not None else None
         return SourceState((WatchState(str(self._directory), problem is None, behind, message),))
+
+    def generation(self, _reference: ConfigReference) -> int:
+        """None is counted in files."""
+        return 0
 
     async def load(self) -> None:
         """Read the directory for the first time, as it is. Raises nothing: what is wrong

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from store_plugin.config.declarations import Problem
+from store_plugin.model import ConfigReference
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,10 @@ class ConfigSource(Protocol):
 
     @property
     def state(self) -> SourceState: ...
+
+    def generation(self, reference: ConfigReference) -> int:
+        """Of the config's object, as an API server counts it; 0 where there is none."""
+        ...
 
     async def load(self) -> None:
         """Fill the table for the first time; waits as long as nothing can be told."""

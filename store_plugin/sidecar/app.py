@@ -39,7 +39,7 @@ from store_plugin.sidecar.memory import trim_memory_forever
 from store_plugin.sidecar.metrics import Metrics
 from store_plugin.sidecar.service import SecretStoreService
 from store_plugin.sidecar.settings import Settings
-from store_plugin.sidecar.sources import config_source
+from store_plugin.sidecar.sources import Opened, config_source
 from store_plugin.sidecar.tokens import TokenFile
 from store_plugin.store import Logger, served_kinds
 
@@ -85,9 +85,10 @@ class _Sidecar:
         """Start everything, wait for a signal, stop everything."""
         self._watch_signals()
         async with AsyncExitStack() as stack:
-            source = await stack.enter_async_context(
+            opened = await stack.enter_async_context(
                 config_source(self._settings, self._kinds, self._table, self._log, self._environ)
             )
+            source = opened.source
             stack.push_async_callback(self._router.aclose, _WAIT_FOR_LEASES)
             stack.push_async_callback(_end, asyncio.create_task(trim_memory_forever(), name="memory"))
             settings = self._settings
@@ -96,7 +97,7 @@ class _Sidecar:
                 stack.push_async_callback(_end, asyncio.create_task(bringing, name="CRDs"))
             await self._start_admin(stack, source)
             if await self._loaded(source):
-                await self._serve(stack, source)
+                await self._serve(stack, opened)
         self._log.info("stopped")
         return 0
 
@@ -110,14 +111,27 @@ class _Sidecar:
         finally:
             await _end(loading)
 
-    async def _serve(self, stack: AsyncExitStack, source: ConfigSource) -> None:
-        watching = asyncio.create_task(source.run(), name="config source")
+    async def _serve(self, stack: AsyncExitStack, opened: Opened) -> None:
+        watching = asyncio.create_task(self._follow(opened), name="config source")
         stack.push_async_callback(_end, watching)
         await self._start_listeners(stack)
         self._serving = True
         self._log.info("serving", configs=self._router.counts().configs.total())
         await self._until_stopped(watching)
         self._serving = False
+
+    async def _follow(self, opened: Opened) -> None:
+        """Follow the source; write what it is like, where that is wanted."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(opened.source.run(), name="config source")
+            if opened.cluster is not None and self._settings.write_status:
+                from store_plugin.sidecar.status.running import write_status
+
+                where = self._settings.lease_namespace
+                writing = write_status(
+                    opened.cluster, opened.source, self._table, self._router, where, self._log
+                )
+                group.create_task(writing, name="status")
 
     async def _until_stopped(self, work: "asyncio.Task[None]") -> None:
         """Wait for a signal, or for the end of `work`; raises what that raised. The end of a

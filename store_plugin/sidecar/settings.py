@@ -40,10 +40,15 @@ class Settings:
     """Names the cluster; None: the one that this Pod runs in."""
     context: str | None = None
 
+    write_status: bool = False
+    lease_namespace: str | None = None
+
     def check(self) -> None:
         """Raise InvalidRequest where the sidecar must not start with these settings."""
         if self.config_dir is not None and not self.config_dir.is_dir():
             raise InvalidRequest(f"--config-dir {self.config_dir} is not a directory")
+        if self.config_dir is not None and self.write_status:
+            raise InvalidRequest("--write-status is for configs of a cluster: leave --config-dir out")
         if self._on_host_network and not self.allow_host_network and self._has_abstract_socket:
             raise InvalidRequest(
                 "the Pod uses hostNetwork, so every process of the node could reach the abstract socket; "

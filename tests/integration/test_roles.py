@@ -9,9 +9,11 @@ import yaml
 
 from store_plugin.client import Client
 from tests.docs.pages import ROOT
-from tests.integration.test_cluster_configs import Place, synced
+from tests.integration.place import KINDS, Place, synced
+from tests.integration.status_of import conditions
 from tests.support.kubernetes import Cluster
 from tests.support.openbao import OpenBao
+from tests.support.waiting import eventually
 
 RBAC = ROOT / "deploy" / "rbac"
 Manifest = dict[str, Any]
@@ -92,6 +94,27 @@ def test_the_role_of_a_sidecar_allows_nothing_more(place: Place) -> None:
     elsewhere = place.cluster.namespace()
     assert not any("secrets" in rule[1] for rule in allowed(place.cluster, place.user, elsewhere))
     assert {verb for *_, verb in flat(rules)} == {"list", "watch"}
+
+
+def test_the_roles_of_a_standalone_deployment_are_enough_and_all_of_them_are_used(place: Place) -> None:
+    rules = install(place, "sidecar.yaml") + install(place, "standalone.yaml")
+    options = ("--write-status", "--lease-namespace", place.namespace, "--crds", "apply")
+    with place.cluster.recorded(place.user) as requests, place.sidecar(*options) as sidecar:
+        eventually(lambda: conditions(place).keys() == {"Ready", "Synced"}, 30)
+        eventually(lambda: sidecar.log.count('"event": "CRD"') == 5)
+        place.write(timeout="0.5s", mountPath="elsewhere")  # an Event comes of it
+        eventually(lambda: conditions(place)["Ready"]["status"] == "False", 30)
+        eventually(lambda: sidecar.http("/readyz"))
+        assert "cannot be written" not in sidecar.log
+        assert sidecar.stop() == 0
+    used = {(request.resource, request.verb) for request in requests}
+    assert {(resource.partition("/")[0], verb) for _, resource, _, verb in flat(rules)} - used <= UNUSED
+
+
+UNUSED = {
+    *((kind, verb) for kind in KINDS for verb in ("get", "patch") if kind != "vaultconfigs"),
+    ("customresourcedefinitions", "create"),  # there already, as every kind is
+}
 
 
 def test_every_kind_of_store_config_is_in_the_role() -> None:

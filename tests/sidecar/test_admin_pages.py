@@ -56,6 +56,9 @@ class Source:
     problems = tuple(Problem("a.yaml", number, "bad") for number in range(MANY))
     state = SourceState((WatchState("Things", True, 0.0), WatchState("Others", False, 7.0, "it is away")))
 
+    def generation(self, _reference: ConfigReference) -> int:
+        return 0
+
     async def load(self) -> None: ...
     async def run(self) -> None: ...
 
