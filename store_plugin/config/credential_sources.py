@@ -13,7 +13,7 @@ from typing import Protocol
 
 from store_plugin.config.merging import SecretData
 from store_plugin.config.origins import File, Missing, Origin, SecretKey, file_signature, read_origin
-from store_plugin.config.signatures import Signature, lasting
+from store_plugin.signatures import Signature, lasting
 from store_plugin.store import Logger
 
 SETTLE_SECONDS = 0.1

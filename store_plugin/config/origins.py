@@ -13,7 +13,7 @@ from typing import TypeAlias
 from store_plugin.config.declarations import SecretName
 from store_plugin.config.manifests import NAME
 from store_plugin.config.merging import NoSecret, SecretData
-from store_plugin.config.signatures import Signature, signature_of
+from store_plugin.signatures import Signature, signature_of
 from store_plugin.spec import CredentialReference, StoreSpec, credential_references
 
 MAX_VALUE_BYTES = 1024 * 1024

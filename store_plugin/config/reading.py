@@ -15,7 +15,7 @@ from typing import TypeAlias
 from store_plugin.config.declarations import FileReading, Problem, broken_file
 from store_plugin.config.manifests import Kinds, read_manifests
 from store_plugin.config.merging import Reading, carry_over, merge
-from store_plugin.config.signatures import Signature, lasting, signature_of
+from store_plugin.signatures import Signature, lasting, signature_of
 
 MAX_FILE_BYTES = 8 * 1024 * 1024
 """Largest file that is read, in bytes."""

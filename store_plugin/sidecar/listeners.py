@@ -11,9 +11,9 @@ from store_plugin.endpoints import Endpoint, Transport
 from store_plugin.errors import InvalidRequest
 from store_plugin.sidecar.call import MAX_MESSAGE_BYTES, Call, Context, Handler
 from store_plugin.sidecar.settings import Settings
-from store_plugin.sidecar.tls import server_credentials
 from store_plugin.sockets import private_umask, protect, remove_stale_socket
 from store_plugin.store import Logger
+from store_plugin.tls import server_credentials
 from store_plugin.wire import SERVICES
 
 

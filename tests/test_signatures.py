@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from store_plugin.config.signatures import lasting, signature_of
+from store_plugin.signatures import lasting, signature_of
 
 HOUR = 3_600 * 10**9
 

@@ -1,4 +1,4 @@
-"""Server certificates for TCP listeners, re-read when their files change.
+"""Server certificates of TCP listeners, re-read when their files change.
 
 The directory holds `ca.crt`, `tls.crt` and `tls.key`, as Crossplane and cert-manager fill
 it. gRPC asks for the configuration at each handshake, on a thread of its own. Files are
@@ -10,9 +10,9 @@ from typing import TypeAlias
 
 import grpc
 
-from store_plugin.config.signatures import Signature, lasting, signature_of
 from store_plugin.errors import InvalidRequest
-from store_plugin.store import Logger
+from store_plugin.log import Logger
+from store_plugin.signatures import Signature, lasting, signature_of
 
 FILES = ("ca.crt", "tls.crt", "tls.key")
 _Look: TypeAlias = tuple[Signature | None, ...]
@@ -20,14 +20,16 @@ _Material: TypeAlias = tuple[bytes, ...]
 """What the files hold, in the order of FILES."""
 
 
-def server_credentials(directory: Path, log: Logger) -> grpc.ServerCredentials:
-    """Mutual TLS with the certificates in `directory`; InvalidRequest where one is missing
-    or key and certificate are no pair."""
+def server_credentials(
+    directory: Path, log: Logger, *, client_certificates: bool = True
+) -> grpc.ServerCredentials:
+    """TLS with the certificates in `directory`, mutual unless callers prove who they are in
+    another way; InvalidRequest where one is missing or key and certificate are no pair."""
     fetcher = _Fetcher(directory, log)
     return grpc.dynamic_ssl_server_credentials(
         fetcher.configuration,
         fetcher,  # type: ignore[arg-type]  # it may return None: keep the last one
-        require_client_authentication=True,
+        require_client_authentication=client_certificates,
     )
 
 
@@ -89,7 +91,7 @@ def _read(directory: Path) -> _Material:
         material = tuple((directory / name).read_bytes() for name in FILES)
     except OSError as error:
         raise InvalidRequest(
-            f"TCP listeners need {', '.join(FILES)} in --certs-dir: {error.filename}: {error.strerror}"
+            f"a TCP listener needs {', '.join(FILES)} in {directory}: {error.filename}: {error.strerror}"
         ) from None
     _check(material, directory)
     return material
