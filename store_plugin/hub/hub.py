@@ -115,7 +115,8 @@ class Hub:
         entrance = Entrance(listener.authenticate, listener.authorize, listener.private)
         handlers: Any = self._streams.handlers(entrance)
         server.add_generic_rpc_handlers(tuple(handlers))
-        health_pb2_grpc.add_HealthServicer_to_server(Healthy(listener.authenticate), server)
+        health = Healthy(listener.authenticate, self.registry, self._log)
+        health_pb2_grpc.add_HealthServicer_to_server(health, server)
         address = listener.endpoint.listen_address
         if listener.endpoint.transport is Transport.PATH:
             remove_stale_socket(Path(listener.endpoint.address))

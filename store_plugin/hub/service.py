@@ -6,6 +6,7 @@ write, a drain, the hub's stop.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
@@ -29,12 +30,14 @@ from store_plugin.log import Logger
 from store_plugin.stream import frames
 from store_plugin.stream.features import ALL, Feature
 from store_plugin.stream.outbox import Outbox, PeerStalled
-from store_plugin.stream.outcomes import CallFailed, failed, failed_with, grpc_code
+from store_plugin.stream.outcomes import CallFailed, code_in_words, failed, failed_with, grpc_code
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 _MOST_STREAMS_PER_PLUGIN = 2
 """Open streams beyond the limit of plugins: those that drain, and those not registered yet."""
+_GOODBYE_SECONDS = 1.0
+"""For a peer that may not read any more."""
 
 
 class Authenticate(Protocol):
@@ -44,7 +47,7 @@ class Authenticate(Protocol):
 
 
 class Authorize(Protocol):
-    """Whether an identity may register a name; raises NotAllowed."""
+    """Whether an identity may register a name. PluginRefused, and what asking somebody raises."""
 
     async def __call__(self, identity: Identity, name: str) -> None: ...
 
@@ -123,7 +126,8 @@ class PluginStreams:
         return plugin_stream
 
     async def _accept(self, codec: Codec, entrance: Entrance, context: Context) -> None:
-        user, name = "", ""
+        user = ""
+        peer: Peer | None = None
         told: CallFailed | None = None
         try:
             self._take_stream()
@@ -134,7 +138,6 @@ class PluginStreams:
                 user = identity.user
                 first = await self._first_frame(codec, context)
                 peer = registered_peer(first, identity, private=entrance.private)
-                name = peer.name
                 await entrance.authorize(identity, peer.name)
                 hold = bool(self._admit(peer))
                 session = Session(peer, Outbox(_writer(codec, context)))
@@ -143,9 +146,12 @@ class PluginStreams:
             finally:
                 self._streams -= 1
         except StorePluginError as refusal:
+            name = peer.name if peer else ""
             self._log.warning("plugin refused", plugin=name, user=user, error=refusal.message)
             self._registry.refuse(name, user, refusal.message)
             told = failed_with(refusal)
+        if peer is not None and peer.features:
+            await _say_goodbye(codec, context, told)
         if told is not None:
             await _abort(context, told)
 
@@ -256,6 +262,15 @@ def _writer(codec: Codec, context: Context) -> Callable[[frames.Frame], Awaitabl
 
 def _gone(peer: Peer) -> CallFailed:
     return failed(Code.UNAVAILABLE, f"plugin {peer.name} is gone; the call may or may not have been done")
+
+
+async def _say_goodbye(codec: Codec, context: Context, why: CallFailed | None) -> None:
+    """The end of the stream as a frame. Proxies made with Go 1.26 do not pass gRPC's own end on
+    before the plugin's side is closed as well (golang/go#80085): it would wait for ever."""
+    code, message = (why.code, why.message) if why else (Code.OK, "")
+    with suppress(Exception):  # as below
+        async with asyncio.timeout(_GOODBYE_SECONDS):
+            await context.write(codec.write(frames.error("", code_in_words(code), message)))
 
 
 async def _abort(context: Context, why: CallFailed) -> None:

@@ -2,7 +2,6 @@
 whether we may come in."""
 
 import asyncio
-import ipaddress
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,7 +11,8 @@ from typing import Any
 import grpc
 
 from store_plugin.endpoints import Endpoint, Transport
-from store_plugin.errors import InvalidRequest, NotReachable, PluginRefused
+from store_plugin.errors import InvalidRequest, NotReachable
+from store_plugin.plugin.refusals import meaning_of
 from store_plugin.plugin.tokens import TokenSource, token_of
 from store_plugin.stream import frames
 
@@ -44,13 +44,7 @@ class Door:
             raise InvalidRequest(f"a token is sent to {self.endpoint} over TLS only: write https://host:port")
 
     def _private(self) -> bool:
-        if self.endpoint.transport is not Transport.TCP:
-            return True
-        host = _host(self.endpoint.address)
-        try:
-            return ipaddress.ip_address(host).is_loopback
-        except ValueError:
-            return host == "localhost"
+        return self.endpoint.transport is not Transport.TCP or self.endpoint.is_loopback
 
 
 async def addresses(endpoint: Endpoint) -> list[str]:
@@ -103,10 +97,8 @@ async def knock(channel: grpc.aio.Channel, metadata: tuple[tuple[str, str], ...]
     try:
         await check(b"", timeout=DIAL_SECONDS, metadata=metadata)
     except grpc.aio.AioRpcError as error:
-        if error.code() in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED):
-            raise PluginRefused(f"{where} refuses this plugin: {error.details()}") from None
-        if error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
-            raise NotReachable(f"nobody answers at {where}: {error.details()}") from None
+        if (meaning := meaning_of(error, where)) is not None:
+            raise meaning from None
 
 
 def open_stream(

@@ -10,9 +10,11 @@ from store_plugin.errors import StorePluginError
 from store_plugin.log import Logger
 from store_plugin.plugin.backoff import Backoff
 from store_plugin.plugin.dialing import Door, channel_to, knock, metadata_for, open_stream
+from store_plugin.plugin.refusals import refusal_of_end, refusal_of_stream
 from store_plugin.plugin.serving import HubSilent, HubStream, Wire
 from store_plugin.stream import frames
 from store_plugin.stream.outbox import PeerStalled
+from store_plugin.stream.outcomes import CallFailed
 
 MakeStream = Callable[[Wire, str], HubStream]
 """A stream over a wire to the hub of that name."""
@@ -39,7 +41,7 @@ class Link:
                 try:
                     await self._connect(registration, serving)
                 except StorePluginError as error:
-                    self._log.warning("not connected", hub=self._target, error=error.message)
+                    self._not_connected(error)
                 await asyncio.sleep(self._backoff.after(time.monotonic() - started))
 
     async def _connect(self, registration: frames.Frame, serving: asyncio.TaskGroup) -> None:
@@ -64,12 +66,32 @@ class Link:
             await stream.serve(registration)
             self._log.info("the hub ended the stream", hub=self._target)
         except grpc.aio.AioRpcError as error:
-            self._log.warning(
-                "the stream ended", hub=self._target, code=error.code().name, error=error.details()
-            )
+            self._broken(stream, error)
+        except CallFailed as told:
+            self._told(told)
         except (PeerStalled, HubSilent, asyncio.InvalidStateError) as error:
             self._log.warning("the stream ended", hub=self._target, error=str(error))
         finally:
             self._streams.discard(stream)
             stream.draining.set()
             await channel.close(None)
+
+    def _broken(self, stream: HubStream, error: grpc.aio.AioRpcError) -> None:
+        refusal = None if stream.heard_from else refusal_of_stream(error, self._target)
+        if refusal is not None:
+            self._not_connected(refusal)
+        else:
+            self._ended(error.code().name, error.details())
+
+    def _told(self, told: CallFailed) -> None:
+        refusal = refusal_of_end(told.code, told.message, self._target)
+        if refusal is not None:
+            self._not_connected(refusal)
+        else:
+            self._ended(told.code.name, told.message)
+
+    def _not_connected(self, error: StorePluginError) -> None:
+        self._log.warning("not connected", hub=self._target, reason=error.reason, error=error.message)
+
+    def _ended(self, code: str, why: str | None) -> None:
+        self._log.warning("the stream ended", hub=self._target, code=code, error=why)

@@ -14,7 +14,7 @@ from store_plugin.stream.features import Feature, known
 from store_plugin.stream.handlers import HandlerTable
 from store_plugin.stream.invocation import Invoker
 from store_plugin.stream.outbox import Closed, Outbox
-from store_plugin.stream.outcomes import CallFailed, code_in_words, failed
+from store_plugin.stream.outcomes import CallFailed, code_from_words, code_in_words, failed
 
 ACKNOWLEDGED_WITHIN = 1.0
 """Seconds after which a hub that has not acknowledged counts as one of the framework."""
@@ -56,6 +56,8 @@ class HubStream:
         """Set when the hub asks for another stream, or when this one ends."""
         self.finishing = False
         """Whether this end is about to go: then it needs no other stream."""
+        self.heard_from = False
+        """Whether the hub has sent anything."""
         self.outbox = Outbox(wire.write)
         self._ended = asyncio.Event()
         self._acknowledged = asyncio.Event()
@@ -125,9 +127,14 @@ class HubStream:
                 await self._acknowledged.wait()
 
     async def _read(self) -> None:
+        """Until the end; CallFailed where the hub says why."""
         while (frame := await self._wire.read()) is not frames.EOF:
             assert isinstance(frame, frames.Frame)
             self._silent_beats = 0
+            self.heard_from = True
+            if _ends_the_stream(frame):
+                _raise_why(frame.error)
+                break
             self._take(frame)
 
     async def _miss_the_hub(self) -> None:
@@ -209,3 +216,14 @@ class HubStream:
         if Feature.STATUS in self._features:
             return frames.failure(request_id, failure.status, trailing=failure.trailing)
         return frames.error(request_id, code_in_words(failure.code), failure.message)
+
+
+def _ends_the_stream(frame: frames.Frame) -> bool:
+    """An error of no call is the hub's last word. Some proxies keep the end that gRPC has for it to
+    themselves for as long as the plugin's side is open."""
+    return frame.WhichOneof("payload") == "error" and not frame.error.request_id
+
+
+def _raise_why(last: proto.PluginError) -> None:
+    if last.code != code_in_words(Code.OK):
+        raise failed(code_from_words(last.code), last.message)
