@@ -5,6 +5,7 @@ Accepted: `unix:///@name`, `unix:@name`, `unix-abstract:name`, `@name` (abstract
 `https://host:port`, `host:port` (TCP). docs/wire.md, "ESS".
 """
 
+import ipaddress
 import re
 from dataclasses import dataclass
 from enum import Enum
@@ -69,6 +70,17 @@ class Endpoint:
     def listen_address(self) -> str:
         """The endpoint as gRPC servers take it."""
         return self.address if self.transport is Transport.TCP else self.target
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether it is TCP that no other machine reaches."""
+        if self.transport is not Transport.TCP:
+            return False
+        host = self.address.rpartition(":")[0].strip("[]")
+        try:
+            return ipaddress.ip_address(host).is_loopback
+        except ValueError:
+            return host == "localhost"
 
     def __str__(self) -> str:
         match self.transport:

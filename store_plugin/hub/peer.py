@@ -28,10 +28,11 @@ class PluginKind:
 @dataclass(frozen=True, slots=True)
 class Identity:
     """Who a plugin proved to be: `user` is what the listener's authentication found, empty
-    where it asks for nothing."""
+    where it asks for nothing; `names` are the DNS names of a certificate."""
 
     user: str = ""
     groups: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -260,6 +260,11 @@ class Cluster:
         self.api("POST", f"{base}bindings", binding)
         return f"{base}bindings/{name}"
 
+    @property
+    def signing_key(self) -> bytes:
+        """What the API server signs tokens with, so that a test can make some that it would not."""
+        return (self._directory / "sa.key").read_bytes()
+
     def kubeconfig(self, token: str = _ADMIN) -> dict[str, Any]:
         """A kubeconfig whose user shows `token`."""
         certificate = self._ca.pem.decode()
