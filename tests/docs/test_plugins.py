@@ -22,7 +22,7 @@ from tests.support.processes import program_beside
 
 PAGE = DOCS / "plugins.md"
 BACKEND, PROVIDER, OPERATOR = blocks(PAGE, "python")
-(MANIFEST,) = map(yaml.safe_load, blocks(PAGE, "yaml"))
+MANIFEST = yaml.safe_load(blocks(PAGE, "yaml")[0])
 SERVED = MANIFEST["apiVersion"], MANIFEST["kind"]
 
 

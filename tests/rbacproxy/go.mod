@@ -1,0 +1,3 @@
+module store-plugin/tests/rbacproxy
+
+go 1.24
