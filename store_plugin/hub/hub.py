@@ -6,7 +6,7 @@ Runs inside any asyncio program: `async with Hub(...)`, then `hub.plugin("name")
 import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -30,7 +30,8 @@ _MOST_THREADS = 16
 
 @dataclass(frozen=True, slots=True)
 class HubListener:
-    """Where plugins may dial, and who may come in there. `credentials`: for TLS on TCP."""
+    """Where plugins may dial, and who may come in there. `credentials`: for TLS on TCP; `handlers`:
+    what is served there besides PluginStream."""
 
     endpoint: Endpoint
     authenticate: Authenticate
@@ -38,6 +39,7 @@ class HubListener:
     credentials: grpc.ServerCredentials | None = field(default=None, repr=False)
     socket_mode: int = 0o600
     socket_group: str | None = None
+    handlers: "tuple[grpc.GenericRpcHandler[Any, Any], ...]" = ()
 
     @property
     def private(self) -> bool:
@@ -71,7 +73,14 @@ class Hub:
         self._threads = ThreadPoolExecutor(_MOST_THREADS, "local-plugin")
         """Starts none until a plain function is called."""
         self._servers: list[grpc.aio.Server] = []
+        self._endpoints: list[Endpoint] = []
         self._watching: asyncio.Task[None] | None = None
+
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """Where it listens once it has started, in the order of its listeners: with the ports that
+        it got where they asked for port 0."""
+        return tuple(self._endpoints)
 
     def plugin(self, name: str) -> PluginChannel:
         """A gRPC channel to the plugin of that name, whether it is connected now or not."""
@@ -86,12 +95,13 @@ class Hub:
         """Listen. InvalidRequest where an endpoint is taken or cannot be bound."""
         for listener in self._listeners:
             with private_umask():
-                server = self._server(listener)
+                server, endpoint = self._server(listener)
             await server.start()
             if listener.endpoint.transport is Transport.PATH:
                 protect(Path(listener.endpoint.address), listener.socket_mode, listener.socket_group)
             self._servers.append(server)
-            self._log.info("hub listening", endpoint=str(listener.endpoint))
+            self._endpoints.append(endpoint)
+            self._log.info("hub listening", endpoint=str(endpoint))
         self._watching = asyncio.create_task(self._streams.watch(), name="hub heartbeats")
 
     async def stop(self, grace: float = 20.0) -> None:
@@ -110,11 +120,11 @@ class Hub:
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
 
-    def _server(self, listener: HubListener) -> grpc.aio.Server:
+    def _server(self, listener: HubListener) -> tuple[grpc.aio.Server, Endpoint]:
         server = grpc.aio.server(options=self._options())
         entrance = Entrance(listener.authenticate, listener.authorize, listener.private)
         handlers: Any = self._streams.handlers(entrance)
-        server.add_generic_rpc_handlers(tuple(handlers))
+        server.add_generic_rpc_handlers((*handlers, *listener.handlers))
         health = Healthy(listener.authenticate, self.registry, self._log)
         health_pb2_grpc.add_HealthServicer_to_server(health, server)
         address = listener.endpoint.listen_address
@@ -131,7 +141,7 @@ class Hub:
             raise InvalidRequest(
                 f"cannot listen on {listener.endpoint}: the name is taken, or may not be used"
             )
-        return server
+        return server, _bound(listener.endpoint, bound)
 
     def _options(self) -> list[tuple[str, Any]]:
         most = self.settings.max_message_bytes
@@ -143,3 +153,9 @@ class Hub:
             ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
             ("grpc.http2.max_ping_strikes", 0),
         ]
+
+
+def _bound(endpoint: Endpoint, port: int) -> Endpoint:
+    if endpoint.transport is not Transport.TCP:
+        return endpoint
+    return replace(endpoint, address=f"{endpoint.address.rpartition(':')[0]}:{port}")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from store_plugin._proto import plugin_stream_pb2 as proto
-from store_plugin.errors import InvalidRequest
+from store_plugin.errors import InvalidRequest, PluginRefused
 from store_plugin.stream.features import Feature, known
 from store_plugin.stream.frames import is_plugin_name
 
@@ -33,6 +33,8 @@ class Identity:
     user: str = ""
     groups: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
+    instance: str = ""
+    """The one that it proved to be, where the listener knows instances."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,8 @@ class Peer:
 
 
 def registered_peer(frame: proto.PluginStreamMessage, identity: Identity, *, private: bool) -> Peer:
-    """The peer that the first frame tells of. InvalidRequest where it tells of none."""
+    """The peer that the first frame tells of. InvalidRequest where it tells of none, PluginRefused
+    where it is another instance than it proved to be."""
     if frame.WhichOneof("payload") != "register":
         raise InvalidRequest("the first message must be `register`")
     found = frame.register
@@ -71,17 +74,24 @@ def registered_peer(frame: proto.PluginStreamMessage, identity: Identity, *, pri
         )
     _check_text("version", found.version)
     _check_text("instance_id", found.instance_id)
+    instance = _instance(found, identity)
     return Peer(
         name=found.name,
         version=found.version,
-        instance_id=found.instance_id or uuid.uuid4().hex[:12],
-        announced_instance=bool(found.instance_id),
+        instance_id=instance or uuid.uuid4().hex[:12],
+        announced_instance=bool(instance),
         identity=identity,
         features=known(found.features),
         kinds=_kinds(found),
         services=_services(found),
         private=private,
     )
+
+
+def _instance(found: proto.PluginRegister, identity: Identity) -> str:
+    if identity.instance and found.instance_id not in ("", identity.instance):
+        raise PluginRefused(f"{identity.user} is another instance than the one that it registers")
+    return identity.instance or found.instance_id
 
 
 def _kinds(found: proto.PluginRegister) -> tuple[PluginKind, ...]:
