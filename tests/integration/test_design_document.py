@@ -1,5 +1,5 @@
-"""The manifests of Crossplane's design document, as they stand there, at work: its StoreConfig in
-a real API server, its VaultConfig at the sidecar, and an operator that publishes with them.
+"""The manifests of Crossplane's design document, as they stand there, at work: both in a real API
+server, a sidecar that takes its config from there, and an operator that publishes with them.
 
 Only what names this machine is changed: the socket, the server, the mount and its token.
 """
@@ -13,11 +13,11 @@ import pytest
 import yaml
 
 from store_plugin.crds.collection import store_config_definition
-from tests.support.kubernetes import ApiError, Cluster
+from tests.support.kubernetes import ApiError, Cluster, path_of
 from tests.support.openbao import ApiError as BaoError
 from tests.support.openbao import OpenBao
 from tests.support.operator import example, operator_token, running_operator
-from tests.support.sidecar import running_sidecar
+from tests.support.pod import sidecar_account, sidecar_in_pod
 from tests.support.waiting import eventually
 
 MANIFESTS = """\
@@ -89,23 +89,18 @@ class World:
 
 
 @pytest.fixture
-def world(bao: OpenBao, cluster: Cluster, tmp_path: Path) -> Iterator[World]:
+def world(bao: OpenBao, installed: Cluster, tmp_path: Path) -> Iterator[World]:
+    cluster = installed
     store_config, vault_config = yaml.safe_load_all(MANIFESTS)
     mount, namespace = bao.mount_kv(), cluster.namespace()
     vault_config["spec"] |= {"server": bao.address, "mountPath": f"{mount}/"}
     reference = vault_config["spec"]["auth"]["token"]["secretRef"]
-    place = {"namespace": reference["namespace"], "name": reference["name"]}
-    token = {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": place,
-        "stringData": {reference["key"]: bao.root_token},
-    }
-    (tmp_path / "configs").mkdir()
-    (tmp_path / "configs" / "vault.yaml").write_text(yaml.safe_dump_all([vault_config, token]))
+    cluster.apply(token_secret(cluster, reference, bao.token([bao.kv_policy(mount)])))
+    cluster.apply(vault_config)
     cluster.define(example("crd.yaml"))
     cluster.define(store_config_definition(f"{GROUP}/v1alpha1").manifest())
-    with running_sidecar(tmp_path / "configs") as sidecar:
+    user = sidecar_account(cluster, namespace, reference["namespace"])
+    with sidecar_in_pod(cluster, user, tmp_path) as sidecar:
         store_config["spec"]["external"]["endpoint"] = sidecar.endpoint
         cluster.apply(store_config)
         rule = {"apiGroups": [GROUP], "resources": ["storeconfigs"], "verbs": ["list", "watch"]}
@@ -113,7 +108,20 @@ def world(bao: OpenBao, cluster: Cluster, tmp_path: Path) -> Iterator[World]:
         with running_operator(kubeconfig, tmp_path, STORE_CONFIGS=f"{GROUP}/v1alpha1") as log:
             path = f"/apis/example.org/v1alpha1/namespaces/{namespace}/databases/orders"
             yield World(cluster, bao, f"{mount}/data/{namespace}/orders-login", path, log)
-    cluster.api("DELETE", f"/apis/{GROUP}/v1alpha1/storeconfigs/{store_config['metadata']['name']}")
+    for manifest in (store_config, vault_config):
+        cluster.api("DELETE", path_of(manifest))
+
+
+def token_secret(cluster: Cluster, reference: dict[str, str], token: str) -> dict[str, Any]:
+    """The Secret that a config refers to, in a namespace that is there."""
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": reference["namespace"]}}
+    cluster.apply(namespace)
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"namespace": reference["namespace"], "name": reference["name"]},
+        "stringData": {reference["key"]: token},
+    }
 
 
 def test_details_are_in_the_store_change_with_their_owner_and_go_with_it(world: World) -> None:

@@ -89,6 +89,11 @@ class Cluster:
         self._store = _Server(_etcd_command(directory, self._etcd), directory / "etcd.log")
         self._server = _Server(self._server_command(), directory / "kube-apiserver.log")
 
+    @property
+    def ca(self) -> bytes:
+        """The authority of its certificate, as PEM."""
+        return self._ca.pem
+
     # The processes.
 
     def start(self) -> None:

@@ -85,12 +85,13 @@ def started_sidecar(
     *arguments: str,
     listen: Sequence[str] | None = None,
     environ: Mapping[str, str] | None = None,
+    program: Sequence[str] = (PROGRAM,),
 ) -> Iterator[SidecarProcess]:
     """The same without a wait until it is ready; its log goes into `directory`."""
     endpoints = listen or [f"unix:///@store-plugin-test/{uuid4().hex}"]
     admin = f"127.0.0.1:{free_port()}"
     log_file = directory / f"sidecar-{uuid4().hex[:8]}.log"
-    command = [PROGRAM, "serve", "--admin-listen", admin, *arguments]
+    command = [*program, "serve", "--admin-listen", admin, *arguments]
     for endpoint in endpoints:
         command += ["--listen", endpoint]
     with log_file.open("wb") as log:

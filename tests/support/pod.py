@@ -1,0 +1,69 @@
+"""A sidecar as it is in a Pod: without a kubeconfig, with what the kubelet gives to containers.
+
+That is a directory with the ServiceAccount's token and the API server's CA at a place under
+/var/run, and the API server's address in the environment. A test has no right to that place,
+so the program is started by a few lines that look for the directory elsewhere.
+"""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import yaml
+
+from tests.support.kubernetes import Cluster
+from tests.support.sidecar import SidecarProcess, started_sidecar, wait_ready
+
+_ROLE = Path(__file__).parents[2] / "deploy" / "rbac" / "sidecar.yaml"
+_PROGRAM = """\
+import sys
+from pathlib import Path
+from kubernetes.aio.config import incluster_config
+import stores.vault
+from store_plugin.cli import main
+mounted = Path(sys.argv.pop(1))
+incluster_config.SERVICE_TOKEN_FILENAME = str(mounted / "token")
+incluster_config.SERVICE_CERT_FILENAME = str(mounted / "ca.crt")
+stores.vault.factory = stores.vault.VaultFactory(mounted / "token")
+main()
+"""
+
+
+def sidecar_account(cluster: Cluster, namespace: str, credentials: str) -> str:
+    """The user name of a new ServiceAccount with the rules of deploy/rbac/sidecar.yaml; the
+    Secrets that they name are in the namespace `credentials`."""
+    user = cluster.service_account(namespace)
+    configs, secrets = (one["rules"] for one in yaml.safe_load_all(_ROLE.read_text()) if "rules" in one)
+    cluster.allow(user, configs)
+    cluster.allow(user, secrets, credentials)
+    return user
+
+
+def mount_service_account(cluster: Cluster, user: str, directory: Path) -> Path:
+    """Write what the kubelet mounts for a ServiceAccount, and return where."""
+    mounted = directory / "serviceaccount"
+    mounted.mkdir(exist_ok=True)
+    (mounted / "token").write_text(cluster.token(user))
+    (mounted / "ca.crt").write_bytes(cluster.ca)
+    return mounted
+
+
+def pod_environment(cluster: Cluster) -> dict[str, str]:
+    """Where containers find the API server."""
+    address = urlsplit(cluster.address)
+    return {"KUBERNETES_SERVICE_HOST": str(address.hostname), "KUBERNETES_SERVICE_PORT": str(address.port)}
+
+
+@contextmanager
+def sidecar_in_pod(
+    cluster: Cluster, user: str, directory: Path, *arguments: str, listen: Sequence[str] | None = None
+) -> Iterator[SidecarProcess]:
+    """`store-plugin serve` under a ServiceAccount, ready."""
+    mounted = mount_service_account(cluster, user, directory)
+    program = [sys.executable, "-c", _PROGRAM, str(mounted)]
+    environ = pod_environment(cluster)
+    with started_sidecar(directory, *arguments, listen=listen, environ=environ, program=program) as sidecar:
+        wait_ready(sidecar)
+        yield sidecar
