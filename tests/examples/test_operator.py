@@ -10,8 +10,8 @@ import pytest
 from store_plugin.crds.collection import store_config_definition
 from tests.support import manifests
 from tests.support.kubernetes import MERGE, ApiError, Cluster
-from tests.support.openbao import ApiError as BaoError
 from tests.support.openbao import OpenBao
+from tests.support.openbao_api import ApiError as BaoError
 from tests.support.operator import example, operator_token, running_operator
 from tests.support.sidecar import SidecarProcess, running_sidecar
 from tests.support.waiting import eventually

@@ -14,8 +14,8 @@ import yaml
 
 from store_plugin.crds.collection import store_config_definition
 from tests.support.kubernetes import ApiError, Cluster, path_of
-from tests.support.openbao import ApiError as BaoError
 from tests.support.openbao import OpenBao
+from tests.support.openbao_api import ApiError as BaoError
 from tests.support.operator import example, operator_token, running_operator
 from tests.support.pod import sidecar_account, sidecar_in_pod
 from tests.support.waiting import eventually

@@ -9,7 +9,7 @@ from store_plugin.client import Client
 from store_plugin.errors import NotOwner, TooLarge
 from store_plugin.model import OWNER_LABEL
 from tests.integration.conftest import STORES, World
-from tests.support.openbao import ApiError
+from tests.support.openbao_api import ApiError
 
 DETAILS = {"username": b"admin", "password": b"s3cret", "binary": b"\x00\xff\xfe", "empty": b""}
 

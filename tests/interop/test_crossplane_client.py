@@ -17,8 +17,10 @@ from store_plugin.client import Client
 from store_plugin.model import OWNER_LABEL
 from tests.support import manifests
 from tests.support.crossplane import CrossplaneAuthority
-from tests.support.openbao import ApiError, OpenBao
+from tests.support.openbao import OpenBao
+from tests.support.openbao_api import ApiError
 from tests.support.ports import free_port
+from tests.support.processes import reap
 from tests.support.sidecar import SidecarProcess, running_sidecar
 from tests.support.tools import tool
 
@@ -126,11 +128,7 @@ def end(process: subprocess.Popen[str]) -> None:
     """It ends with its input."""
     assert process.stdin and process.stdout
     process.stdin.close()
-    try:
-        process.wait(10)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+    reap(process)
     process.stdout.close()
 
 

@@ -23,12 +23,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.support.certificates import CertificateAuthority, private_pem, public_pem
 from tests.support.ports import free_port
+from tests.support.processes import end
 from tests.support.tools import tool
 from tests.support.waiting import eventually
 
 ISSUER = "https://kubernetes.default.svc"
 _READY_SECONDS = 60.0
-_STOP_SECONDS = 20.0
 _TRIES = 3
 _ADMIN = "admin-token"
 _AUDIT_POLICY = """\
@@ -316,17 +316,8 @@ class _Server:
 
     def stop(self, *, gently: bool = True) -> None:
         process, self._process = self._process, None
-        if process is None:
-            return
-        if gently:
-            process.terminate()
-        else:
-            process.kill()
-        try:
-            process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        if process:
+            end(process, gently=gently)
 
     def wait_until(self, condition: Callable[[], object]) -> None:
         try:

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support.ports import free_port
+from tests.support.processes import end
 
 USER, PASSWORD, GROUP = "crossplane", "correct horse", "operators"
-_STOP_SECONDS = 10.0
 
 
 @contextmanager
@@ -27,11 +27,6 @@ def server(directory: Path) -> Iterator[str]:
             raise AssertionError(f"the LDAP server did not become ready:\n{log.read_text()[-4000:]}")
         yield f"ldap://127.0.0.1:{port}"
     finally:
-        process.terminate()
-        try:
-            process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end(process)
         if process.stdout:
             process.stdout.close()

@@ -16,11 +16,11 @@ from uuid import uuid4
 import boto3
 
 from tests.support.ports import free_port
+from tests.support.processes import end
 
 REGION = "eu-west-1"
 ACCESS_KEY, SECRET_KEY = "AKIAIOSFODNN7EXAMPLE", "test-secret-access-key"
 _READY_SECONDS = 60.0
-_STOP_SECONDS = 10.0
 
 
 class Moto:
@@ -115,12 +115,7 @@ def server(directory: Path) -> Iterator[Moto]:
         _wait(moto, process, log)
         yield moto
     finally:
-        process.terminate()
-        try:
-            process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end(process)
 
 
 def _wait(moto: Moto, process: "subprocess.Popen[bytes]", log: Path) -> None:

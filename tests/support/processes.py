@@ -5,8 +5,24 @@ import subprocess
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Any
 
 STOPPED_WITHIN = 30.0
+
+
+def end(process: "subprocess.Popen[Any]", *, gently: bool = True) -> None:
+    """SIGTERM, and SIGKILL where that is not enough, or not wanted."""
+    process.terminate() if gently else process.kill()
+    reap(process)
+
+
+def reap(process: "subprocess.Popen[Any]") -> None:
+    """Wait for the end of a process that was told to end."""
+    try:
+        process.wait(STOPPED_WITHIN)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 @contextmanager
@@ -19,12 +35,7 @@ def running_program(
     try:
         yield process
     finally:
-        process.terminate()
-        try:
-            process.wait(STOPPED_WITHIN)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end(process)
 
 
 @asynccontextmanager

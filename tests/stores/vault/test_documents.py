@@ -12,7 +12,8 @@ from stores.vault.http.answer import Answer
 from stores.vault.kv.held import stored_in
 from stores.vault.store import VaultStore
 from tests.stores.vault.opening import engine_over, open_with_token, soon
-from tests.support.openbao import ApiError, OpenBao
+from tests.support.openbao import OpenBao
+from tests.support.openbao_api import ApiError
 
 NAME = ScopedName.parse("team-a/db")
 OWNED = {OWNER_LABEL: "uid-1"}

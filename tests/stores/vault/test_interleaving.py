@@ -15,7 +15,8 @@ from stores.vault.store import VaultStore
 from tests.stores.vault.interleaving import Attempt, Gate
 from tests.stores.vault.opening import engine_over, open_with_token, soon
 from tests.stores.vault.test_races import Later
-from tests.support.openbao import ApiError, OpenBao
+from tests.support.openbao import OpenBao
+from tests.support.openbao_api import ApiError
 from tests.support.proxy import Proxy
 
 NAME = ScopedName.parse("team-a/db")

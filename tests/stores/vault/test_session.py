@@ -22,7 +22,8 @@ from stores.vault.session.session import Session
 from stores.vault.session.shared import SharedAttempt
 from stores.vault.store import VaultStore
 from tests.stores.vault.opening import GIVEN, open_with, open_with_token, spec_of
-from tests.support.openbao import ApiError, OpenBao
+from tests.support.openbao import OpenBao
+from tests.support.openbao_api import ApiError
 from tests.support.proxy import Proxy
 
 NAME = ScopedName.parse("team-a/db")
