@@ -42,7 +42,7 @@ class _Fetcher:
         self._problem = ""
         # Looked at before they are read: what changes in between shows at the next look.
         self._seen = _look(directory)
-        self._material = _read(directory)
+        self._material = read_material(directory)
 
     @property
     def configuration(self) -> grpc.ServerCertificateConfiguration:
@@ -55,7 +55,7 @@ class _Fetcher:
         if seen == self._seen and None not in seen:
             return None
         try:
-            material = _read(self._directory)
+            material = read_material(self._directory)
         except InvalidRequest as problem:
             self._keep_last(problem.message)
             return None
@@ -85,7 +85,7 @@ def _signature(path: Path) -> Signature | None:
         return None
 
 
-def _read(directory: Path) -> _Material:
+def read_material(directory: Path) -> _Material:
     """InvalidRequest unless all files are there and fit together."""
     try:
         material = tuple((directory / name).read_bytes() for name in FILES)

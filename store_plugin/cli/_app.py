@@ -34,6 +34,7 @@ COMMANDS: Mapping[str, LazyCommand] = {
     "kinds": LazyCommand("store_plugin.cli.kinds", "List the kinds of store configs served here."),
     "crds": LazyCommand("store_plugin.cli.crds", "Print the CustomResourceDefinitions, or apply them."),
     "config": LazyCommand("store_plugin.cli.config", "Look after store configs."),
+    "doctor": LazyCommand("store_plugin.cli.doctor", "Find out what is wrong, from inside of a Pod."),
     "copy": LazyCommand("store_plugin.cli.copy", "Copy secrets from one store to another."),
     "demo": LazyCommand("store_plugin.cli.demo", "Show it all, with a real OpenBao server."),
 }

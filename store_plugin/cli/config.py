@@ -67,7 +67,7 @@ def check(
         checked = asyncio.run(_check_cluster(kubeconfig, context))
     else:
         checked = _check_directory(directory)
-    findings = _declared(directory, checked)
+    findings = declared(directory, checked)
     if connect:
         from store_plugin.cli._connecting import connected
         from store_plugin.cli._opening import open_cluster, open_directory
@@ -97,7 +97,7 @@ async def _check_cluster(kubeconfig: Path | None, context: str | None) -> "Check
         return check_reading(await read_cluster(ClusterApi(client), served_kinds()), os.environ)
 
 
-def _declared(directory: Path | None, checked: "Check") -> "list[Finding]":
+def declared(directory: Path | None, checked: "Check") -> "list[Finding]":
     """What the manifests say."""
     from store_plugin.cli._connecting import Finding
 

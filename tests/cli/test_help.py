@@ -27,7 +27,19 @@ ALL = dict(commands(cli, "store-plugin"))
 
 
 def test_every_command_is_there() -> None:
-    expected = {"serve", "get", "apply", "delete", "kinds", "crds", "config", "config check", "copy", "demo"}
+    expected = {
+        "serve",
+        "get",
+        "apply",
+        "delete",
+        "kinds",
+        "crds",
+        "config",
+        "config check",
+        "copy",
+        "demo",
+        "doctor",
+    }
     assert {path.removeprefix("store-plugin ") for path in ALL} == expected
 
 

@@ -1,0 +1,26 @@
+"""Whether somebody serves at the endpoint, and lets us in."""
+
+from store_plugin.cli._connecting import Finding
+from store_plugin.client import Client
+from store_plugin.errors import CallerUnknown, KindNotServed, NotReachable, StorePluginError
+from store_plugin.model import ConfigReference, ScopedName
+
+_NOBODYS = ConfigReference("doctor.example.org/v1", "Doctor", "none")
+_NAME = ScopedName.parse("doctor/none")
+
+
+def look(client: Client, endpoint: str) -> Finding:
+    """Asks for a kind that nobody serves: the refusal shows that all before it works."""
+    try:
+        client.get(_NOBODYS, _NAME)
+    except KindNotServed:
+        return Finding("ok", endpoint, "a sidecar serves here")
+    except NotReachable as error:
+        advice = "is the sidecar in this Pod, is it ready, does it --listen there?"
+        return Finding("error", endpoint, f"{error.message}; {advice}")
+    except CallerUnknown as error:
+        advice = "show its token with --token-file, or a certificate with --certs-dir"
+        return Finding("error", endpoint, f"{error.message}; {advice}")
+    except StorePluginError as error:
+        return Finding("error", endpoint, error.message)
+    return Finding("error", endpoint, "something answers that is no sidecar: who else listens there?")
