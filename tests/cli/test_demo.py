@@ -136,3 +136,23 @@ def test_process_that_ignores_sigterm_is_killed(
     ready.unlink()
     (tmp_path / "log").unlink()
     assert left_behind(tmp_path) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda n: n.name)
+def test_signal_while_a_process_is_started_does_not_leave_it_behind(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, number: signal.Signals
+) -> None:
+    started = []
+
+    class Interrupted(subprocess.Popen[bytes]):
+        def __init__(self, *arguments: object, **named: object) -> None:
+            super().__init__(*arguments, **named)
+            started.append(self)
+            signal.raise_signal(number)
+
+    monkeypatch.setattr(subprocess, "Popen", Interrupted)
+    command = [sys.executable, "-c", "import time; time.sleep(60)"]
+    running = processes.running("it", command, os.environ, tmp_path / "log", lambda: True)
+    with pytest.raises(KeyboardInterrupt), processes.ended_by_signals(), running:
+        raise AssertionError("it went on")
+    assert [process.returncode for process in started] == [-signal.SIGTERM]

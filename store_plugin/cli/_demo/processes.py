@@ -32,20 +32,22 @@ def running(
 
     It gets a process group of its own: Ctrl-C is for us, and we end it in order.
     """
-    with log.open("wb") as output:
-        process = subprocess.Popen(  # noqa: S603 - our own command line
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=output,
-            env=environ,
-            start_new_session=True,
-        )
+    process: subprocess.Popen[bytes] | None = None
     try:
+        with log.open("wb") as output, _undisturbed():
+            process = subprocess.Popen(  # noqa: S603 - our own command line
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=output,
+                env=environ,
+                start_new_session=True,
+            )
         _await(what, process, is_ready, log)
         yield
     finally:
-        _stop(what, process)
+        if process:
+            _stop(what, process)
 
 
 @contextmanager
@@ -55,12 +57,8 @@ def ended_by_signals() -> Iterator[None]:
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
+    with _handled_by(interrupt, signal.SIGTERM, signal.SIGHUP):
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def tail(log: Path) -> str:
@@ -100,13 +98,34 @@ def _await(what: str, process: "subprocess.Popen[bytes]", is_ready: Callable[[],
 
 def _stop(what: str, process: "subprocess.Popen[bytes]") -> None:
     """SIGTERM, some time, SIGKILL. A second Ctrl-C must not leave it behind."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with _undisturbed():
+        try:
+            process.terminate()
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            click.echo(f"{what} did not stop within {STOP_SECONDS:g} s and is killed", err=True)
+            process.kill()
+            process.wait()
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Signals that would end us come after the block: in the middle of it, a process would be
+    left behind that nobody knows of."""
+    came: list[int] = []
+    with _handled_by(
+        lambda number, _frame: came.append(number), signal.SIGINT, signal.SIGTERM, signal.SIGHUP
+    ):
+        yield
+    for number in came:
+        signal.raise_signal(number)
+
+
+@contextmanager
+def _handled_by(handler: Callable[[int, FrameType | None], None], *numbers: signal.Signals) -> Iterator[None]:
+    before = {number: signal.signal(number, handler) for number in numbers}
     try:
-        process.terminate()
-        process.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        click.echo(f"{what} did not stop within {STOP_SECONDS:g} s and is killed", err=True)
-        process.kill()
-        process.wait()
+        yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, former in before.items():
+            signal.signal(number, former)
