@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from store_plugin.config.directory import DirectorySource
-from store_plugin.config.manifests import Kinds
+from store_plugin.config.kinds import Kinds
 from store_plugin.config.table import ConfigTable
 from store_plugin.dispatch.router import Router
 from store_plugin.engine import LocationLocks

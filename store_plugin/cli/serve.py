@@ -2,135 +2,119 @@
 
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
 
 import click
 
+from store_plugin.cli._hub_options import hub_options
 from store_plugin.cli._parameters import parsed_by
+from store_plugin.cli._settings import parse_mode, setting
 from store_plugin.endpoints import DEFAULT_ENDPOINT, Endpoint
-from store_plugin.errors import InvalidRequest
-
-CommandT = TypeVar("CommandT", bound=Callable[..., Any])
-
-
-def parse_mode(text: str) -> int:
-    """A file mode in octal."""
-    try:
-        return int(text, 8)
-    except ValueError:
-        raise InvalidRequest(f"{text!r} is not a file mode such as 0660") from None
-
-
-def _setting(name: str, **attributes: Any) -> Callable[[CommandT], CommandT]:
-    """An option that is also read from STORE_PLUGIN_NAME."""
-    variable = "STORE_PLUGIN_" + name.split("/")[0].lstrip("-").replace("-", "_").upper()
-    return click.option(name, envvar=variable, show_envvar=True, show_default=True, **attributes)
 
 
 @click.command()
-@_setting(
+@setting(
     "--config-dir",
     type=click.Path(path_type=Path),
     default=None,
     help="Directory of store config manifests (YAML), watched; left out: configs of the cluster.",
 )
-@_setting(
+@setting(
     "--listen",
     type=parsed_by(Endpoint.parse),
     multiple=True,
     default=(DEFAULT_ENDPOINT,),
     help="Where operators reach the sidecar; repeatable: unix:///@name, unix:///path, host:port (mTLS).",
 )
-@_setting(
+@setting(
     "--certs-dir",
     type=click.Path(path_type=Path),
     default="/certs",
     help="ca.crt, tls.crt and tls.key for TCP listeners; re-read when they change.",
 )
-@_setting(
+@setting(
     "--client-token-file",
     type=click.Path(path_type=Path),
     default=None,
     help="Callers on sockets must show the token in this file; re-read when it changes.",
 )
-@_setting("--socket-mode", type=parsed_by(parse_mode), default="0660", help="File mode of path sockets.")
-@_setting("--socket-group", default=None, help="Group of path sockets.")
-@_setting(
+@setting("--socket-mode", type=parsed_by(parse_mode), default="0660", help="File mode of path sockets.")
+@setting("--socket-group", default=None, help="Group of path sockets.")
+@setting(
     "--admin-listen",
     default="127.0.0.1:8080",
     help="Probes, metrics and config states over HTTP; keep it on loopback.",
 )
-@_setting("--health-listen", default=None, help="The two bare probes for an address that a kubelet reaches.")
-@_setting(
+@setting("--health-listen", default=None, help="The two bare probes for an address that a kubelet reaches.")
+@setting(
     "--max-in-flight",
     type=click.IntRange(min=1),
     default=1000,
     help="Calls at once; what exceeds it is refused.",
 )
-@_setting(
+@setting(
     "--max-connection-idle",
     type=click.FloatRange(min=0.1),
     default=60.0,
     help="Seconds after which an idle connection is closed.",
 )
-@_setting(
+@setting(
     "--max-connection-age",
     type=click.FloatRange(min=1.0),
     default=1800.0,
     help="Seconds after which a TCP connection is renewed.",
 )
-@_setting(
+@setting(
     "--shutdown-grace",
     type=click.FloatRange(min=0.0),
     default=15.0,
     help="Seconds that calls in flight have to finish after SIGTERM.",
 )
-@_setting(
+@setting(
     "--credential-poll-interval",
     type=click.FloatRange(min=0.1),
     default=2.0,
     help="Seconds between two looks at credential files.",
 )
-@_setting(
+@setting(
     "--log-level",
     type=click.Choice(("debug", "info", "warning", "error")),
     default="info",
     help="Least level that is logged.",
 )
-@_setting("--log-format", type=click.Choice(("json", "console")), default="json", help="How log lines look.")
-@_setting("--access-log/--no-access-log", default=False, help="Log successful calls too.")
-@_setting("--pod-ip", default=None, help="The Pod's IP (downward API), to notice hostNetwork.")
-@_setting("--host-ip", default=None, help="The node's IP (downward API), to notice hostNetwork.")
-@_setting(
+@setting("--log-format", type=click.Choice(("json", "console")), default="json", help="How log lines look.")
+@setting("--access-log/--no-access-log", default=False, help="Log successful calls too.")
+@setting("--pod-ip", default=None, help="The Pod's IP (downward API), to notice hostNetwork.")
+@setting("--host-ip", default=None, help="The node's IP (downward API), to notice hostNetwork.")
+@setting(
     "--allow-host-network/--no-allow-host-network",
     default=False,
     help="Listen on an abstract socket although the Pod uses hostNetwork.",
 )
-@_setting(
+@setting(
     "--crds",
     type=click.Choice(("apply", "check", "off")),
     default="off",
     help="CustomResourceDefinitions at start: apply them, or only compare and log.",
 )
-@_setting(
+@setting(
     "--kubeconfig",
     type=click.Path(path_type=Path),
     default=None,
     help="Names the cluster; left out: the one this Pod runs in.",
 )
-@_setting("--context", default=None, help="Context of the kubeconfig; left out: its current one.")
-@_setting(
+@setting("--context", default=None, help="Context of the kubeconfig; left out: its current one.")
+@setting(
     "--write-status/--no-write-status",
     default=False,
     help="Write conditions and Events of the cluster's configs; for the standalone deployment.",
 )
-@_setting(
+@setting(
     "--lease-namespace",
     default=None,
     help="Where the Lease of the replica that writes is; left out: in this Pod's namespace.",
 )
+@hub_options
 def serve(listen: tuple[Endpoint, ...], **options: object) -> None:
     """Serve the External Secret Store protocol.
 

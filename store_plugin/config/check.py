@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from store_plugin.config.declarations import DeclaredConfig, Problem
-from store_plugin.config.manifests import Kinds
+from store_plugin.config.kinds import Kinds
 from store_plugin.config.merging import Reading
 from store_plugin.config.origins import Missing, origins_of, read_origin
 from store_plugin.config.reading import read_directory

@@ -18,8 +18,8 @@ from watchfiles import awatch
 from store_plugin.config.credential_sources import SETTLE_SECONDS, CredentialSources
 from store_plugin.config.credentials import ConfigCredentials
 from store_plugin.config.declarations import Problem
+from store_plugin.config.kinds import KindName, Kinds
 from store_plugin.config.losses import credential_problems
-from store_plugin.config.manifests import Kinds
 from store_plugin.config.merging import Reading
 from store_plugin.config.reading import DirectoryReader, Look, unreadable_directory
 from store_plugin.config.source import SourceState, WatchState
@@ -64,6 +64,7 @@ class DirectorySource:
         self._reading = _EMPTY
         self._logged: frozenset[Problem] = frozenset()
         self._news = asyncio.Event()
+        self._changed_kinds: set[KindName] = set()
         self._watch_problem: str | None = None
 
     @property
@@ -98,8 +99,16 @@ class DirectorySource:
             group.create_task(self._watch_directory(), name="config watch")
             group.create_task(self._follow_credentials(), name="credentials")
 
+    def kinds_changed(self, kinds: Collection[KindName]) -> None:
+        """As ConfigSource; their files are read at the next look, which is soon."""
+        self._changed_kinds.update(kinds)
+        self._news.set()
+
     async def refresh(self) -> None:
         """Take in what changed since the last time, each file once it holds still."""
+        changed_kinds, self._changed_kinds = self._changed_kinds, set()
+        if changed_kinds:
+            await asyncio.to_thread(self._reader.forget, changed_kinds)
         before = await self._look()
         while before is not None and not self._reader.is_current(before):
             await asyncio.sleep(self._settle)

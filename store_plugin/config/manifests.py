@@ -5,9 +5,7 @@ that stood in the file: a token may have been pasted anywhere.
 """
 
 import re
-from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Any, Protocol, TypeAlias
 
 from pydantic import ValidationError
 
@@ -27,28 +25,18 @@ from store_plugin.config.documents import (
     document_of,
     parse_documents,
 )
+from store_plugin.config.kinds import Kinds, awaited, may_come
 from store_plugin.config.secret_data import decode_secret
 from store_plugin.config.validation import MOST_ERRORS, explain
 from store_plugin.errors import StorePluginError
 from store_plugin.model import ConfigReference
 from store_plugin.spec import StoreSpec, credential_references
-from store_plugin.store import StoreFactory
 
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?\Z")
 """How the names of Kubernetes objects are spelled."""
 _CONFIG_FIELDS = ("apiVersion", "kind", "metadata", "spec", "status")
 _SECRET_FIELDS = ("apiVersion", "kind", "metadata", "type", "immutable", "data", "stringData")
 _SECRET = ("v1", "Secret")
-
-
-class LoadableKind(Protocol):
-    """A served kind whose store can be imported, as `store_plugin.store.ServedKind`."""
-
-    def load(self) -> StoreFactory[Any]: ...
-
-
-Kinds: TypeAlias = Mapping[tuple[str, str], LoadableKind]
-"""The served kinds by (apiVersion, kind)."""
 
 
 def read_manifests(file: str, text: str, kinds: Kinds) -> FileReading:
@@ -134,6 +122,8 @@ class _FileReader:
     def _spec(
         self, document: Document, manifest: dict[str, Value], reference: ConfigReference
     ) -> tuple[StoreSpec | None, list[Problem]]:
+        if may_come(self._kinds, reference.api_version, reference.kind):
+            return None, [self._problem(document, ("kind",), f"kind: {awaited(reference.kind)}")]
         try:
             model = self._kinds[reference.api_version, reference.kind].load().spec_model
         except StorePluginError as error:
@@ -185,7 +175,8 @@ def _kind_of(manifest: dict[str, Value], kinds: Kinds) -> tuple[str, str]:
     if not isinstance(api_version, str) or not isinstance(kind, str):
         missing = "kind" if isinstance(api_version, str) else "apiVersion"
         raise _Unidentified((missing,), f"{missing}: is required, as text")
-    if (api_version, kind) in kinds or (api_version, kind) == _SECRET:
+    served = (api_version, kind) in kinds or (api_version, kind) == _SECRET
+    if served or may_come(kinds, api_version, kind):
         return api_version, kind
     elsewhere = sorted(served for served, name in (*kinds, _SECRET) if name == kind)
     if elsewhere:

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TypeAlias
 
 from store_plugin.config.declarations import FileReading, Problem, broken_file
-from store_plugin.config.manifests import Kinds, read_manifests
+from store_plugin.config.kinds import KindName, Kinds
+from store_plugin.config.manifests import read_manifests
 from store_plugin.config.merging import Reading, carry_over, merge
 from store_plugin.signatures import Signature, lasting, signature_of
 
@@ -79,6 +80,12 @@ class DirectoryReader:
         changed = [name for name in names if self._read_file(name, look.get(name))]
         return bool(changed)
 
+    def forget(self, kinds: Collection[KindName]) -> None:
+        """Have the files read again, unchanged or not, that may hold configs of these kinds."""
+        for name, file in self._files.items():
+            if _may_hold(file.reading, kinds):
+                self._files[name] = replace(file, signature=None, digest=b"")
+
     @property
     def names(self) -> Collection[str]:
         """The files read so far and not gone since."""
@@ -123,6 +130,11 @@ class DirectoryReader:
             return read_manifests(name, text, self._kinds)
         except Exception as error:  # a parser or a model may fail in any way; other files must not
             return broken_file(Problem(name, 0, f"the file cannot be read ({type(error).__name__})"))
+
+
+def _may_hold(reading: FileReading, kinds: Collection[KindName]) -> bool:
+    named = ((config.reference.api_version, config.reference.kind) for config in reading.configs)
+    return reading.unidentified is not None or any(kind in kinds for kind in named)
 
 
 def _is_manifest(name: str) -> bool:

@@ -1,10 +1,12 @@
 """What a source of store configs is for the rest of the sidecar, and how well it follows."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol
 
 from store_plugin.config.declarations import Problem
 from store_plugin.model import ConfigReference
+from store_plugin.config.kinds import KindName
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,10 @@ class ConfigSource(Protocol):
 
     async def load(self) -> None:
         """Fill the table for the first time; waits as long as nothing can be told."""
+        ...
+
+    def kinds_changed(self, kinds: Collection[KindName]) -> None:
+        """Kinds came, or have other models now: their configs are to be read again."""
         ...
 
     async def run(self) -> None:

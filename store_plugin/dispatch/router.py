@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Iterator
 
-from store_plugin.config.manifests import Kinds
+from store_plugin.config.kinds import KindName, Kinds, awaited, may_come
 from store_plugin.config.table import ConfigTable, LoadedConfig
 from store_plugin.dispatch.guards.guarded import GuardedStore
 from store_plugin.dispatch.guards.observer import GuardObserver, Unobserved
@@ -16,12 +16,16 @@ from store_plugin.errors import (
     ConfigInvalid,
     ConfigNotFound,
     KindNotServed,
+    PluginDisconnected,
     StorePluginError,
     StoreUnavailable,
 )
 from store_plugin.model import ConfigReference
 from store_plugin.spec import StoreSpec
 from store_plugin.store import Environment, Logger, library_missing
+
+_PLUGIN_MAY_COME_SECONDS = 5.0
+"""When callers may ask again for a kind that no plugin has brought yet."""
 
 
 class Router:
@@ -49,8 +53,9 @@ class Router:
     def find(self, reference: ConfigReference) -> tuple[LoadedConfig, StoreSpec]:
         """The config in effect and its spec; opens nothing.
 
-        KindNotServed, ConfigNotFound, ConfigInvalid where there never was a good spec,
-        StoreUnavailable where it is not known what configs of the kind there are.
+        KindNotServed, PluginDisconnected where a plugin may bring the kind and none has yet,
+        ConfigNotFound, ConfigInvalid where there never was a good spec, StoreUnavailable where
+        it is not known what configs of the kind there are.
         """
         config = self._table.get(reference)
         if config is None or config.spec is None:
@@ -65,6 +70,14 @@ class Router:
     async def lease(self, reference: ConfigReference) -> Lease:
         """`find` and `lease_of` in one, for whoever may use every scope."""
         return await self._pool.lease(*self.find(reference))
+
+    def reopen(self, kinds: Collection[KindName]) -> None:
+        """Open the stores of these kinds anew for calls to come, because they may be able to do
+        other things now; calls under way finish on those that are open."""
+        for entry in self._pool.entries():
+            reference = entry.config.reference
+            if (reference.api_version, reference.kind) in kinds:
+                self._pool.retire(reference)
 
     def states(self) -> Iterator[ConfigState]:
         """Every config as it is doing, ordered by kind and name; each is looked at when it is
@@ -101,6 +114,8 @@ class Router:
         await self._pool.aclose(wait)
 
     def _refusal(self, reference: ConfigReference, config: LoadedConfig | None) -> StorePluginError:
+        if may_come(self.kinds, reference.api_version, reference.kind):
+            return PluginDisconnected(awaited(_short(reference.kind)), retry_after=_PLUGIN_MAY_COME_SECONDS)
         if (reference.api_version, reference.kind) not in self.kinds:
             served = ", ".join(sorted(f"{kind} ({version})" for version, kind in self.kinds)) or "none"
             asked = f"{_short(reference.kind)} ({_short(reference.api_version)})"

@@ -19,7 +19,7 @@ from store_plugin.hub.channel import PluginChannel
 from store_plugin.hub.health import Healthy
 from store_plugin.hub.local import LocalInstance
 from store_plugin.hub.registry import Entry, Registry
-from store_plugin.hub.service import Admit, Authenticate, Authorize, Entrance, PluginStreams
+from store_plugin.hub.service import Admit, Authenticate, Authorize, Entrance, Joined, PluginStreams
 from store_plugin.hub.settings import HubSettings
 from store_plugin.log import Logger, StandardLogger
 from store_plugin.sockets import private_umask, protect, remove_stale_socket
@@ -62,6 +62,7 @@ class Hub:
         *,
         registry: Registry | None = None,
         admit: Admit = lambda peer: None,
+        joined: Joined = lambda peer: None,
     ) -> None:
         self.settings = settings or HubSettings()
         if registry is None:  # an empty one is false
@@ -69,7 +70,7 @@ class Hub:
         self.registry = registry
         self._listeners = listeners
         self._log = log or StandardLogger("store_plugin.hub")
-        self._streams = PluginStreams(self.registry, self.settings, self._log, admit)
+        self._streams = PluginStreams(self.registry, self.settings, self._log, admit, joined)
         self._threads = ThreadPoolExecutor(_MOST_THREADS, "local-plugin")
         """Starts none until a plain function is called."""
         self._servers: list[grpc.aio.Server] = []
@@ -90,6 +91,11 @@ class Hub:
         """Put servicers of this process under a name, as if they had connected: what
         `add_XServicer_to_server(servicer, provider)` was called with. AlreadyConnected."""
         return self.registry.add(LocalInstance(name, provider, self._threads, self._log), lambda: None)
+
+    @property
+    def dropped_replies(self) -> int:
+        """Replies of plugins that no call waited for: late, doubled, or made up."""
+        return self._streams.dropped
 
     async def start(self) -> None:
         """Listen. InvalidRequest where an endpoint is taken or cannot be bound."""

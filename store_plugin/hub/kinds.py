@@ -104,9 +104,15 @@ class Kinds(Mapping[KindName, Kind]):
             held = self._plugins.get(name)
             if held is None or held.kind != kind:
                 model = spec_model(kind.kind, kind.spec_schema)
-                self._plugins[name] = PluginFactory(kind, peer.name, model, self._registry, self._generations)
+                factory = PluginFactory(kind, peer.name, model, self._registry, self._generations)
+                # A new mapping each time: manifests are read in a thread, which goes through the old one.
+                self._plugins = {**self._plugins, name: factory}
                 changed.add(name)
         return frozenset(changed)
+
+    def may_come(self, api_version: str, kind: str) -> bool:
+        """Whether a plugin may bring this kind, and none has."""
+        return (api_version, kind) not in self and self._may_be_brought(api_version)
 
     def of_plugins(self) -> Mapping[KindName, PluginFactory]:
         """Those that plugins brought along."""
@@ -123,11 +129,16 @@ class Kinds(Mapping[KindName, Kind]):
         return len(self._built_in) + len(self._plugins)
 
     def _check_name(self, kind: PluginKind, plugin: str) -> None:
-        name, group = (kind.api_version, kind.kind), kind.api_version.partition("/")[0]
+        name = (kind.api_version, kind.kind)
         if name in self._built_in:
             raise PluginRefused(f"the kind {kind.kind} ({kind.api_version}) is built in")
-        if not any(fnmatchcase(group, pattern) for pattern in self._groups):
+        if not self._may_be_brought(kind.api_version):
+            group = kind.api_version.partition("/")[0]
             raise PluginRefused(f"plugins may not bring kinds of the API group {group} here")
         held = self._plugins.get(name)
         if held is not None and held.plugin != plugin:
             raise PluginRefused(f"the kind {kind.kind} belongs to plugin {held.plugin}")
+
+    def _may_be_brought(self, api_version: str) -> bool:
+        group = api_version.partition("/")[0]
+        return any(fnmatchcase(group, pattern) for pattern in self._groups)

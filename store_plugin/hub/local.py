@@ -44,6 +44,10 @@ class LocalInstance:
         self._table = table
         self._invoker = Invoker(threads, log)
 
+    def silent_for(self) -> float:
+        """Never: it lives as long as this process."""
+        return 0.0
+
     async def call(self, method: str, payload: bytes, *, timeout: float, metadata: Metadata = ()) -> Reply:
         """As Session.call."""
         state = self._state(method, timeout, metadata)

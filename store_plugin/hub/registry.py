@@ -50,6 +50,10 @@ class Instance(Protocol):
     @property
     def draining(self) -> bool: ...
 
+    def silent_for(self) -> float:
+        """Seconds since it last gave a sign of life."""
+        ...
+
     async def call(self, method: str, payload: bytes, *, timeout: float, metadata: Metadata) -> Reply:
         """CallFailed; `timeout` is in seconds."""
         ...
@@ -152,6 +156,10 @@ class Registry:
     def entries(self) -> list[Entry]:
         """All that are not draining, ordered by name."""
         return [entry for name in sorted(self._entries) for entry in self._entries[name]]
+
+    def named(self, name: str) -> list[Entry]:
+        """The instances of one plugin that are not draining."""
+        return list(self._entries.get(name, ()))
 
     def refuse(self, peer_name: str, user: str, why: str) -> None:
         """Tell of a plugin that was turned away before it got here."""

@@ -65,15 +65,27 @@ Admit: TypeAlias = Callable[[Peer], bool | None]
 """Looks at what a plugin brings along, before it is in; PluginRefused, InvalidRequest. True: it
 is in, and held until somebody releases it."""
 
+Joined: TypeAlias = Callable[[Peer], None]
+"""Told of a plugin that has just come in, with no wait since it was admitted."""
+
 
 class PluginStreams:
     """Serves PluginStream for a registry. One for all listeners of a hub."""
 
-    def __init__(self, registry: Registry, settings: HubSettings, log: Logger, admit: Admit) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        settings: HubSettings,
+        log: Logger,
+        admit: Admit,
+        joined: Joined,
+    ) -> None:
         self._registry = registry
         self._settings = settings
         self._log = log
         self._admit = admit
+        self._joined = joined
+        self._dropped = 0
         self._sessions: dict[Session, Entry] = {}
         self._streams = 0
         self._drains: set[asyncio.Task[None]] = set()
@@ -83,6 +95,11 @@ class PluginStreams:
     def sessions(self) -> list[Session]:
         """Of all registered streams, those that drain too."""
         return list(self._sessions)
+
+    @property
+    def dropped(self) -> int:
+        """Replies that no call waited for, of all streams there were."""
+        return self._dropped + sum(session.dropped for session in self._sessions)
 
     def handlers(self, entrance: Entrance) -> list["grpc.GenericRpcHandler[Any, Any]"]:
         """The service under its own name and its aliases, for one listener."""
@@ -142,6 +159,7 @@ class PluginStreams:
                 hold = bool(self._admit(peer))
                 session = Session(peer, Outbox(_writer(codec, context)))
                 entry = self._registry.add(session, lambda: self._drain_later(session), hold=hold)
+                self._joined(peer)
                 told = await self._attend(session, entry, codec, context)
             finally:
                 self._streams -= 1
@@ -177,6 +195,7 @@ class PluginStreams:
                 task.cancel()
             await asyncio.wait(tasks)
             del self._sessions[session]
+            self._dropped += session.dropped
             why = session.ended.result().why.message
             self._registry.remove(entry, why)
             self._log.info("plugin gone", plugin=peer.name, instance=peer.instance_id, why=why)

@@ -7,7 +7,7 @@ no page looks at all of them in one go, calls are served in between.
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Protocol
@@ -36,6 +36,12 @@ class Configs(Protocol):
     def counts(self) -> Counts: ...
 
 
+class Shown(Protocol):
+    """An entry of a page."""
+
+    def as_json(self) -> Mapping[str, object]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """What the pages show, read when they are asked for."""
@@ -44,6 +50,8 @@ class View:
     configs: Configs
     source: ConfigSource
     metrics: Metrics
+    plugins: Callable[[], Sequence[Shown]] | None = None
+    """Of a sidecar that listens for plugins."""
 
 
 class AdminServer:
@@ -57,6 +65,8 @@ class AdminServer:
         """Serve on both; InvalidRequest where an address cannot be bound."""
         alive = web.get("/healthz", self._healthz)
         pages = [web.get("/metrics", self._metrics), web.get("/configs", self._configs)]
+        if self._view.plugins is not None:
+            pages.append(web.get("/plugins", self._plugins))
         await self._serve(admin_listen, [alive, web.get("/readyz", self._readyz_in_full), *pages])
         if health_listen is not None:
             await self._serve(health_listen, [alive, web.get("/readyz", self._readyz)])
@@ -116,6 +126,11 @@ class AdminServer:
         source = f'{{{head}, "watches": {watches}}}'
         body = f'{{"configs": {configs},\n"problems": {problems},\n"source": {source}}}\n'
         return web.Response(text=body, content_type="application/json")
+
+    async def _plugins(self, _request: web.Request) -> web.Response:
+        assert self._view.plugins is not None
+        plugins = await _as_json(plugin.as_json() for plugin in self._view.plugins())
+        return web.Response(text=f'{{"plugins": {plugins}}}\n', content_type="application/json")
 
 
 def _behind(watch: WatchState) -> str:

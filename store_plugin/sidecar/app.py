@@ -11,7 +11,9 @@ import sys
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from functools import partial
+from typing import TYPE_CHECKING
 
+from store_plugin.config.kinds import Kinds
 from store_plugin.config.source import ConfigSource
 from store_plugin.config.table import ConfigTable
 from store_plugin.dispatch.router import Router
@@ -43,10 +45,15 @@ from store_plugin.sidecar.sources import Opened, config_source
 from store_plugin.sidecar.tokens import TokenFile
 from store_plugin.store import Logger, served_kinds
 
+if TYPE_CHECKING:
+    from store_plugin.sidecar.hub.plugins import PluginHub
+
 _LEFT_AT_ONCE = 130
 _WAIT_FOR_LEASES = 2.0
 """Seconds; calls have had their grace by then. Grace, this and the closing of stores (10 s)
 stay within the 30 s that Kubernetes gives a Pod."""
+_LAST_GRACE = 0.5
+"""Seconds that plugins have to hear that the hub goes, where the grace is over."""
 
 
 def run(settings: Settings, environ: Mapping[str, str]) -> int:
@@ -71,10 +78,13 @@ class _Sidecar:
         self._log = log
         self._serving = False
         self._stopping = asyncio.Event()
+        self._stop_by = 0.0
         self._environ = environ
-        self._kinds = kinds = served_kinds()
         self._table = table = ConfigTable()
         self._metrics = Metrics()
+        self._plugins = self._plugin_hub()
+        kinds: Kinds = served_kinds() if self._plugins is None else self._plugins.kinds
+        self._kinds = kinds
         self._admission = Admission(settings.max_in_flight)
         self._router = Router(table, kinds, LocationLocks(), log, self._metrics.store_call, self._metrics)
         self._listeners = [
@@ -114,6 +124,8 @@ class _Sidecar:
     async def _serve(self, stack: AsyncExitStack, opened: Opened) -> None:
         watching = asyncio.create_task(self._follow(opened), name="config source")
         stack.push_async_callback(_end, watching)
+        if self._plugins is not None:
+            await self._start_hub(self._plugins, stack, opened.source)
         await self._start_listeners(stack)
         self._serving = True
         self._log.info("serving", configs=self._router.counts().configs.total())
@@ -144,6 +156,22 @@ class _Sidecar:
         if work.done():
             work.result()
 
+    def _plugin_hub(self) -> "PluginHub | None":
+        if not self._settings.hub.listen:
+            return None
+        # Costs memory and time, so only where plugins may come.
+        from store_plugin.sidecar.hub.plugins import PluginHub
+
+        return PluginHub(self._settings, served_kinds(), self._log, self._metrics.plugin_event)
+
+    async def _start_hub(self, plugins: "PluginHub", stack: AsyncExitStack, source: ConfigSource) -> None:
+        """Before the listeners, and stopped after them: calls to plugins' stores finish first."""
+        stack.push_async_callback(self._stop_hub, plugins)
+        await plugins.start(kinds_changed=source.kinds_changed, reopen=self._router.reopen)
+
+    async def _stop_hub(self, plugins: "PluginHub") -> None:
+        await plugins.stop(max(_LAST_GRACE, self._stop_by - asyncio.get_running_loop().time()))
+
     async def _start_admin(self, stack: AsyncExitStack, source: ConfigSource) -> None:
         self._metrics.watch(
             in_flight=lambda: self._admission.in_flight,
@@ -151,7 +179,15 @@ class _Sidecar:
             problems=lambda: len(source.problems),
             source=lambda: source.state,
         )
-        admin = AdminServer(View(lambda: self._serving, self._router, source, self._metrics))
+        plugins = self._plugins
+        if plugins is not None:
+            self._metrics.watch_plugins(
+                connected=lambda: len(plugins.registry),
+                in_flight=plugins.in_flight,
+                dropped=lambda: plugins.hub.dropped_replies,
+            )
+        shown = plugins.states if plugins is not None else None
+        admin = AdminServer(View(lambda: self._serving, self._router, source, self._metrics, shown))
         stack.push_async_callback(admin.stop)
         await admin.start(self._settings.admin_listen, self._settings.health_listen)
 
@@ -164,6 +200,7 @@ class _Sidecar:
     async def _stop_listeners(self) -> None:
         """Not ready, then nothing new, then what is in flight may finish."""
         self._serving = False
+        self._stop_by = asyncio.get_running_loop().time() + self._settings.shutdown_grace
         self._log.info("stopping", in_flight=self._admission.in_flight, grace=self._settings.shutdown_grace)
         for listener in self._listeners:
             await listener.refuse()

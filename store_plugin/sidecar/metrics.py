@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from store_plugin.config.source import SourceState
@@ -59,6 +59,13 @@ class Metrics:
             registry=self.registry,
         )
 
+        self._plugin_events = Counter(
+            "store_plugin_hub_events",
+            "What happened to plugins: connected, ready, draining, gone, refused.",
+            ("event",),
+            registry=self.registry,
+        )
+
     def request(self, method: str, kind: str, code: Code, seconds: float) -> None:
         """A call of `method` ended with `code`."""
         self._requests.add((method, kind, code.name), seconds)
@@ -74,6 +81,22 @@ class Metrics:
     def store_call_repeated(self, kind: str, verb: str) -> None:
         """A call to a store failed, and is made again."""
         self._repeated.labels(kind, verb).inc()
+
+    def plugin_event(self, event: str) -> None:
+        """Something happened to a plugin."""
+        self._plugin_events.labels(event).inc()
+
+    def watch_plugins(
+        self, *, connected: Callable[[], int], in_flight: Callable[[], int], dropped: Callable[[], int]
+    ) -> None:
+        """Read these whenever the metrics are asked for."""
+        gauges = {
+            "store_plugin_plugins_connected": ("Plugin instances that take calls.", connected),
+            "store_plugin_plugin_calls_in_flight": ("Calls to plugins under way.", in_flight),
+        }
+        for name, (what, read) in gauges.items():
+            Gauge(name, what, registry=self.registry).set_function(read)
+        self.registry.register(_DroppedReplies(dropped))
 
     def watch(
         self,
@@ -105,6 +128,17 @@ class Metrics:
     def render(self) -> bytes:
         """All of it in Prometheus' text format."""
         return generate_latest(self.registry)
+
+
+class _DroppedReplies(Collector):
+    """A count that somebody else keeps."""
+
+    def __init__(self, dropped: Callable[[], int]) -> None:
+        self._dropped = dropped
+
+    def collect(self) -> Iterable[CounterMetricFamily]:
+        what = "Replies of plugins that no call waited for."
+        return [CounterMetricFamily("store_plugin_plugin_replies_dropped", what, self._dropped())]
 
 
 class _ConfigCollector(Collector):

@@ -4,11 +4,12 @@
 the sidecar reads the environment.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from store_plugin.endpoints import DEFAULT_ENDPOINT, Endpoint, Transport
 from store_plugin.errors import InvalidRequest
+from store_plugin.sidecar.hub.settings import HubOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +40,7 @@ class Settings:
     kubeconfig: Path | None = None
     """Names the cluster; None: the one that this Pod runs in."""
     context: str | None = None
+    hub: HubOptions = field(default_factory=HubOptions)
 
     write_status: bool = False
     lease_namespace: str | None = None

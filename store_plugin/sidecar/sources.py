@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from store_plugin.cluster_api import ClusterApi
-from store_plugin.config.manifests import Kinds
+from store_plugin.config.kinds import Kinds
 from store_plugin.config.source import ConfigSource
 from store_plugin.config.table import ConfigTable
 from store_plugin.sidecar.settings import Settings

@@ -18,7 +18,7 @@ from store_plugin.errors import (
     StoreUnavailable,
 )
 from store_plugin.model import OWNER_LABEL, ConfigReference, Presence, ScopedName, Secret, StoredSecret
-from tests.dispatch.conftest import House, reference
+from tests.dispatch.conftest import House, reference, until
 from tests.support.fakes import GROUP_VERSION
 
 NAME = ScopedName.parse("team/db")
@@ -250,3 +250,16 @@ class Unwalkable(dict[ConfigReference, LoadedConfig]):
     """A dict that can be asked and not walked."""
 
     __iter__ = keys = values = items = None  # type: ignore[assignment]
+
+
+async def test_stores_of_a_kind_are_opened_anew_and_calls_finish_on_the_old_ones(house: House) -> None:
+    house.put("a")
+    with await house.router.lease(reference("a")):
+        house.router.reopen({("another.org/v1", "ShelfConfig")})
+        assert house.router.counts().open_stores["ShelfConfig"] == 1
+        house.router.reopen({(reference("a").api_version, "ShelfConfig")})
+        assert not house.factory.stores[0].closed
+        with await house.router.lease(reference("a")):
+            assert len(house.factory.stores) == 2
+    await until(lambda: house.factory.stores[0].closed)
+    assert not house.factory.stores[1].closed

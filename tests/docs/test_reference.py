@@ -89,6 +89,8 @@ def exported_metrics() -> dict[str, set[str]]:
     metrics.watch(
         in_flight=lambda: 0, configs=lambda: counts, problems=lambda: 0, source=lambda: SourceState(())
     )
+    metrics.watch_plugins(connected=lambda: 0, in_flight=lambda: 0, dropped=lambda: 0)
+    metrics.plugin_event("connected")
     metrics.request("GetSecret", "LocalConfig", Code.OK, 0.1)
     metrics.store_call("LocalConfig", "read", Code.OK, 0.1)
     metrics.store_call_refused("LocalConfig", "OVERLOADED")

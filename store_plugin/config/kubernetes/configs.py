@@ -13,8 +13,9 @@ from store_plugin.cluster import plural_of
 from store_plugin.cluster_api import Json
 from store_plugin.config.declarations import DeclaredConfig, FileReading, Problem, broken_file
 from store_plugin.config.documents import Value
+from store_plugin.config.kinds import Kinds
 from store_plugin.config.kubernetes.requests import Collection, Event
-from store_plugin.config.manifests import Kinds, read_object
+from store_plugin.config.manifests import read_object
 from store_plugin.model import ConfigReference
 
 _FEW = 4

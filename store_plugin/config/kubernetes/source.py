@@ -1,19 +1,19 @@
 """Store configs from the cluster, followed while the process runs."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import partial
 
 from store_plugin.cluster_api import ClusterApi
 from store_plugin.config.credential_sources import SETTLE_SECONDS, CredentialSources
 from store_plugin.config.credentials import ConfigCredentials
 from store_plugin.config.declarations import DeclaredConfig, Problem, SecretName
+from store_plugin.config.kinds import KindName, Kinds
 from store_plugin.config.kubernetes.configs import KindTarget, Taken
 from store_plugin.config.kubernetes.pauses import Pauses
 from store_plugin.config.kubernetes.secrets import SecretWatches
 from store_plugin.config.kubernetes.watch import Watch
 from store_plugin.config.losses import credential_problems
-from store_plugin.config.manifests import Kinds
 from store_plugin.config.origins import secrets_of
 from store_plugin.config.source import SourceState
 from store_plugin.config.table import ConfigTable
@@ -48,8 +48,13 @@ class KubernetesSource:
         self._secrets_of: dict[ConfigReference, frozenset[SecretName]] = {}
         self._problems: dict[KindTarget, tuple[Problem, ...]] = {}
         self._taking = asyncio.Lock()
-        self._targets = [KindTarget(api_version, kind, kinds, self) for api_version, kind in kinds]
-        self._watches = [Watch(api, target.collection, target, log, pauses) for target in self._targets]
+        self._api = api
+        self._kinds = kinds
+        self._pauses = pauses
+        self._targets = {kind: KindTarget(*kind, kinds, self) for kind in kinds}
+        self._watches = {kind: self._watch_of(target) for kind, target in self._targets.items()}
+        self._group: asyncio.TaskGroup | None = None
+        """While it runs: for watches of kinds that come later."""
         self._loading = True
         table.read_by(self._unread)
 
@@ -62,14 +67,12 @@ class KubernetesSource:
 
     @property
     def state(self) -> SourceState:
-        return SourceState((*(watch.state for watch in self._watches), *self._secrets.states))
+        return SourceState((*(watch.state for watch in self._watches.values()), *self._secrets.states))
 
     def generation(self, reference: ConfigReference) -> int:
         """Of the config's object, as the API server counts it; 0 where there is none."""
-        for target in self._targets:
-            if (target.api_version, target.kind) == (reference.api_version, reference.kind):
-                return target.generation(reference.name)
-        return 0
+        target = self._targets.get((reference.api_version, reference.kind))
+        return 0 if target is None else target.generation(reference.name)
 
     async def load(self) -> None:
         """Read every kind, and then the Secrets that the configs refer to.
@@ -77,17 +80,37 @@ class KubernetesSource:
         Waits until each had an answer, however long that takes: without it nothing can be
         told to callers. A refusal is an answer.
         """
-        await asyncio.gather(*(watch.list_once() for watch in self._watches))
+        await asyncio.gather(*(watch.list_once() for watch in tuple(self._watches.values())))
         self._loading = False
         await self._secrets.want(self._wanted(), within=None)
 
+    def kinds_changed(self, kinds: Collection[KindName]) -> None:
+        """As ConfigSource: their objects are listed, again where they were before."""
+        for kind in kinds:
+            if (watch := self._watches.get(kind)) is not None:
+                watch.list_again()
+                continue
+            self._targets[kind] = KindTarget(*kind, self._kinds, self)
+            self._watches[kind] = self._watch_of(self._targets[kind])
+            if self._group is not None:
+                self._follow(kind, self._group)
+
     async def run(self) -> None:
         """Follow the cluster and the credential files until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            for target, watch in zip(self._targets, self._watches, strict=True):
-                group.create_task(watch.run(), name=f"watch of {target.kind}s")
-            group.create_task(self._secrets.run(), name="watches of Secrets")
-            group.create_task(self._follow_files(), name="credentials")
+        try:
+            async with asyncio.TaskGroup() as self._group:
+                for kind in self._watches:
+                    self._follow(kind, self._group)
+                self._group.create_task(self._secrets.run(), name="watches of Secrets")
+                self._group.create_task(self._follow_files(), name="credentials")
+        finally:
+            self._group = None
+
+    def _follow(self, kind: KindName, group: asyncio.TaskGroup) -> None:
+        group.create_task(self._watches[kind].run(), name=f"watch of {kind[1]}s")
+
+    def _watch_of(self, target: KindTarget) -> Watch:
+        return Watch(self._api, target.collection, target, self._log, self._pauses)
 
     async def take(self, kind: KindTarget, taken: Taken) -> None:
         """What a kind declares now. Secrets first: a config that names a new one finds it."""
@@ -126,10 +149,10 @@ class KubernetesSource:
 
     def _unread(self, api_version: str, kind: str) -> str | None:
         """Why a config of a kind that is not in the table may exist all the same."""
-        for target, watch in zip(self._targets, self._watches, strict=True):
-            if (target.api_version, target.kind) == (api_version, kind):
-                return watch.state.problem
-        return None
+        watch = self._watches.get((api_version, kind))
+        if watch is None:
+            return None
+        return watch.state.problem or (None if watch.state.known else "nothing is known of them yet")
 
     async def _follow_files(self) -> None:
         changing = False

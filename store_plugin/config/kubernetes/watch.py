@@ -49,6 +49,9 @@ class Watch:
         self._pauses = pauses
         self._version = ""
         self._listed = False
+        self._again = False
+        self._waiting: asyncio.Timeout | None = None
+        """While it waits for events; what it takes in is never interrupted."""
         self._problem: str | None = None
         self._behind_since: float | None = asyncio.get_running_loop().time()
 
@@ -73,6 +76,12 @@ class Watch:
                 return self._fail(error)
             await asyncio.sleep(pauses.next())
 
+    def list_again(self) -> None:
+        """Have the objects listed again soon: what they mean has changed."""
+        self._again = True
+        if self._waiting is not None:
+            self._waiting.reschedule(asyncio.get_running_loop().time())
+
     async def run(self) -> None:
         """Follow until cancelled."""
         pauses = self._pauses.start()
@@ -92,6 +101,7 @@ class Watch:
             await asyncio.sleep(pauses.next())
 
     async def _list(self) -> None:
+        self._again = False
         listing = Listing(self._api, self._collection)
         await self._target.listed(listing.pages())
         self._version = listing.version
@@ -102,11 +112,23 @@ class Watch:
         events = Events(self._api, self._collection, self._version)
         batches = events.batches(random.randint(_SHORTEST_WATCH, _LONGEST_WATCH))
         async with aclosing(batches):
-            async for batch in batches:
+            while (batch := await self._next(batches)) is not None:
                 self._follows()
                 if batch:
                     await self._target.changed(batch)
                 self._version = events.version
+
+    async def _next(self, batches: AsyncIterator[list[Event]]) -> list[Event] | None:
+        """The next batch; None after the last. Forgotten where all is to be listed again."""
+        if self._again:
+            raise Forgotten
+        try:
+            async with asyncio.timeout(None) as self._waiting:
+                return await anext(batches, None)
+        except TimeoutError:
+            raise Forgotten from None
+        finally:
+            self._waiting = None
 
     def _follows(self) -> None:
         if self._problem is not None:

@@ -1,0 +1,24 @@
+"""Options of `serve`: each is also read from the environment."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from store_plugin.errors import InvalidRequest
+
+CommandT = TypeVar("CommandT", bound=Callable[..., Any])
+
+
+def setting(name: str, **attributes: Any) -> Callable[[CommandT], CommandT]:
+    """An option that is also read from STORE_PLUGIN_NAME."""
+    variable = "STORE_PLUGIN_" + name.split("/")[0].lstrip("-").replace("-", "_").upper()
+    return click.option(name, envvar=variable, show_envvar=True, show_default=True, **attributes)
+
+
+def parse_mode(text: str) -> int:
+    """A file mode in octal."""
+    try:
+        return int(text, 8)
+    except ValueError:
+        raise InvalidRequest(f"{text!r} is not a file mode such as 0660") from None

@@ -1,0 +1,42 @@
+"""The kinds that manifests may be of: what readers of configs ask of them.
+
+Kinds may come while the process runs, with the plugins that bring them. A config of such a
+kind is no mistake of its author, so it is told apart from one that nobody will ever serve.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Protocol, TypeAlias, runtime_checkable
+
+from store_plugin.store import StoreFactory
+
+KindName: TypeAlias = tuple[str, str]
+"""(apiVersion, kind)."""
+
+
+class LoadableKind(Protocol):
+    """A served kind whose store can be imported, as `store_plugin.store.ServedKind`."""
+
+    def load(self) -> StoreFactory[Any]: ...
+
+
+Kinds: TypeAlias = Mapping[KindName, LoadableKind]
+"""The served kinds."""
+
+
+@runtime_checkable
+class GrowingKinds(Protocol):
+    """Kinds that plugins add to, as `store_plugin.hub.kinds.Kinds`."""
+
+    def may_come(self, api_version: str, kind: str) -> bool:
+        """Whether a plugin may bring this kind, and none has."""
+        ...
+
+
+def may_come(kinds: Kinds, api_version: str, kind: str) -> bool:
+    """Whether the kind is not served and may be later, without a restart."""
+    return isinstance(kinds, GrowingKinds) and kinds.may_come(api_version, kind)
+
+
+def awaited(kind: str) -> str:
+    """What is told of a kind that may come."""
+    return f"{kind} is served once a plugin that brings this kind connects"

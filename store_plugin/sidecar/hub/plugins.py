@@ -1,0 +1,110 @@
+"""The hub as a part of the sidecar: plugins come in, and their kinds become kinds of ours.
+
+Configs of a kind that comes, or comes with another schema, are read again. Stores of a plugin
+are opened anew when its instances are of other versions than before, because another version may
+be able to do other things.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping
+
+from store_plugin.hub.authentication import any_name, anyone
+from store_plugin.hub.hub import Hub, HubListener
+from store_plugin.hub.kinds import KindName, Kinds
+from store_plugin.hub.peer import Peer
+from store_plugin.hub.registry import Limits, OnDuplicate, Registry
+from store_plugin.hub.settings import HubSettings
+from store_plugin.sidecar.hub.states import PluginState, states
+from store_plugin.sidecar.settings import Settings
+from store_plugin.store import Logger, ServedKind
+
+KindsChanged = Callable[[Collection[KindName]], None]
+
+
+class PluginHub:
+    """The hub and the kinds of a sidecar, built-in ones included."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        built_in: Mapping[KindName, ServedKind],
+        log: Logger,
+        on_event: Callable[[str], None],
+    ) -> None:
+        options = settings.hub
+        limits = Limits(plugins=options.max_plugins)
+        self.registry = Registry(limits, OnDuplicate(options.duplicates))
+        self.kinds = Kinds(built_in, self.registry, options.plugin_groups)
+        self._on_event = on_event
+        self._versions: dict[str, frozenset[str]] = {}
+        self._kinds_changed: KindsChanged = _nobody
+        self._reopen: KindsChanged = _nobody
+        self._following: asyncio.Task[None] | None = None
+        self.hub = Hub(
+            _listeners(settings),
+            log,
+            HubSettings(
+                limits=limits,
+                heartbeat_interval=options.heartbeat,
+                max_stream_age=options.max_stream_age,
+                drain_grace=settings.shutdown_grace,
+            ),
+            registry=self.registry,
+            admit=self.kinds.check,
+            joined=self._take_kinds,
+        )
+
+    def states(self) -> list[PluginState]:
+        """The plugins connected now."""
+        return states(self.registry)
+
+    def in_flight(self) -> int:
+        """Calls to plugins under way."""
+        return sum(entry.instance.in_flight for entry in self.registry.entries())
+
+    async def start(self, *, kinds_changed: KindsChanged, reopen: KindsChanged) -> None:
+        """Let plugins in. `kinds_changed` is told of kinds that are new or have another schema,
+        `reopen` of kinds whose plugin has another version. InvalidRequest as Hub.start."""
+        self._kinds_changed, self._reopen = kinds_changed, reopen
+        self._following = asyncio.create_task(self._follow(), name="plugin events")
+        await self.hub.start()
+
+    async def stop(self, grace: float) -> None:
+        """Plugins have `grace` seconds to finish the calls they have."""
+        await self.hub.stop(grace)
+        if self._following is not None:
+            self._following.cancel()
+            await asyncio.wait((self._following,))
+
+    def _take_kinds(self, peer: Peer) -> None:
+        if changed := self.kinds.take(peer):
+            self._kinds_changed(changed)
+
+    async def _follow(self) -> None:
+        with self.registry.events.listen() as events:
+            async for event in events:
+                self._on_event(event.kind.value)
+                self._look_at_versions(event.name)
+
+    def _look_at_versions(self, name: str) -> None:
+        """While nobody is connected the stores stay: whoever comes back may be the same."""
+        ready = (entry for entry in self.registry.named(name) if not entry.held)
+        now = frozenset(entry.peer.version for entry in ready)
+        kinds = {kind for kind, factory in self.kinds.of_plugins().items() if factory.plugin == name}
+        if not kinds or not now or now == self._versions.get(name):
+            return
+        if name in self._versions:
+            self._reopen(kinds)
+        self._versions[name] = now
+
+
+def _nobody(_kinds: Collection[KindName]) -> None:
+    """Before the start nobody is told."""
+
+
+def _listeners(settings: Settings) -> list[HubListener]:
+    mode, group = settings.hub.socket_mode, settings.socket_group
+    return [
+        HubListener(endpoint, anyone, any_name, socket_mode=mode, socket_group=group)
+        for endpoint in settings.hub.listen
+    ]
