@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 from typing import Any
 
 import click
@@ -9,6 +10,7 @@ import click
 from store_plugin.cli._parameters import parsed_by
 from store_plugin.cli._settings import parse_mode, setting
 from store_plugin.endpoints import Endpoint
+from store_plugin.sidecar.hub.settings import DEFAULT_AUDIENCE, HubOptions
 
 _PREFIX = "hub_"
 
@@ -18,6 +20,33 @@ _OPTIONS = (
         type=parsed_by(Endpoint.parse),
         multiple=True,
         help="Where plugins connect; repeatable: unix:///path, unix:///@name, host:port. None: no plugins.",
+    ),
+    setting(
+        "--hub-auth",
+        type=click.Choice(("none", "rbac-proxy", "tokenreview", "mtls")),
+        default="none",
+        help="How plugins prove who they are; none: whoever reaches the socket.",
+    ),
+    setting(
+        "--hub-allow",
+        metavar="USER=NAME",
+        multiple=True,
+        help="Who may register which name, * for any characters; repeatable. Left out: the cluster or the "
+        "certificate says.",
+    ),
+    setting(
+        "--hub-audience", default=DEFAULT_AUDIENCE, help="Audience of the tokens that tokenreview takes."
+    ),
+    setting(
+        "--hub-namespace",
+        default=None,
+        help="Namespace of the rights to register a name; left out: those of the whole cluster.",
+    ),
+    setting(
+        "--hub-certs-dir",
+        type=click.Path(path_type=Path),
+        default=None,
+        help="ca.crt, tls.crt and tls.key for TCP listeners of the hub; re-read when they change.",
     ),
     setting(
         "--hub-socket-mode",
@@ -62,11 +91,9 @@ def hub_options(command: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(command)
     def run(**options: Any) -> None:
-        from store_plugin.sidecar.hub.settings import HubOptions
-
         names = [name for name in options if name.startswith(_PREFIX)]
         given = {name.removeprefix(_PREFIX): options.pop(name) for name in names}
-        command(hub=HubOptions(**given), **options)
+        command(hub=HubOptions(**{**given, "namespace": given["namespace"] or ""}), **options)
 
     shown: Callable[..., None] = run
     for option in reversed(_OPTIONS):

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from store_plugin.config.declarations import Problem
-from store_plugin.model import ConfigReference
 from store_plugin.config.kinds import KindName
+from store_plugin.model import ConfigReference
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,7 +184,7 @@ class _Sidecar:
             self._metrics.watch_plugins(
                 connected=lambda: len(plugins.registry),
                 in_flight=plugins.in_flight,
-                dropped=lambda: plugins.hub.dropped_replies,
+                dropped=plugins.dropped_replies,
             )
         shown = plugins.states if plugins is not None else None
         admin = AdminServer(View(lambda: self._serving, self._router, source, self._metrics, shown))

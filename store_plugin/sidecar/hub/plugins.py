@@ -7,9 +7,11 @@ be able to do other things.
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping
+from contextlib import AsyncExitStack
 
-from store_plugin.hub.authentication import any_name, anyone
-from store_plugin.hub.hub import Hub, HubListener
+from store_plugin.hub.access import HubAccess, HubAuth, listeners
+from store_plugin.hub.authentication.allowing import AllowRule
+from store_plugin.hub.hub import Hub
 from store_plugin.hub.kinds import KindName, Kinds
 from store_plugin.hub.peer import Peer
 from store_plugin.hub.registry import Limits, OnDuplicate, Registry
@@ -32,31 +34,27 @@ class PluginHub:
         on_event: Callable[[str], None],
     ) -> None:
         options = settings.hub
-        limits = Limits(plugins=options.max_plugins)
-        self.registry = Registry(limits, OnDuplicate(options.duplicates))
+        self._settings = settings
+        self._log = log
+        self._limits = Limits(plugins=options.max_plugins)
+        self.registry = Registry(self._limits, OnDuplicate(options.duplicates))
         self.kinds = Kinds(built_in, self.registry, options.plugin_groups)
         self._on_event = on_event
         self._versions: dict[str, frozenset[str]] = {}
         self._kinds_changed: KindsChanged = _nobody
         self._reopen: KindsChanged = _nobody
         self._following: asyncio.Task[None] | None = None
-        self.hub = Hub(
-            _listeners(settings),
-            log,
-            HubSettings(
-                limits=limits,
-                heartbeat_interval=options.heartbeat,
-                max_stream_age=options.max_stream_age,
-                drain_grace=settings.shutdown_grace,
-            ),
-            registry=self.registry,
-            admit=self.kinds.check,
-            joined=self._take_kinds,
-        )
+        self._hub: Hub | None = None
+        self._cluster = AsyncExitStack()
+        """What the listeners ask it with."""
 
     def states(self) -> list[PluginState]:
         """The plugins connected now."""
         return states(self.registry)
+
+    def dropped_replies(self) -> int:
+        """Replies that no call waited for."""
+        return 0 if self._hub is None else self._hub.dropped_replies
 
     def in_flight(self) -> int:
         """Calls to plugins under way."""
@@ -64,17 +62,37 @@ class PluginHub:
 
     async def start(self, *, kinds_changed: KindsChanged, reopen: KindsChanged) -> None:
         """Let plugins in. `kinds_changed` is told of kinds that are new or have another schema,
-        `reopen` of kinds whose plugin has another version. InvalidRequest as Hub.start."""
+        `reopen` of kinds whose plugin has another version. Raises as `listeners` and Hub.start."""
         self._kinds_changed, self._reopen = kinds_changed, reopen
+        listening = listeners(self._settings.hub.listen, _access(self._settings), self._log)
+        self._hub = Hub(
+            await self._cluster.enter_async_context(listening),
+            self._log,
+            self._hub_settings(),
+            registry=self.registry,
+            admit=self.kinds.check,
+            joined=self._take_kinds,
+        )
         self._following = asyncio.create_task(self._follow(), name="plugin events")
-        await self.hub.start()
+        await self._hub.start()
 
     async def stop(self, grace: float) -> None:
         """Plugins have `grace` seconds to finish the calls they have."""
-        await self.hub.stop(grace)
-        if self._following is not None:
-            self._following.cancel()
-            await asyncio.wait((self._following,))
+        async with self._cluster:
+            if self._hub is not None:
+                await self._hub.stop(grace)
+            if self._following is not None:
+                self._following.cancel()
+                await asyncio.wait((self._following,))
+
+    def _hub_settings(self) -> HubSettings:
+        options = self._settings.hub
+        return HubSettings(
+            limits=self._limits,
+            heartbeat_interval=options.heartbeat,
+            max_stream_age=options.max_stream_age,
+            drain_grace=self._settings.shutdown_grace,
+        )
 
     def _take_kinds(self, peer: Peer) -> None:
         if changed := self.kinds.take(peer):
@@ -102,9 +120,18 @@ def _nobody(_kinds: Collection[KindName]) -> None:
     """Before the start nobody is told."""
 
 
-def _listeners(settings: Settings) -> list[HubListener]:
-    mode, group = settings.hub.socket_mode, settings.socket_group
-    return [
-        HubListener(endpoint, anyone, any_name, socket_mode=mode, socket_group=group)
-        for endpoint in settings.hub.listen
-    ]
+def _access(settings: Settings) -> HubAccess:
+    options = settings.hub
+    return HubAccess(
+        auth=HubAuth(options.auth),
+        allow=tuple(map(AllowRule.parse, options.allow)),
+        audience=options.audience,
+        certs_dir=options.certs_dir,
+        kubeconfig=settings.kubeconfig,
+        namespace=options.namespace,
+        pod_ip=settings.pod_ip,
+        host_ip=settings.host_ip,
+        allow_host_network=settings.allow_host_network,
+        socket_mode=options.socket_mode,
+        socket_group=settings.socket_group,
+    )
