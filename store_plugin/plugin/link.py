@@ -21,11 +21,16 @@ MakeStream = Callable[[Wire, str], HubStream]
 
 
 class Link:
-    """To the hub at one address. `streams` is where the open ones are kept."""
+    """To the hub at one address. `streams` is where the open ones are kept.
+
+    While it is not `wanted`, it opens no stream: those there are end when their hub ends them,
+    which may still have calls to finish.
+    """
 
     def __init__(
         self, target: str, door: Door, make_stream: MakeStream, streams: set[HubStream], log: Logger
     ) -> None:
+        self.wanted = True
         self._target = target
         self._door = door
         self._make_stream = make_stream
@@ -34,9 +39,10 @@ class Link:
         self._backoff = Backoff()
 
     async def run(self, registration: frames.Frame) -> None:
-        """For ever; the owner cancels. A stream that the hub drains goes on beside the new one."""
+        """For as long as it is wanted; the owner cancels. A stream that the hub drains goes on
+        beside the new one."""
         async with asyncio.TaskGroup() as serving:
-            while True:
+            while self.wanted:
                 started = time.monotonic()
                 try:
                     await self._connect(registration, serving)

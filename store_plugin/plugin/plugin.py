@@ -18,6 +18,7 @@ from store_plugin.log import Logger, StandardLogger
 from store_plugin.plugin.checking import Check, add_check
 from store_plugin.plugin.dialing import Door, Tls, addresses
 from store_plugin.plugin.link import Link
+from store_plugin.plugin.links import Links
 from store_plugin.plugin.serving import HubStream, Wire
 from store_plugin.plugin.tokens import TokenSource
 from store_plugin.stream import frames
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 RESOLVE_SECONDS = 30.0
 """How often the hub's name is looked up again."""
+UNRESOLVED_SECONDS = 1.0
+"""The same while it has no address."""
 STOP_GRACE = 20.0
 """Seconds for calls under way when the plugin stops."""
 
@@ -136,23 +139,17 @@ class Plugin:
         def make_stream(wire: Wire, hub: str) -> HubStream:
             return HubStream(wire, self.table, invoker, self._log, hub=hub, concurrency=self._concurrency)
 
-        tasks: dict[str, asyncio.Task[None]] = {}
+        links = Links(lambda target: Link(target, door, make_stream, self._streams, self._log))
         try:
             while not self._stopping.is_set():
-                found = await self._resolved(door, tuple(tasks))
-                for target in tasks.keys() - set(found):
-                    tasks.pop(target).cancel()
-                for target in found:
-                    if target not in tasks:
-                        link = Link(target, door, make_stream, self._streams, self._log)
-                        tasks[target] = asyncio.create_task(link.run(self._registration()), name="hub link")
+                links.follow(await self._resolved(door, links.targets), self._registration())
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._stopping.wait(), RESOLVE_SECONDS if tasks else 1.0)
+                    await asyncio.wait_for(
+                        self._stopping.wait(), RESOLVE_SECONDS if links.targets else UNRESOLVED_SECONDS
+                    )
             await asyncio.gather(*(stream.finish(STOP_GRACE) for stream in tuple(self._streams)))
         finally:
-            for task in tasks.values():
-                task.cancel()
-            await asyncio.gather(*tasks.values(), return_exceptions=True)
+            await links.aclose()
 
     async def _resolved(self, door: Door, before: Sequence[str]) -> Sequence[str]:
         try:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -53,9 +54,9 @@ async def start_plugin(endpoint: str) -> AsyncIterator[StartPlugin]:
 
 
 @asynccontextmanager
-async def running(plugin: Plugin, endpoint: str) -> AsyncIterator[None]:
+async def running(plugin: Plugin, endpoint: str, **options: Any) -> AsyncIterator[None]:
     """The plugin, connected or trying to."""
-    task = asyncio.create_task(plugin.run(endpoint, signals=()))
+    task = asyncio.create_task(plugin.run(endpoint, signals=(), **options))
     try:
         yield
     finally:

@@ -6,11 +6,13 @@ import grpc
 import pytest
 
 from store_plugin._proto import plugin_stream_pb2 as proto
+from store_plugin.errors import Code, Overloaded
 from store_plugin.hub.events import EventKind
 from store_plugin.hub.registry import Limits, OnDuplicate
 from store_plugin.hub.settings import Alias, HubSettings
 from store_plugin.stream import frames
 from store_plugin.stream.features import ALL, Feature
+from store_plugin.wire import error_from
 from tests.hub.conftest import StartHub, StartPlugin, eventually
 from tests.hub.raw import RawPlugin
 from tests.support.echo import EchoStub
@@ -79,19 +81,22 @@ async def test_features_that_nobody_knows_do_no_harm(start_hub: StartHub, endpoi
 
 
 async def test_limits_hold_when_all_come_at_once(start_hub: StartHub, endpoint: str) -> None:
-    hub = await start_hub(HubSettings(limits=Limits(plugins=10)))
-    plugins = [RawPlugin(endpoint) for _ in range(30)]
+    hub = await start_hub(HubSettings(limits=Limits(plugins=60)))
+    plugins = [RawPlugin(endpoint) for _ in range(100)]
+    statuses = [asyncio.create_task(plugin.status(60)) for plugin in plugins]
     try:
         await asyncio.gather(*(p.register(f"p-{n}", features=ALL) for n, p in enumerate(plugins)))
-        refused = 0
-        await eventually(lambda: len(hub.registry) == 10)
-        done, _ = await asyncio.wait({asyncio.create_task(p.status(30)) for p in plugins}, timeout=3.0)
-        for task in done:
-            code, _details = task.result()
-            refused += code is grpc.StatusCode.RESOURCE_EXHAUSTED
-        assert refused == 20
-        assert len(hub.registry) == 10
+        await eventually(lambda: sum(status.done() for status in statuses) == 40, within=30)
+        assert len(hub.registry) == 60
+        codes = {status.result()[0] for status in statuses if status.done()}
+        assert codes == {grpc.StatusCode.RESOURCE_EXHAUSTED}
+        refused = next(p for p, status in zip(plugins, statuses, strict=True) if status.done())
+        told = error_from(Code.RESOURCE_EXHAUSTED, "", tuple(await refused.call.trailing_metadata()))
+        assert isinstance(told, Overloaded)
+        assert told.retry_after
     finally:
+        for status in statuses:
+            status.cancel()
         await asyncio.gather(*(p.__aexit__(None, None, None) for p in plugins))
 
 

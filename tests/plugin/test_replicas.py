@@ -1,0 +1,111 @@
+"""A hub's name may have several addresses, which come and go: every replica has every plugin."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import structlog
+
+from store_plugin.endpoints import Endpoint
+from store_plugin.hub import Hub, HubListener, any_name, anyone
+from store_plugin.plugin import Plugin
+from tests.hub.conftest import eventually, running
+from tests.support.echo import Echo, EchoStub, add_echo
+from tests.support.ports import free_port
+
+NAME = "hubs.test"
+FIRST, SECOND = "127.0.0.1", "127.0.0.2"
+
+
+class Names:
+    """A resolver that knows one name, by as many addresses as a test wants."""
+
+    def __init__(self, known: Callable[..., Any], *addresses: str) -> None:
+        self.addresses = list(addresses)
+        self._known = known
+
+    def __call__(self, host: Any, port: Any, *more: Any, **options: Any) -> Any:
+        if host != NAME:
+            return self._known(host, port, *more, **options)
+        if not self.addresses:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (a, port)) for a in self.addresses]
+
+
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch) -> Names:
+    names = Names(socket.getaddrinfo, FIRST, SECOND)
+    monkeypatch.setattr(socket, "getaddrinfo", names)
+    monkeypatch.setattr("store_plugin.plugin.plugin.RESOLVE_SECONDS", 0.05)
+    monkeypatch.setattr("store_plugin.plugin.plugin.UNRESOLVED_SECONDS", 0.05)
+    return names
+
+
+@pytest.fixture
+def port() -> int:
+    return free_port()
+
+
+@asynccontextmanager
+async def hub_at(address: str, port: int) -> AsyncIterator[Hub]:
+    listener = HubListener(Endpoint.parse(f"{address}:{port}"), anyone, any_name)
+    async with Hub([listener], structlog.get_logger()) as hub:
+        yield hub
+
+
+def echo() -> Plugin:
+    plugin = Plugin("echo", "1")
+    add_echo(Echo(), plugin)
+    return plugin
+
+
+async def test_every_replica_gets_a_stream(names: Names, port: int) -> None:
+    plugin = echo()
+    async with (
+        hub_at(FIRST, port) as first,
+        hub_at(SECOND, port) as second,
+        running(plugin, f"dns:///{NAME}:{port}"),
+    ):
+        for hub in (first, second):
+            assert await EchoStub(hub.plugin("echo")).Say(b"x", wait_for_ready=True, timeout=20) == b"x"
+        assert plugin.connected == 2
+
+
+async def test_a_replica_that_comes_later_is_found(names: Names, port: int) -> None:
+    names.addresses = []
+    async with hub_at(FIRST, port) as first, running(echo(), f"dns:///{NAME}:{port}"):
+        names.addresses = [FIRST]
+        await asyncio.wait_for(first.plugin("echo").channel_ready(), 20)
+        async with hub_at(SECOND, port) as second:
+            names.addresses = [FIRST, SECOND]
+            await asyncio.wait_for(second.plugin("echo").channel_ready(), 20)
+        assert len(first.registry) == 1
+
+
+async def test_a_replica_that_leaves_the_name_finishes_its_calls(names: Names, port: int) -> None:
+    """As Kubernetes does it: a Pod that ends is taken out of the name first."""
+    plugin = echo()
+    async with hub_at(FIRST, port) as first, running(plugin, f"dns:///{NAME}:{port}"):
+        async with hub_at(SECOND, port) as second:
+            await asyncio.wait_for(second.plugin("echo").channel_ready(), 20)
+            call = EchoStub(second.plugin("echo")).Wait(b"1")
+            await eventually(lambda: second.registry.entries()[0].instance.in_flight)
+            names.addresses = [FIRST]
+            await asyncio.sleep(0.3)  # some look-ups
+            await second.stop(20.0)
+            assert await call == b"1"
+        await eventually(lambda: plugin.connected == 1)
+        assert await EchoStub(first.plugin("echo")).Say(b"x", wait_for_ready=True, timeout=20) == b"x"
+
+
+async def test_a_name_that_cannot_be_looked_up_for_a_while_costs_no_stream(names: Names, port: int) -> None:
+    plugin = echo()
+    async with hub_at(FIRST, port) as first, running(plugin, f"dns:///{NAME}:{port}"):
+        await asyncio.wait_for(first.plugin("echo").channel_ready(), 20)
+        (entry,) = first.registry.entries()
+        names.addresses = []
+        await asyncio.sleep(0.3)  # some look-ups
+        assert first.registry.entries() == [entry]
