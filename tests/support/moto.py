@@ -14,6 +14,7 @@ from typing import Any
 from uuid import uuid4
 
 import boto3
+import pytest
 
 from tests.support.ports import free_port
 from tests.support.processes import end
@@ -99,6 +100,15 @@ class Moto:
         with urllib.request.urlopen(request, timeout=10) as response:
             found: list[dict[str, Any]] = json.loads(response.read())
             return found
+
+
+def forget_identity(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is left that boto3 would find by itself on this machine."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent/config")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent/credentials")
 
 
 @contextmanager

@@ -3,7 +3,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support import moto as moto_support
-from tests.support.moto import Moto
+from tests.support.moto import Moto, forget_identity
 
 
 @pytest.fixture(scope="session")
@@ -23,9 +23,4 @@ def moto(moto_process: Moto, monkeypatch: pytest.MonkeyPatch) -> Moto:
 
 @pytest.fixture(autouse=True)
 def _no_identity_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing that boto3 would find by itself."""
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent/config")
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent/credentials")
+    forget_identity(monkeypatch)

@@ -4,7 +4,10 @@ import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
+
 from store_plugin.engine import Engine, LocationLocks, Rules
+from store_plugin.errors import StorePluginError
 from store_plugin.model import ABSENT, ScopedName, Secret
 from store_plugin.store import Store
 from store_plugin.testing.environment import MemoryCredentials, RecordingLog, memory_environment
@@ -62,6 +65,15 @@ async def works(store: VaultStore) -> bool:
     """Whether it takes a secret and gives it back."""
     await store.write(NAME, Secret({"a": b"1"}), base=ABSENT)
     return (await store.read(NAME)).secret.data == {"a": b"1"}
+
+
+async def refusal_of(store: VaultStore) -> StorePluginError:
+    """What it says to the first request, on one line; it is closed then."""
+    with pytest.raises(StorePluginError) as caught:
+        await store.read(NAME)
+    await store.aclose()
+    assert "\n" not in caught.value.message
+    return caught.value
 
 
 def engine_over(store: Store) -> Engine:

@@ -18,7 +18,8 @@ from store_plugin.testing.environment import MemoryCredentials
 from stores.vault.auth.caller_identity import signed_request
 from stores.vault.auth_spec import AWSAuth
 from stores.vault.store import VaultStore
-from tests.stores.vault.opening import GIVEN, NAME, open_with, spec_of, works
+from tests.stores.vault.opening import GIVEN, open_with, refusal_of, spec_of, works
+from tests.support.moto import forget_identity
 from tests.support.openbao import OpenBao
 from tests.support.sts import GuardedSTS
 
@@ -29,11 +30,7 @@ KEYS = {"accessKeyID": "AKIAIOSFODNN7EXAMPLE", "secretAccessKey": "canary"}
 
 @pytest.fixture(autouse=True)
 def _no_identity_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent/config")
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent/credentials")
+    forget_identity(monkeypatch)
 
 
 async def open_aws(
@@ -54,14 +51,6 @@ async def open_aws(
     return await open_with(spec, MemoryCredentials(values))
 
 
-async def error_of(store: VaultStore) -> StorePluginError:
-    with pytest.raises(StorePluginError) as caught:
-        await store.read(NAME)
-    await store.aclose()
-    assert "\n" not in caught.value.message
-    return caught.value
-
-
 async def test_static_keys(plugin_bao: OpenBao, sts: GuardedSTS) -> None:
     store = await open_aws(plugin_bao, sts, sts.values())
     assert await works(store)
@@ -79,7 +68,7 @@ async def test_the_default_chain(
 
 
 async def test_a_chain_without_credentials_says_what_to_do(plugin_bao: OpenBao, sts: GuardedSTS) -> None:
-    error = await error_of(await open_aws(plugin_bao, sts, None))
+    error = await refusal_of(await open_aws(plugin_bao, sts, None))
     assert type(error) is ConfigInvalid
     assert "auth.aws" in error.message
     assert "set static" in error.message
@@ -87,7 +76,7 @@ async def test_a_chain_without_credentials_says_what_to_do(plugin_bao: OpenBao, 
 
 async def test_a_wrong_key_is_refused(plugin_bao: OpenBao, sts: GuardedSTS) -> None:
     values = {**sts.values(), "auth.aws.static.secretAccessKey": b"canary"}
-    error = await error_of(await open_aws(plugin_bao, sts, values))
+    error = await refusal_of(await open_aws(plugin_bao, sts, values))
     assert type(error) is LoginRefused
     assert "mend auth.aws" in error.message
     assert "canary" not in error.message
@@ -101,14 +90,14 @@ async def test_a_wrong_key_is_refused(plugin_bao: OpenBao, sts: GuardedSTS) -> N
 async def test_a_wrong_role_or_header_is_refused(
     plugin_bao: OpenBao, sts: GuardedSTS, block: dict[str, object]
 ) -> None:
-    error = await error_of(await open_aws(plugin_bao, sts, sts.values(), **block))
+    error = await refusal_of(await open_aws(plugin_bao, sts, sts.values(), **block))
     assert type(error) is LoginRefused
     assert "auth.aws" in error.message
 
 
 async def test_a_key_that_is_missing_is_told(plugin_bao: OpenBao, sts: GuardedSTS) -> None:
     values = {"auth.aws.static.accessKeyID": b"AKIA"}
-    error = await error_of(await open_aws(plugin_bao, sts, values))
+    error = await refusal_of(await open_aws(plugin_bao, sts, values))
     assert type(error) is ConfigInvalid
     assert "auth.aws.static.secretAccessKey" in error.message
 
@@ -149,7 +138,7 @@ async def test_without_what_signs_it_is_told_what_to_install(
 ) -> None:
     monkeypatch.delitem(sys.modules, "stores.vault.auth.caller_identity")
     monkeypatch.setitem(sys.modules, "botocore.auth", None)
-    error = await error_of(await open_aws(plugin_bao, sts, sts.values()))
+    error = await refusal_of(await open_aws(plugin_bao, sts, sts.values()))
     assert type(error) is ConfigInvalid
     assert "install store-plugin with the extra aws too" in error.message
 

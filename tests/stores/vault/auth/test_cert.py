@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from store_plugin.errors import ConfigInvalid, LoginRefused, StorePluginError
+from store_plugin.errors import ConfigInvalid, LoginRefused
 from store_plugin.testing.environment import MemoryCredentials
 from stores.vault.store import VaultStore
-from tests.stores.vault.opening import GIVEN, NAME, open_with, spec_of, works
+from tests.stores.vault.opening import GIVEN, NAME, open_with, refusal_of, spec_of, works
 from tests.support.certificates import CertificateAuthority
 from tests.support.openbao import OpenBao
 
@@ -63,14 +63,6 @@ async def test_a_renewed_certificate_is_shown_by_the_next_login(
     await store.aclose()
 
 
-async def error_of(store: VaultStore) -> StorePluginError:
-    with pytest.raises(StorePluginError) as caught:
-        await store.read(NAME)
-    await store.aclose()
-    assert "\n" not in caught.value.message
-    return caught.value
-
-
 @pytest.mark.parametrize("case", ["another name", "another CA", "another role"])
 async def test_a_certificate_that_no_role_allows_is_refused(
     tls_bao: OpenBao, mount: str, auth_mount: str, ca: CertificateAuthority, case: str
@@ -79,7 +71,7 @@ async def test_a_certificate_that_no_role_allows_is_refused(
     name = "intruder.internal" if case == "another name" else "sidecar.internal"
     block = {"name": "missing"} if case == "another role" else {}
     credentials = MemoryCredentials(values_of(ca, issuer.issue([name], client=True)))
-    error = await error_of(await open_cert(tls_bao, mount, auth_mount, credentials, **block))
+    error = await refusal_of(await open_cert(tls_bao, mount, auth_mount, credentials, **block))
     assert type(error) is LoginRefused
     assert "mend auth.cert" in error.message
 
@@ -89,6 +81,6 @@ async def test_an_expired_certificate_is_told_before_it_is_shown(
 ) -> None:
     pair = ca.issue(["sidecar.internal"], client=True, life=timedelta(seconds=-1))
     store = await open_cert(tls_bao, mount, auth_mount, MemoryCredentials(values_of(ca, pair)))
-    error = await error_of(store)
+    error = await refusal_of(store)
     assert type(error) is ConfigInvalid
     assert "clientCertificate.certificate expired" in error.message

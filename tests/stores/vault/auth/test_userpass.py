@@ -6,7 +6,7 @@ import pytest
 from store_plugin.errors import ConfigInvalid, LoginRefused, StorePluginError
 from store_plugin.testing.environment import MemoryCredentials
 from stores.vault.store import VaultStore
-from tests.stores.vault.opening import GIVEN, NAME, open_with, spec_of, works
+from tests.stores.vault.opening import GIVEN, NAME, open_with, refusal_of, spec_of, works
 from tests.support.openbao import OpenBao
 
 REFERENCE = "auth.userPass.passwordSource"
@@ -61,24 +61,16 @@ async def test_a_user_name_is_one_segment_whatever_it_holds(bao: OpenBao, mount:
     await store.aclose()
 
 
-async def error_of(store: VaultStore) -> StorePluginError:
-    with pytest.raises(StorePluginError) as caught:
-        await store.read(NAME)
-    await store.aclose()
-    assert "\n" not in caught.value.message
-    return caught.value
-
-
 async def test_a_wrong_password_is_refused(bao: OpenBao, mount: str) -> None:
     auth_mount = bao.userpass([bao.kv_policy(mount)], "operator", PASSWORD)
-    error = await error_of(await open_user(bao, mount, auth_mount, b"canary"))
+    error = await refusal_of(await open_user(bao, mount, auth_mount, b"canary"))
     assert type(error) is LoginRefused
     assert error.message.endswith("; mend auth.userPass: username, passwordSource and mountPath")
     assert "canary" not in error.message
 
 
 async def test_a_mount_where_nothing_is_mounted_is_refused(bao: OpenBao, mount: str) -> None:
-    error = await error_of(await open_user(bao, mount, "nowhere", b"p"))
+    error = await refusal_of(await open_user(bao, mount, "nowhere", b"p"))
     assert type(error) is LoginRefused
     assert "is auth.userPass.mountPath right?" in error.message
 
@@ -92,7 +84,7 @@ async def test_a_password_that_is_none_is_told(
     bao: OpenBao, mount: str, password: bytes | None, said: str
 ) -> None:
     values = {} if password is None else {REFERENCE: password}
-    error = await error_of(await open_user(bao, mount, "userpass", MemoryCredentials(values)))
+    error = await refusal_of(await open_user(bao, mount, "userpass", MemoryCredentials(values)))
     assert type(error) is ConfigInvalid
     assert REFERENCE in error.message
     assert said in error.message
@@ -115,6 +107,6 @@ async def test_a_changed_password_is_used_by_the_next_login(bao: OpenBao, mount:
 async def test_a_demand_for_a_second_factor_is_told(bao: OpenBao, mount: str) -> None:
     auth_mount = bao.userpass([bao.kv_policy(mount)], "operator", "p")
     bao.demand_totp(auth_mount)
-    error = await error_of(await open_user(bao, mount, auth_mount, b"p"))
+    error = await refusal_of(await open_user(bao, mount, auth_mount, b"p"))
     assert type(error) is LoginRefused
     assert "second factor" in error.message
