@@ -128,7 +128,13 @@ async def _api(access: HubAccess, stack: AsyncExitStack) -> "ApiClient":
     from store_plugin.cluster import connected
 
     # Half a second, beside the event loop.
-    await asyncio.to_thread(import_module, "kubernetes.aio.client")
+    try:
+        await asyncio.to_thread(import_module, "kubernetes.aio.client")
+    except ImportError as error:
+        raise InvalidRequest(
+            f"--hub-auth {access.auth} asks the cluster, which needs the module {error.name!r}: "
+            "install 'store-plugin[kubernetes]'"
+        ) from error
     return await stack.enter_async_context(connected(access.kubeconfig))
 
 

@@ -1,5 +1,6 @@
 """Which way to know plugins is taken on which listener."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,13 @@ async def test_where_there_is_no_cluster_the_start_fails(auth: HubAuth, tmp_path
     access = HubAccess(auth=auth, kubeconfig=tmp_path / "none", pod_ip="a", host_ip="b")
     with pytest.raises(ConfigInvalid, match="kubeconfig"):
         async with listeners([Endpoint.parse(LOOPBACK)], access, RecordingLog()):
+            pass
+
+
+async def test_without_the_library_the_start_fails_and_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "kubernetes.aio.client", None)
+    with pytest.raises(InvalidRequest, match=r"install 'store-plugin\[kubernetes\]'"):
+        async with listeners([Endpoint.parse(SOCKET)], HubAccess(auth=HubAuth.TOKENREVIEW), RecordingLog()):
             pass
 
 
