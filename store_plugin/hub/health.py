@@ -10,6 +10,7 @@ from store_plugin.errors import StorePluginError
 from store_plugin.hub.registry import Registry
 from store_plugin.hub.service import Authenticate
 from store_plugin.log import Logger
+from store_plugin.stream.frames import HUB_MARK
 from store_plugin.stream.outcomes import failed_with, grpc_code
 
 
@@ -31,4 +32,5 @@ class Healthy(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # the libr
             self._registry.refuse("", "", error.message)
             why = failed_with(error)
             await context.abort(grpc_code(why.code), why.message, trailing_metadata=why.trailing_metadata)
+        await context.send_initial_metadata((HUB_MARK,))
         return health_pb2.HealthCheckResponse(status=health_pb2.HealthCheckResponse.SERVING)

@@ -90,15 +90,18 @@ async def metadata_for(door: Door) -> tuple[tuple[str, str], ...]:
     return (("authorization", f"Bearer {await token_of(door.token)}"),)
 
 
-async def knock(channel: grpc.aio.Channel, metadata: tuple[tuple[str, str], ...], where: str) -> None:
+async def knock(channel: grpc.aio.Channel, metadata: tuple[tuple[str, str], ...], where: str) -> bool:
     """One plain call before the stream: a proxy's refusal of a stream comes in many shapes, that
-    of a plain call in one. PluginRefused, NotReachable; servers without health checks are fine."""
-    check = channel.unary_unary(_HEALTH_CHECK, bytes, bytes)
+    of a plain call in one. Returns whether a hub of ours answered, which acknowledges. PluginRefused,
+    NotReachable; servers without health checks are fine."""
+    check = channel.unary_unary(_HEALTH_CHECK, bytes, bytes)(b"", timeout=DIAL_SECONDS, metadata=metadata)
     try:
-        await check(b"", timeout=DIAL_SECONDS, metadata=metadata)
+        await check
+        return frames.HUB_MARK in tuple(await check.initial_metadata())
     except grpc.aio.AioRpcError as error:
         if (meaning := meaning_of(error, where)) is not None:
             raise meaning from None
+    return False
 
 
 def open_stream(

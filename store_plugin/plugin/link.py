@@ -16,8 +16,8 @@ from store_plugin.stream import frames
 from store_plugin.stream.outbox import PeerStalled
 from store_plugin.stream.outcomes import CallFailed
 
-MakeStream = Callable[[Wire, str], HubStream]
-"""A stream over a wire to the hub of that name."""
+MakeStream = Callable[[Wire, str, bool], HubStream]
+"""A stream over a wire to the hub of that name, and whether that is known to acknowledge."""
 
 
 class Link:
@@ -56,8 +56,8 @@ class Link:
         metadata = await metadata_for(self._door)
         channel = channel_to(self._target, self._door)
         try:
-            await knock(channel, metadata, self._target)
-            stream = self._make_stream(open_stream(channel, metadata), self._target)
+            acknowledges = await knock(channel, metadata, self._target)
+            stream = self._make_stream(open_stream(channel, metadata), self._target, acknowledges)
         except BaseException:
             await channel.close(None)
             raise

@@ -136,8 +136,16 @@ class Plugin:
     async def _keep_connected(self, door: Door, invoker: Invoker) -> None:
         """One link per address of the hub, for as long as it has that address."""
 
-        def make_stream(wire: Wire, hub: str) -> HubStream:
-            return HubStream(wire, self.table, invoker, self._log, hub=hub, concurrency=self._concurrency)
+        def make_stream(wire: Wire, hub: str, acknowledges: bool) -> HubStream:
+            return HubStream(
+                wire,
+                self.table,
+                invoker,
+                self._log,
+                hub=hub,
+                concurrency=self._concurrency,
+                acknowledges=acknowledges,
+            )
 
         links = Links(lambda target: Link(target, door, make_stream, self._streams, self._log))
         try:

@@ -18,6 +18,8 @@ from store_plugin.stream.outcomes import CallFailed, code_from_words, code_in_wo
 
 ACKNOWLEDGED_WITHIN = 1.0
 """Seconds after which a hub that has not acknowledged counts as one of the framework."""
+LET_IN_WITHIN = 30.0
+"""Seconds for a hub that acknowledges to do so; it may ask a cluster before."""
 MOST_WAITING = 4
 """Calls that may wait for a turn, as a multiple of those that run at a time."""
 
@@ -51,6 +53,7 @@ class HubStream:
         *,
         hub: str,
         concurrency: int,
+        acknowledges: bool = False,
     ) -> None:
         self.draining = asyncio.Event()
         """Set when the hub asks for another stream, or when this one ends."""
@@ -67,6 +70,7 @@ class HubStream:
         self._log = log
         self._hub = hub
         self._concurrency = concurrency
+        self._acknowledges = acknowledges
         self._turns = asyncio.Semaphore(concurrency)
         self._calls: dict[str, asyncio.Task[None]] = {}
         self._features: frozenset[Feature] = frozenset()
@@ -140,7 +144,11 @@ class HubStream:
     async def _miss_the_hub(self) -> None:
         """HubSilent, counted in beats and not in time: a process that was held up itself finds
         what has arrived meanwhile before it has missed another."""
-        await self._acknowledged.wait()
+        try:
+            async with asyncio.timeout(LET_IN_WITHIN if self._acknowledges else None):
+                await self._acknowledged.wait()
+        except TimeoutError:
+            raise HubSilent(f"the hub has not answered the registration for {LET_IN_WITHIN:g} s") from None
         if not self._heartbeat:
             await self._ended.wait()
         while self._silent_beats < MISSED_HEARTBEATS:

@@ -21,6 +21,9 @@ DEFAULT_MAX_MESSAGE_BYTES = 10 * 1024 * 1024
 """Largest frame, in bytes."""
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
+HUB_MARK = ("store-plugin-hub", "acknowledges")
+"""In the headers of a hub's health checks: it acknowledges registrations, so that one without an
+answer got lost. Hubs of the framework are silent until they call."""
 
 
 def is_plugin_name(name: str) -> bool:

@@ -12,7 +12,7 @@ import pytest
 
 from store_plugin.endpoints import Endpoint
 from store_plugin.errors import InvalidRequest
-from store_plugin.plugin import Plugin
+from store_plugin.plugin import Plugin, serving
 from store_plugin.stream import frames
 from store_plugin.stream.features import ALL
 from tests.support.echo import Echo, add_echo
@@ -211,3 +211,24 @@ async def test_a_hub_without_heartbeats_may_be_silent(endpoint: str) -> None:
                 await asyncio.sleep(0.01)
         await asyncio.sleep(0.5)
         assert len(streams) == 1
+
+
+async def test_a_hub_that_acknowledges_and_has_not_is_dialled_again(
+    endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection may have fallen silent between the health check and the registration."""
+    monkeypatch.setattr(serving, "LET_IN_WITHIN", 0.2)
+    opened: list[Any] = []
+
+    async def talk(context: Any) -> None:
+        opened.append(context)
+        await asyncio.Event().wait()
+
+    async def marked(_request: bytes, context: Any) -> bytes:
+        await context.send_initial_metadata((frames.HUB_MARK,))
+        return b""
+
+    async with operator(endpoint, talk, marked), running(endpoint):
+        async with asyncio.timeout(20):
+            while len(opened) < 2:
+                await asyncio.sleep(0.01)
