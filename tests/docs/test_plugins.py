@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -12,6 +13,7 @@ from uuid import uuid4
 import pytest
 import yaml
 
+from store_plugin.cli.serve import serve
 from store_plugin.plugin import Plugin
 from store_plugin.store import Capabilities, Store
 from store_plugin.testing.contract import OpenStore, StoreContract
@@ -82,3 +84,11 @@ def test_every_argument_of_run_is_told() -> None:
     told = code("\n".join(row[0] for row in rows(section(PAGE, "The author's guide"))))
     arguments = set(inspect.signature(Plugin.run).parameters) - {"self"}
     assert arguments <= set(told.splitlines())
+
+
+def test_every_option_of_the_sidecar_that_is_named_exists() -> None:
+    # Addresses and files of kube-rbac-proxy are in a block of their own.
+    named = set(re.findall(r"--(?:hub|pod|host)-[a-z-]+", PAGE.read_text()))
+    known = {spelling for option in serve.params for spelling in option.opts}
+    assert len(named) > 5
+    assert named <= known
