@@ -30,3 +30,7 @@ class Backoff:
             self._next = self._first
         wait, self._next = self._next, min(self._longest, self._next * GROWTH)
         return self._jitter(wait / 2, wait)
+
+    def reset(self) -> None:
+        """Begin anew: all went well."""
+        self._next = self._first

@@ -64,6 +64,8 @@ class Link:
         self._streams.add(stream)
         serving.create_task(self._serve(stream, channel, registration), name="hub stream")
         await stream.draining.wait()
+        if not stream.ended:  # the hub has asked for another, which is no failure
+            self._backoff.reset()
         if stream.finishing:
             await asyncio.Event().wait()  # the owner is about to cancel
 

@@ -82,6 +82,10 @@ class HubStream:
     def in_flight(self) -> int:
         return len(self._calls)
 
+    @property
+    def ended(self) -> bool:
+        return self._ended.is_set()
+
     async def serve(self, first: frames.Frame) -> None:
         """Register with `first` and serve until the hub ends the stream. HubSilent, and what
         reading or writing raises; whatever ends it, no call is left running."""
