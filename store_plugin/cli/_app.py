@@ -1,30 +1,11 @@
-"""The group of all commands. A command's module is imported when the command is run, so
-that `store-plugin get` starts without the libraries of the sidecar."""
+"""The group of all commands."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from importlib import import_module
-from typing import Any
 
 import click
 
 from store_plugin import __version__
-from store_plugin.cli._failures import MissingExtra, failure_of
-from store_plugin.errors import StorePluginError
-
-
-@dataclass(frozen=True, slots=True)
-class LazyCommand:
-    """Where a command is, and the line that the list of commands shows of it."""
-
-    module: str
-    help: str
-
-    def load(self, name: str) -> click.Command:
-        command = getattr(import_module(self.module), name)
-        assert isinstance(command, click.Command)
-        return command
-
+from store_plugin.cli._lazy import LazyCommand, LazyGroup
 
 COMMANDS: Mapping[str, LazyCommand] = {
     "serve": LazyCommand("store_plugin.cli.serve", "Serve the External Secret Store protocol."),
@@ -36,6 +17,8 @@ COMMANDS: Mapping[str, LazyCommand] = {
     "config": LazyCommand("store_plugin.cli.config", "Look after store configs."),
     "doctor": LazyCommand("store_plugin.cli.doctor", "Find out what is wrong, from inside of a Pod."),
     "copy": LazyCommand("store_plugin.cli.copy", "Copy secrets from one store to another."),
+    "plugin": LazyCommand("store_plugin.cli.plugin", "Look after plugins: install, register, enable, write."),
+    "audit": LazyCommand("store_plugin.cli.audit", "Read and check the record of what happened to plugins."),
     "demo": LazyCommand("store_plugin.cli.demo", "Show it all, with a real OpenBao server."),
 }
 
@@ -51,36 +34,9 @@ Completion in the shell:
 """
 
 
-class LazyGroup(click.Group):
-    """Loads commands by name, and turns typed errors into exit codes."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        try:
-            return COMMANDS[cmd_name].load(cmd_name)
-        except ModuleNotFoundError as error:
-            raise MissingExtra(error) from error
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The list, without importing any of them."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, command.help) for name, command in COMMANDS.items()])
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except StorePluginError as error:
-            raise failure_of(error) from error
-        except ModuleNotFoundError as error:
-            raise MissingExtra(error) from error
-
-
 @click.group(
     cls=LazyGroup,
+    lazy=COMMANDS,
     epilog=_EPILOG,
     context_settings={"auto_envvar_prefix": "STORE_PLUGIN", "help_option_names": ["-h", "--help"]},
 )

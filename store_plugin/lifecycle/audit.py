@@ -150,8 +150,9 @@ def _text(number: int, event: str, plugin: str, fields: Mapping[str, Value]) -> 
         "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "event": event,
         "plugin": plugin,
-        **{name: _bounded(value) for name, value in fields.items()},
     }
+    assert not record.keys() & fields.keys()  # else a field would pass for another event
+    record.update((name, _bounded(value)) for name, value in fields.items())
     return json.dumps(record, ensure_ascii=True, separators=(",", ":"))[1:]
 
 

@@ -5,11 +5,12 @@ killed at any time: a change is whole or has not happened, and of two writers on
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeAlias
 
 from pydantic import ValidationError
 
@@ -43,15 +44,23 @@ class Enabled:
     previous: str | None
 
 
+Confirm: TypeAlias = Callable[[], object]
+"""Called when a change is sure to be possible, before it is in force. What it raises undoes it."""
+
+
+def _unconfirmed() -> None:
+    """Nobody has to know."""
+
+
 class Catalog:
     """One file. Each call opens and closes it; blocking."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
 
-    def register(self, registration: Registration) -> None:
+    def register(self, registration: Registration, confirm: Confirm = _unconfirmed) -> None:
         """Add a version. AlreadyRegistered where that version is there: versions do not change."""
-        with self._changing() as db:
+        with self._changing(confirm) as db:
             try:
                 db.execute(
                     "INSERT INTO versions VALUES (?, ?, ?)",
@@ -63,28 +72,28 @@ class Catalog:
                     "another version"
                 ) from None
 
-    def deregister(self, name: str, version: str) -> Registration:
+    def deregister(self, name: str, version: str, confirm: Confirm = _unconfirmed) -> Registration:
         """Take a version out, and return what it was. PluginNotFound; AlreadyRegistered where it
         is enabled."""
-        with self._changing() as db:
+        with self._changing(confirm) as db:
             found = self._version(db, name, version)
             if self._enabled_version(db, name) == version:
                 raise AlreadyRegistered(f"plugin {name} {version} is enabled: disable it first")
             db.execute("DELETE FROM versions WHERE name = ? AND version = ?", (name, version))
             return found
 
-    def enable(self, name: str, version: str) -> str | None:
+    def enable(self, name: str, version: str, confirm: Confirm = _unconfirmed) -> str | None:
         """Have this version run from now on; returns the one that did. PluginNotFound."""
-        with self._changing() as db:
+        with self._changing(confirm) as db:
             self._version(db, name, version)
             before = self._enabled_version(db, name)
             if before != version:
                 db.execute("INSERT OR REPLACE INTO plugins VALUES (?, ?, ?)", (name, version, before))
             return before
 
-    def disable(self, name: str) -> str:
+    def disable(self, name: str, confirm: Confirm = _unconfirmed) -> str:
         """Have none run; returns the version that did. PluginNotFound where none was to."""
-        with self._changing() as db:
+        with self._changing(confirm) as db:
             version = self._enabled_version(db, name)
             if version is None:
                 raise PluginNotFound(f"plugin {name} is not enabled")
@@ -113,10 +122,12 @@ class Catalog:
         found = [Enabled(_registration(text), previous) for text, previous in rows]
         return {one.registration.name: one for one in found}
 
-    def replace_all(self, registrations: list[Registration], enabled: dict[str, str]) -> None:
+    def replace_all(
+        self, registrations: list[Registration], enabled: dict[str, str], confirm: Confirm = _unconfirmed
+    ) -> None:
         """Have exactly this, as an import says. PluginNotFound for an enabled version that is not
         among the registrations."""
-        with self._changing() as db:
+        with self._changing(confirm) as db:
             db.execute("DELETE FROM plugins")
             db.execute("DELETE FROM versions")
             db.executemany(
@@ -140,12 +151,13 @@ class Catalog:
         return None if row is None else str(row[0])
 
     @contextmanager
-    def _changing(self) -> Iterator[sqlite3.Connection]:
+    def _changing(self, confirm: Confirm) -> Iterator[sqlite3.Connection]:
         """A transaction with the right to write from its beginning."""
         with self._opened() as db:
             db.execute("BEGIN IMMEDIATE")
             try:
                 yield db
+                confirm()
             except BaseException:
                 db.execute("ROLLBACK")
                 raise

@@ -45,13 +45,23 @@ class Layout:
         """Public keys that signatures are checked with."""
         return self.root / "trusted-keys"
 
+    @property
+    def installed(self) -> Path:
+        """Where each executable came from, and its signature."""
+        return self.root / "installed"
+
+    @property
+    def settings(self) -> Path:
+        """What is asked of every plugin in this directory."""
+        return self.root / "settings.json"
+
     def prepare(self) -> None:
         """Make what is missing, owner-only. ConfigInvalid where others could change it, or it
         cannot be made. Blocking."""
         try:
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
             _check_owned(self.root)
-            for directory in (self.content, self.authority, self.audit, self.trusted_keys):
+            for directory in (self.content, self.authority, self.audit, self.trusted_keys, self.installed):
                 directory.mkdir(mode=0o700, exist_ok=True)
                 _check_owned(directory)
         except OSError as error:

@@ -67,9 +67,12 @@ class PluginProcess:
         self._ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
     @classmethod
-    async def start(cls, command: Command, on_line: Callable[[str], None]) -> "PluginProcess":
-        """Start it; `on_line` gets each line of its output. PluginUntrusted where the executable
-        is not the one it should be, StoreUnavailable where it cannot be started."""
+    async def start(
+        cls, command: Command, on_line: Callable[[str], None], longest_line: int = LONGEST_LINE
+    ) -> "PluginProcess":
+        """Start it; `on_line` gets each line of its output, as far as `longest_line` bytes.
+        PluginUntrusted where the executable is not the one it should be, StoreUnavailable where it
+        cannot be started."""
         output, its_output = os.pipe2(os.O_CLOEXEC)
         try:
             keeping = await asyncio.to_thread(_spawn, its_output)
@@ -96,13 +99,17 @@ class PluginProcess:
         process._grace = command.grace
         process._tasks = [
             asyncio.create_task(process._watch(), name="plugin process"),
-            asyncio.create_task(_read_lines(lines, on_line), name="plugin output"),
+            asyncio.create_task(_read_lines(lines, on_line, longest_line), name="plugin output"),
         ]
         return process
 
     async def ended(self) -> int:
         """Wait for the end; the exit code, or minus the signal's number."""
         return await asyncio.shield(self._ended)
+
+    async def drained(self) -> None:
+        """Wait until all of its output was handed on: after its end that is soon."""
+        await asyncio.wait(self._tasks, timeout=_END_SECONDS)
 
     @property
     def running(self) -> bool:
@@ -152,15 +159,15 @@ async def _reader(file: IO[bytes]) -> asyncio.StreamReader:
     return reader
 
 
-async def _read_lines(output: asyncio.StreamReader, on_line: Callable[[str], None]) -> None:
+async def _read_lines(output: asyncio.StreamReader, on_line: Callable[[str], None], longest: int) -> None:
     """Line by line, and no faster than a megabyte a second: a flood fills the pipe, and its
     writer waits."""
     rest = b""
     while chunk := await output.read(_CHUNK):
         *lines, rest = (rest + chunk).split(b"\n")
         for line in lines:
-            on_line(line[:LONGEST_LINE].decode("utf-8", "replace"))
-        rest = rest[:LONGEST_LINE]
+            on_line(line[:longest].decode("utf-8", "replace"))
+        rest = rest[:longest]
         if len(chunk) == _CHUNK:
             await asyncio.sleep(_CHUNK / _BYTES_PER_SECOND)
     if rest:

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from store_plugin.cli._app import COMMANDS, cli
+from store_plugin.cli.plugin import COMMANDS as PLUGIN_COMMANDS
 
 HEAVY = {"aiohttp", "pydantic", "structlog", "watchfiles", "hvac", "yaml", "rich", "uvloop", "cryptography"}
 
@@ -39,6 +40,12 @@ def test_every_command_is_there() -> None:
         "copy",
         "demo",
         "doctor",
+        "audit",
+        "audit tail",
+        "audit verify",
+        "plugin",
+        *(f"plugin {name}" for name in PLUGIN_COMMANDS),
+        *(f"plugin trust {name}" for name in ("add", "list", "remove", "require")),
     }
     assert {path.removeprefix("store-plugin ") for path in ALL} == expected
 
@@ -55,6 +62,12 @@ def test_every_command_and_option_has_help(path: str) -> None:
     assert without == []
     result = CliRunner().invoke(cli, [*path.split()[1:], "--help"])
     assert result.exit_code == 0
+
+
+@pytest.mark.parametrize("name", PLUGIN_COMMANDS)
+def test_list_of_commands_about_plugins_says_the_same(name: str) -> None:
+    command = ALL[f"store-plugin plugin {name}"]
+    assert command.get_short_help_str(200) == PLUGIN_COMMANDS[name].help
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -91,8 +104,9 @@ def loaded_by(*arguments: str) -> set[str]:
     return {name.split(".")[0] for name in output.stderr.split()}
 
 
-def test_list_of_commands_loads_no_grpc() -> None:
-    assert loaded_by("--help") & {"grpc", *HEAVY} == set()
+@pytest.mark.parametrize("group", [[], ["plugin"]], ids=["all", "plugin"])
+def test_list_of_commands_loads_no_grpc(group: list[str]) -> None:
+    assert loaded_by(*group, "--help") & {"grpc", *HEAVY} == set()
 
 
 @pytest.mark.parametrize("command", ["get", "apply", "delete"])

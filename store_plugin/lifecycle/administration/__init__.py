@@ -1,0 +1,1 @@
+"""What people do with plugins: install, look around, register, enable, take out, move elsewhere."""
