@@ -15,6 +15,10 @@ class Pauses:
     first: float = 0.2
     longest: float = 15.0
 
+    def up_to(self, longest: float) -> "Pauses":
+        """The same with none that is longer."""
+        return Pauses(min(self.first, longest), min(self.longest, longest))
+
     def start(self) -> "Growing":
         """A series of pauses, from the first on."""
         return Growing(self)

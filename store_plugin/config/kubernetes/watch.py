@@ -21,7 +21,10 @@ _SHORTEST_WATCH = 240
 _LONGEST_WATCH = 480
 """Seconds that the server is asked for; the actual one is somewhere between the two."""
 _LASTED = 5.0
-"""Seconds after which a watch counts as one that worked."""
+"""Seconds after which a watch is no longer one that a server ended at once."""
+_LONGEST_BETWEEN = 1.0
+"""Seconds between two watches at most, where the server took the first: an API server that
+starts ends some, and what changes meanwhile must not go unseen for long."""
 
 
 class Target(Protocol):
@@ -52,6 +55,7 @@ class Watch:
         self._again = False
         self._waiting: asyncio.Timeout | None = None
         """While it waits for events; what it takes in is never interrupted."""
+        self._began = False
         self._problem: str | None = None
         self._behind_since: float | None = asyncio.get_running_loop().time()
 
@@ -84,10 +88,10 @@ class Watch:
 
     async def run(self) -> None:
         """Follow until cancelled."""
-        pauses = self._pauses.start()
+        lost, ended = self._pauses.start(), self._pauses.up_to(_LONGEST_BETWEEN).start()
         loop = asyncio.get_running_loop()
         while True:
-            started = loop.time()
+            started, self._began = loop.time(), False
             try:
                 if not self._version:
                     await self._list()
@@ -96,9 +100,11 @@ class Watch:
                 self._version = ""
             except StorePluginError as error:
                 self._fail(error)
+            if self._began:
+                lost.reset()
             if loop.time() > started + _LASTED:
-                pauses.reset()
-            await asyncio.sleep(pauses.next())
+                ended.reset()
+            await asyncio.sleep(ended.next() if self._began else lost.next())
 
     async def _list(self) -> None:
         self._again = False
@@ -113,6 +119,7 @@ class Watch:
         batches = events.batches(random.randint(_SHORTEST_WATCH, _LONGEST_WATCH))
         async with aclosing(batches):
             while (batch := await self._next(batches)) is not None:
+                self._began = True
                 self._follows()
                 if batch:
                     await self._target.changed(batch)

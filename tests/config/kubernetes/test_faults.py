@@ -356,6 +356,32 @@ async def test_a_watch_that_ends_goes_on_from_the_last_version(answers: list[Any
     assert asked[answers.index(next(a for a in reversed(answers) if isinstance(a, Answer))) - 1] == version
 
 
+async def test_a_server_that_ends_watches_at_once_is_asked_again_soon_and_not_all_the_time() -> None:
+    """Where it took them; one that refuses gets its rest."""
+    client = Answers(
+        listing("a"), *(Answer(status=503) for _ in range(3)), *(Answer() for _ in range(7)), IDLE
+    )
+    collection = Collection("Things", "/things", {})
+    pauses: list[float] = []
+    watch = Watch(ClusterApi(client), collection, Names(), RecordingLog(), Pauses(0.5, 60.0))
+    await watch.list_once()
+
+    async def noted(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 11:
+            raise asyncio.CancelledError
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(asyncio.CancelledError):
+        patch.setattr("store_plugin.config.kubernetes.watch.asyncio.sleep", noted)
+        await watch.run()
+    refused, ended, broken = pauses[:3], pauses[3:10], pauses[10]
+    assert [pause <= due for pause, due in zip(refused, (0.5, 1, 2), strict=True)] == [True] * 3
+    assert refused[2] >= 1
+    assert all(pause <= 1 for pause in ended)
+    assert min(ended[1:]) >= 0.5
+    assert broken <= 0.5
+
+
 @pytest.mark.parametrize("page", [b"", b"<html>", b"{}", b'{"items": []}'], ids=repr)
 async def test_an_answer_that_is_no_list_takes_nothing_away(page: bytes) -> None:
     client = Answers(listing("a"), Answer(error(410)), Answer(page))
