@@ -3,13 +3,10 @@
 `main.go` beside this file is the client.
 """
 
-import json
-import subprocess
-from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import pytest
 
@@ -17,59 +14,16 @@ from store_plugin.client import Client
 from store_plugin.model import OWNER_LABEL
 from tests.support import manifests
 from tests.support.crossplane import CrossplaneAuthority
+from tests.support.crossplane_client import Answer, Crossplane, crossplane_client
 from tests.support.openbao import OpenBao
 from tests.support.openbao_api import ApiError
 from tests.support.ports import free_port
-from tests.support.processes import reap
 from tests.support.sidecar import SidecarProcess, running_sidecar
-from tests.support.tools import tool
 
 NAMESPACE = "crossplane-system"
 HOST = f"ess.{NAMESPACE}"
 CALLER = f"crossplane.{NAMESPACE}"
 BINARY = bytes(range(256))
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What Crossplane would learn."""
-
-    changed: bool
-    data: Mapping[str, bytes]
-    labels: Mapping[str, str]
-    error: str
-    code: str
-
-
-class Crossplane:
-    """The client program; each call is one line to it and one back."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        assert process.stdin and process.stdout
-        self._input: IO[str] = process.stdin
-        self._output: IO[str] = process.stdout
-
-    def write(
-        self, name: str, data: Mapping[str, bytes], owner: str | None = None, scope: str = ""
-    ) -> Answer:
-        labels = {OWNER_LABEL: owner} if owner else {}
-        encoded = {key: b64encode(value).decode() for key, value in data.items()}
-        return self._call(op="write", scope=scope, name=name, data=encoded, labels=labels)
-
-    def read(self, name: str, scope: str = "") -> Answer:
-        return self._call(op="read", scope=scope, name=name)
-
-    def delete(self, name: str, scope: str = "") -> Answer:
-        return self._call(op="delete", scope=scope, name=name)
-
-    def _call(self, **request: object) -> Answer:
-        self._input.write(json.dumps(request) + "\n")
-        self._input.flush()
-        line = self._output.readline()
-        assert line, "the client has ended"
-        answer = json.loads(line)
-        data = {key: b64decode(value) for key, value in (answer["data"] or {}).items()}
-        return Answer(answer["changed"], data, answer["labels"] or {}, answer["error"], answer["code"])
 
 
 @dataclass
@@ -81,16 +35,11 @@ class World:
     sidecar: SidecarProcess
     authority: CrossplaneAuthority
     directory: Path
-    processes: list[subprocess.Popen[str]] = field(default_factory=list)
+    clients: ExitStack
 
     def start(self, config: str, certs: Path | None = None, host: str = HOST) -> Crossplane:
         certs = certs or self.authority.client(CALLER).write(self.directory / "caller")
-        kind, _, name = config.partition("/")
-        command = [str(tool("crossplane-client")), self.sidecar.endpoint, host, str(certs)]
-        command += [manifests.GROUP_VERSION, kind, name]
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.processes.append(process)
-        return Crossplane(process)
+        return self.clients.enter_context(crossplane_client(self.sidecar.endpoint, host, certs, config))
 
     def stored(self, name: str) -> dict[str, str]:
         """What OpenBao's own API shows."""
@@ -117,19 +66,11 @@ def world(bao: OpenBao, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wo
     authority = CrossplaneAuthority()
     certs = authority.server(NAMESPACE).write(directory / "certs")
     listen = [f"127.0.0.1:{free_port()}"]
-    with running_sidecar(configs, "--certs-dir", str(certs), listen=listen) as sidecar:
-        world = World(bao, mount, sidecar, authority, directory)
-        yield world
-        for process in world.processes:
-            end(process)
-
-
-def end(process: subprocess.Popen[str]) -> None:
-    """It ends with its input."""
-    assert process.stdin and process.stdout
-    process.stdin.close()
-    reap(process)
-    process.stdout.close()
+    with (
+        running_sidecar(configs, "--certs-dir", str(certs), listen=listen) as sidecar,
+        ExitStack() as clients,
+    ):
+        yield World(bao, mount, sidecar, authority, directory, clients)
 
 
 @pytest.fixture(scope="module")
