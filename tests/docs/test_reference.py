@@ -229,3 +229,11 @@ def test_the_tools_documented_are_those_built() -> None:
 def test_every_dependency_is_pinned() -> None:
     lines = (ROOT / "constraints.txt").read_text().splitlines()
     assert declared() <= {plain(line) for line in lines if "==" in line}
+
+
+def test_the_architecture_tells_of_each_package() -> None:
+    table = section(DOCS / "architecture.md", "Where things are")
+    for package in sorted((ROOT / "store_plugin").glob("*/__init__.py")):
+        assert f"`store_plugin/{package.parent.name}/`" in table, package.parent.name
+    for package in sorted((ROOT / "stores").glob("*/__init__.py")):
+        assert f"`stores/{package.parent.name}/`" in table, package.parent.name
