@@ -16,6 +16,7 @@ COMMANDS: Mapping[str, LazyCommand] = {
     "crds": LazyCommand("store_plugin.cli.crds", "Print the CustomResourceDefinitions, or apply them."),
     "config": LazyCommand("store_plugin.cli.config", "Look after store configs."),
     "doctor": LazyCommand("store_plugin.cli.doctor", "Find out what is wrong, from inside of a Pod."),
+    "plugins": LazyCommand("store_plugin.cli.plugins", "Show the plugins of a running sidecar, call them."),
     "copy": LazyCommand("store_plugin.cli.copy", "Copy secrets from one store to another."),
     "plugin": LazyCommand("store_plugin.cli.plugin", "Look after plugins: install, register, enable, write."),
     "audit": LazyCommand("store_plugin.cli.audit", "Read and check the record of what happened to plugins."),

@@ -114,6 +114,12 @@ from store_plugin.endpoints import DEFAULT_ENDPOINT, Endpoint
     default=None,
     help="Where the Lease of the replica that writes is; left out: in this Pod's namespace.",
 )
+@setting(
+    "--control-socket",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Path socket, for its owner only, that commands such as plugins ask; left out: none.",
+)
 @hub_options
 def serve(listen: tuple[Endpoint, ...], **options: object) -> None:
     """Serve the External Secret Store protocol.

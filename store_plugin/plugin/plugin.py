@@ -16,6 +16,7 @@ from store_plugin.endpoints import Endpoint, Transport
 from store_plugin.errors import InvalidRequest, NotReachable
 from store_plugin.log import Logger, StandardLogger
 from store_plugin.plugin.checking import Check, add_check
+from store_plugin.plugin.descriptors import Descriptors
 from store_plugin.plugin.dialing import Door, Tls, addresses
 from store_plugin.plugin.link import Link
 from store_plugin.plugin.links import Links
@@ -61,6 +62,7 @@ class Plugin:
         self.version = version
         self.instance_id = instance_id or uuid.uuid4().hex[:12]
         self.table = HandlerTable()
+        Descriptors(self.table).add_to(self.table)
         self.kinds: list[proto.PluginKind] = []
         self._concurrency = concurrency
         self._log = log or StandardLogger("store_plugin.plugin")

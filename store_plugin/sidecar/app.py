@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from store_plugin.config.kinds import Kinds
@@ -124,6 +125,8 @@ class _Sidecar:
     async def _serve(self, stack: AsyncExitStack, opened: Opened) -> None:
         watching = asyncio.create_task(self._follow(opened), name="config source")
         stack.push_async_callback(_end, watching)
+        if self._settings.control_socket is not None:
+            await self._start_control(self._settings.control_socket, stack)
         if self._plugins is not None:
             await self._start_hub(self._plugins, stack, opened.source)
         await self._start_listeners(stack)
@@ -168,6 +171,22 @@ class _Sidecar:
         """Before the listeners, and stopped after them: calls to plugins' stores finish first."""
         stack.push_async_callback(self._stop_hub, plugins)
         await plugins.start(kinds_changed=source.kinds_changed, reopen=self._router.reopen)
+
+    async def _start_control(self, path: Path, stack: AsyncExitStack) -> None:
+        # Only where it is asked for, as the hub.
+        from store_plugin.sidecar.control.server import ControlServer
+        from store_plugin.sidecar.control.service import ControlService, Running
+
+        running = Running(
+            [str(listener.endpoint) for listener in self._listeners],
+            lambda: self._serving,
+            lambda: self._admission.in_flight,
+            self._router.counts,
+            self._plugins,
+        )
+        server = ControlServer(path, ControlService(running), self._log)
+        stack.push_async_callback(server.stop)
+        await server.start()
 
     async def _stop_hub(self, plugins: "PluginHub") -> None:
         await plugins.stop(max(_LAST_GRACE, self._stop_by - asyncio.get_running_loop().time()))

@@ -40,6 +40,7 @@ class Settings:
     kubeconfig: Path | None = None
     """Names the cluster; None: the one that this Pod runs in."""
     context: str | None = None
+    control_socket: Path | None = None
     hub: HubOptions = field(default_factory=HubOptions)
 
     write_status: bool = False

@@ -46,6 +46,9 @@ def test_every_command_is_there() -> None:
         "plugin",
         *(f"plugin {name}" for name in PLUGIN_COMMANDS),
         *(f"plugin trust {name}" for name in ("add", "list", "remove", "require")),
+        "plugins",
+        "plugins list",
+        "plugins call",
     }
     assert {path.removeprefix("store-plugin ") for path in ALL} == expected
 

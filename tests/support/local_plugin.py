@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from grpc_health.v1 import health, health_pb2_grpc
+
 from store_plugin.plugin import Plugin
 from tests.support import manifests
 
@@ -46,6 +48,7 @@ async def main(endpoint: str, version: str, instance: str) -> None:
     from stores.local import factory
 
     plugin = Plugin(NAME, version, instance_id=instance)
+    health_pb2_grpc.add_HealthServicer_to_server(health.HealthServicer(), plugin)
     plugin.serve_store(factory, api_version=API_VERSION, kind=KIND)
     await plugin.run(endpoint)
 

@@ -9,6 +9,8 @@ import asyncio
 from collections.abc import Callable, Collection, Mapping
 from contextlib import AsyncExitStack
 
+from store_plugin import backend
+from store_plugin.errors import InvalidRequest, PluginDisconnected
 from store_plugin.hub.access import HubAccess, HubAuth, listeners
 from store_plugin.hub.authentication.allowing import AllowRule
 from store_plugin.hub.hub import Hub
@@ -19,6 +21,7 @@ from store_plugin.hub.settings import HubSettings
 from store_plugin.sidecar.hub.states import PluginState, states
 from store_plugin.sidecar.settings import Settings
 from store_plugin.store import Logger, ServedKind
+from store_plugin.stream.frames import service_name
 
 KindsChanged = Callable[[Collection[KindName]], None]
 
@@ -51,6 +54,20 @@ class PluginHub:
     def states(self) -> list[PluginState]:
         """The plugins connected now."""
         return states(self.registry)
+
+    async def call(self, name: str, method: str, payload: bytes, timeout: float) -> bytes:
+        """One unary call, within `timeout` seconds. CallFailed; PluginDisconnected; InvalidRequest
+        for a method that reads or writes secrets past the rules of this sidecar."""
+        entry = self.registry.pick(name)
+        if entry is None:
+            raise PluginDisconnected(f"plugin {name} is not connected", retry_after=1.0)
+        service = service_name(method)
+        if service == backend.SERVICE or (not service and backend.SERVICE in entry.peer.services):
+            raise InvalidRequest(
+                f"secrets go through the sidecar's rules: use store-plugin get, apply or delete, "
+                f"and the full name of any method that is not of {backend.SERVICE}"
+            )
+        return (await entry.instance.call(method, payload, timeout=timeout, metadata=())).payload
 
     def dropped_replies(self) -> int:
         """Replies that no call waited for."""

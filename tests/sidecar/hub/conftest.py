@@ -27,6 +27,7 @@ class Bench:
     client: Client
     hub: str
     directory: Path
+    control: Path
     plugin: Callable[..., AbstractContextManager[subprocess.Popen[bytes]]]
 
     def put(self, key: str) -> None:
@@ -66,6 +67,8 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     config(configs, "files", tmp_path)
     hub = f"unix://{tmp_path}/hub.sock"
     arguments = ("--hub-listen", hub, "--hub-plugin-groups", "*.example.org", "--hub-heartbeat", "0.3")
+    control = tmp_path / "control.sock"
+    arguments += ("--control-socket", str(control))
     with running_sidecar(configs, *arguments) as sidecar, Client(sidecar.endpoint, timeout=10) as client:
         plugin = partial(running_plugin, hub, tmp_path / "plugin.log")
-        yield Bench(sidecar, client, hub, tmp_path, plugin)
+        yield Bench(sidecar, client, hub, tmp_path, control, plugin)

@@ -1,0 +1,1 @@
+"""What commands ask of a running sidecar, over a socket that only its owner can open."""

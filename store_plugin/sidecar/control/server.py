@@ -1,0 +1,83 @@
+"""The socket of the Control service: its file's rights are all that is asked for."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import grpc
+
+from store_plugin._proto import control_pb2 as proto
+from store_plugin.endpoints import Endpoint, Transport
+from store_plugin.errors import Bug, InvalidRequest, StorePluginError
+from store_plugin.sidecar.call import Context
+from store_plugin.sidecar.control.service import ControlService
+from store_plugin.sockets import private_umask, protect, remove_stale_socket
+from store_plugin.store import Logger
+from store_plugin.stream.outcomes import CallFailed, failed_with, grpc_code
+
+_MODE = 0o600
+_STOP_SECONDS = 0.5
+
+Method = Callable[[Any], Awaitable[Any]]
+
+
+class ControlServer:
+    """Serves on a path socket of mode 0600."""
+
+    def __init__(self, path: Path, service: ControlService, log: Logger) -> None:
+        self._endpoint = Endpoint(Transport.PATH, str(path.absolute()))
+        self._path = path
+        self._log = log
+        self._server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+        descriptor = proto.DESCRIPTOR.services_by_name["Control"]
+        methods: dict[str, tuple[Method, Any]] = {
+            "Status": (service.status, proto.StatusRequest),
+            "Plugins": (service.plugins, proto.PluginsRequest),
+            "CallPlugin": (service.call_plugin, proto.CallPluginRequest),
+            "SetLogLevel": (service.set_log_level, proto.SetLogLevelRequest),
+        }
+        handlers = {
+            name: grpc.unary_unary_rpc_method_handler(
+                self._answered(method), request.FromString, lambda message: message.SerializeToString()
+            )
+            for name, (method, request) in methods.items()
+        }
+        generic = grpc.method_handlers_generic_handler(descriptor.full_name, handlers)
+        self._server.add_generic_rpc_handlers((generic,))
+
+    async def start(self) -> None:
+        """InvalidRequest where the path is taken or cannot be bound."""
+        remove_stale_socket(self._path)
+        try:
+            with private_umask():
+                bound = self._server.add_insecure_port(self._endpoint.listen_address)
+        except RuntimeError:
+            bound = 0
+        if not bound:
+            raise InvalidRequest(f"--control-socket {self._path} cannot be bound: is its directory there?")
+        await self._server.start()
+        protect(self._path, _MODE, None)
+        self._log.info("control socket", path=str(self._path))
+
+    async def stop(self) -> None:
+        """Nothing that is asked here is worth waiting for."""
+        await self._server.stop(_STOP_SECONDS)
+
+    def _answered(self, method: Method) -> Callable[[Any, Context], Awaitable[Any]]:
+        async def answered(request: Any, context: Context) -> Any:
+            try:
+                return await method(request)
+            except CallFailed as failure:
+                await _abort(context, failure)
+            except StorePluginError as error:
+                await _abort(context, failed_with(error))
+            except Exception:
+                self._log.error("control call failed unexpectedly", exc_info=True)
+                await _abort(context, failed_with(Bug("internal error; the sidecar's log tells more")))
+
+        return answered
+
+
+async def _abort(context: Context, failure: CallFailed) -> NoReturn:
+    await context.abort(grpc_code(failure.code), failure.message, failure.trailing_metadata)
+    raise AssertionError("abort never returns")

@@ -1,0 +1,137 @@
+"""What commands learn from a running sidecar over its control socket."""
+
+import json
+import stat
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from store_plugin.cli._control import connected
+from store_plugin.errors import InvalidRequest, NotReachable
+from tests.sidecar.hub.conftest import Bench
+from tests.support.sidecar import PROGRAM, running_sidecar
+from tests.support.waiting import eventually
+
+HEALTH = "grpc.health.v1.Health/Check"
+
+
+def command(*arguments: str, socket: Path | None = None) -> "subprocess.CompletedProcess[str]":
+    named = ("--control-socket", str(socket)) if socket else ()
+    return subprocess.run(
+        [PROGRAM, "plugins", *arguments, *named], capture_output=True, text=True, timeout=30
+    )
+
+
+@pytest.fixture
+def plugged(bench: Bench) -> Iterator[Bench]:
+    with bench.plugin(version="1.2", instance="one"):
+        eventually(lambda: bench.connected() == 1)
+        yield bench
+
+
+def test_the_socket_is_its_owners_alone_and_goes_with_the_sidecar(bench: Bench) -> None:
+    assert stat.S_IMODE(bench.control.stat().st_mode) == 0o600
+    bench.sidecar.stop()
+    assert not bench.control.exists()
+
+
+def test_the_status_of_a_sidecar(plugged: Bench) -> None:
+    with connected(plugged.control) as control:
+        status = control.status()
+    assert status.serving
+    assert status.plugins == 1
+    assert list(status.listening) == [plugged.sidecar.endpoint]
+    assert [count.kind for count in status.configs] == ["FilesConfig"]
+
+
+def test_plugins_as_a_table_and_for_programs(plugged: Bench) -> None:
+    table = command(socket=plugged.control).stdout.splitlines()
+    assert table[0].split()[:4] == ["NAME", "VERSION", "INSTANCE", "IDENTITY"]
+    assert table[1].split()[:4] == ["files", "1.2", "one", "-"]
+    (document,) = json.loads(command("-o", "json", socket=plugged.control).stdout)
+    assert document["kinds"] == ["FilesConfig (files.example.org/v1)"]
+    assert document["inFlight"] == 0
+    assert "name: files" in command("list", "-o", "yaml", socket=plugged.control).stdout
+
+
+def test_a_method_is_called_by_what_the_plugin_tells_of_itself(plugged: Bench) -> None:
+    called = command("call", "files", HEALTH, "{}", socket=plugged.control)
+    assert json.loads(called.stdout) == {"status": "SERVING"}, called.stderr
+
+
+WRONG_CALLS = {
+    "no such method": (("files", "Fly"), 1, "has no method Fly; there are"),
+    "several": (("files", "Check"), 1, "several methods are called Check"),
+    "request": (("files", HEALTH, '{"canary": 1}'), 1, "its fields: service"),
+    "no json": (("files", HEALTH, "canary"), 1, "its fields: service"),
+    "stream": (("files", "Watch"), 1, "stream"),
+    "secrets": (("files", "storeplugin.backend.v1.SecretBackend/Read"), 1, "store-plugin get"),
+    "no plugin": (("absent", HEALTH), 3, "plugin absent is not connected"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "code", "told"), WRONG_CALLS.values(), ids=WRONG_CALLS)
+def test_a_call_that_cannot_be_made_says_why(
+    plugged: Bench, arguments: tuple[str, ...], code: int, told: str
+) -> None:
+    called = command("call", *arguments, socket=plugged.control)
+    assert (called.returncode, "Traceback" in called.stderr) == (code, False)
+    assert told in called.stderr
+    assert "canary" not in called.stderr
+
+
+def test_without_a_sidecar_it_is_said_what_to_do(tmp_path: Path) -> None:
+    nobody = command(socket=tmp_path / "nothing.sock")
+    assert nobody.returncode == 3
+    assert "start the sidecar with --control-socket" in nobody.stderr
+    unnamed = command()
+    assert unnamed.returncode == 2
+    assert "STORE_PLUGIN_CONTROL_SOCKET" in unnamed.stderr
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InvalidRequest, match="not a socket"), connected(tmp_path / "file"):
+        pass
+
+
+def test_a_sidecar_that_is_gone_is_not_reachable(bench: Bench) -> None:
+    bench.sidecar.kill()
+    with pytest.raises(NotReachable, match="is it running"), connected(bench.control, seconds=0.5):
+        pass
+
+
+def test_a_sidecar_without_a_hub_says_so(tmp_path: Path) -> None:
+    (tmp_path / "configs").mkdir()
+    socket = tmp_path / "control.sock"
+    with running_sidecar(tmp_path / "configs", "--control-socket", str(socket)):
+        eventually(socket.exists)
+        assert "--hub-listen" in command(socket=socket).stderr
+
+
+def test_the_log_level_changes(bench: Bench) -> None:
+    with connected(bench.control) as control:
+        control.set_log_level("error")
+        with bench.plugin():
+            eventually(lambda: bench.connected() == 1)
+        control.set_log_level("info")
+        with pytest.raises(InvalidRequest):
+            control.set_log_level("loud")
+        with bench.plugin(instance="two"):
+            eventually(lambda: bench.connected() == 1)
+            eventually(lambda: bench.sidecar.log.count('"event": "plugin connected"') == 1)
+
+
+def test_names_are_completed(plugged: Bench) -> None:
+    completed = subprocess.run(
+        [PROGRAM],
+        env={
+            "_STORE_PLUGIN_COMPLETE": "bash_complete",
+            "COMP_WORDS": "store-plugin plugins call f",
+            "COMP_CWORD": "3",
+            "STORE_PLUGIN_CONTROL_SOCKET": str(plugged.control),
+        },
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert completed.stdout.splitlines() == ["plain,files"]
