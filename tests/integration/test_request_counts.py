@@ -1,5 +1,7 @@
 """How many requests a call costs OpenBao, counted between the two."""
 
+import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
@@ -7,8 +9,10 @@ from uuid import uuid4
 import pytest
 
 from store_plugin.client import Client
+from store_plugin.runtime import DetailsManager, StaticStoreConfigs, StoreConfig
 from tests.integration.conftest import World
 from tests.support.background_proxy import background_proxy
+from tests.support.manifests import GROUP_VERSION
 from tests.support.proxy import Proxy
 from tests.support.sidecar import SidecarProcess, running_sidecar
 
@@ -40,6 +44,31 @@ def test_a_get_and_an_unchanged_apply_are_one_request(client: Client, counted: P
     client.apply(config, name, data, owner="uid-1")
     assert len(requests_of(counted, lambda: client.get(config, name))) == 1
     assert len(requests_of(counted, lambda: client.apply(config, name, data, owner="uid-1"))) == 1
+
+
+def calls(sidecar: SidecarProcess) -> Counter[str]:
+    """How many it has answered, by method."""
+    lines = re.findall(r'requests_total{.*method="(\w+)"} ([\d.]+)', sidecar.http("/metrics"))
+    return Counter({method: int(float(count)) for method, count in lines})
+
+
+def test_to_publish_unchanged_details_is_one_call_and_one_read(
+    sidecar: SidecarProcess, counted: Proxy
+) -> None:
+    reference = {"apiVersion": GROUP_VERSION, "kind": "VaultConfig", "name": "counted"}
+    spec = {"type": "External", "defaultScope": "crossplane-system"}
+    spec |= {"external": {"endpoint": sidecar.endpoint, "configRef": reference}}
+    configs = StaticStoreConfigs([StoreConfig.from_manifest({"metadata": {"name": "default"}, "spec": spec})])
+    owner = {
+        "metadata": {"namespace": "team-a", "name": "db", "uid": "uid-1"},
+        "spec": {"publishConnectionDetailsTo": {"name": f"db-{uuid4().hex}"}},
+    }
+    with DetailsManager(configs) as manager:
+        assert manager.publish(owner, {"password": b"x"})
+        before = calls(sidecar)
+        seen = requests_of(counted, lambda: manager.publish(owner, {"password": b"x"}))
+        assert calls(sidecar) - before == {"ApplySecret": 1}
+    assert [request.partition(" ")[0] for request in seen] == ["GET"]
 
 
 @pytest.mark.parametrize("config", ["VaultConfig/counted", "VaultConfig/counted-v1"])

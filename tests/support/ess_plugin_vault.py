@@ -24,7 +24,7 @@ def _credential() -> Manifest:
     return block("source", source=source, env=variable, fs=file, secretRef=reference)
 
 
-def _crd(kind: str, spec: Manifest) -> Manifest:
+def _crd(kind: str, spec: Manifest, group: str = "secrets.crossplane.io") -> Manifest:
     singular = kind.lower()
     names = {"kind": kind, "listKind": f"{kind}List", "plural": f"{singular}s", "singular": singular}
     schema = {"openAPIV3Schema": {"type": "object", "properties": {"spec": spec}}}
@@ -32,9 +32,9 @@ def _crd(kind: str, spec: Manifest) -> Manifest:
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{singular}s.secrets.crossplane.io"},
+        "metadata": {"name": f"{singular}s.{group}"},
         "spec": {
-            "group": "secrets.crossplane.io",
+            "group": group,
             "names": {**names, "categories": ["crossplane", "pkg"]},
             "scope": "Cluster",
             "versions": [version],
@@ -61,12 +61,12 @@ def vault_config_crd() -> Manifest:
     )
 
 
-def store_config_crd() -> Manifest:
-    """Crossplane's own."""
+def store_config_crd(group: str = "secrets.crossplane.io") -> Manifest:
+    """Crossplane's own, or that of a provider in its group: fields, and no rule between them."""
     reference = block("apiVersion", "kind", "name", apiVersion=_TEXT, kind=_TEXT, name=_TEXT)
     kinds = {"type": "string", "enum": ["Kubernetes", "Vault", "Plugin"], "default": "Kubernetes"}
     plugin = block(endpoint=_TEXT, configRef=reference)
-    return _crd("StoreConfig", block("defaultScope", type=kinds, defaultScope=_TEXT, plugin=plugin))
+    return _crd("StoreConfig", block("defaultScope", type=kinds, defaultScope=_TEXT, plugin=plugin), group)
 
 
 def in_namespace(api_version: str, kind: str, name: str, **fields: Any) -> Manifest:

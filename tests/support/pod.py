@@ -18,12 +18,22 @@ from tests.support.sidecar import SidecarProcess, started_sidecar, wait_ready
 
 _ROLE = Path(__file__).parents[2] / "deploy" / "rbac" / "sidecar.yaml"
 _PROGRAM = """\
-import sys
+import datetime, sys, time, types
 from pathlib import Path
+mounted, ahead, clock = Path(sys.argv.pop(1)), float(sys.argv.pop(1)), time.time
+if ahead:
+    class Wrong(datetime.datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return super().now(tz) + datetime.timedelta(seconds=ahead)
+    datetime.datetime = Wrong
+    from grpc._cython import cygrpc
+    # gRPC takes a deadline by the clock of its own core, which is right, and subtracts this one.
+    cygrpc.time = types.SimpleNamespace(**vars(time))
+    time.time = lambda: clock() + ahead
 from kubernetes.aio.config import incluster_config
 import stores.vault
 from store_plugin.cli import main
-mounted = Path(sys.argv.pop(1))
 incluster_config.SERVICE_TOKEN_FILENAME = str(mounted / "token")
 incluster_config.SERVICE_CERT_FILENAME = str(mounted / "ca.crt")
 stores.vault.factory = stores.vault.VaultFactory(mounted / "token")
@@ -58,11 +68,17 @@ def pod_environment(cluster: Cluster) -> dict[str, str]:
 
 @contextmanager
 def sidecar_in_pod(
-    cluster: Cluster, user: str, directory: Path, *arguments: str, listen: Sequence[str] | None = None
+    cluster: Cluster,
+    user: str,
+    directory: Path,
+    *arguments: str,
+    listen: Sequence[str] | None = None,
+    clock_ahead: float = 0.0,
 ) -> Iterator[SidecarProcess]:
-    """`store-plugin serve` under a ServiceAccount, ready."""
+    """`store-plugin serve` under a ServiceAccount, ready. `clock_ahead`: by how many seconds its
+    clock is wrong."""
     mounted = mount_service_account(cluster, user, directory)
-    program = [sys.executable, "-c", _PROGRAM, str(mounted)]
+    program = [sys.executable, "-c", _PROGRAM, str(mounted), str(clock_ahead)]
     environ = pod_environment(cluster)
     with started_sidecar(directory, *arguments, listen=listen, environ=environ, program=program) as sidecar:
         wait_ready(sidecar)
