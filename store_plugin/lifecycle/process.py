@@ -117,6 +117,8 @@ class PluginProcess:
 
     async def stop(self) -> int:
         """Have it end: SIGTERM, after the grace SIGKILL to everything below it."""
+        if not self.running:
+            return await self.ended()
         assert self._keeping.stdin is not None
         try:
             os.write(self._keeping.stdin.fileno(), b"stop\n")

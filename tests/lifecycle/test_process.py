@@ -267,3 +267,9 @@ async def test_the_token_in_its_environment_is_in_no_argument(
         except OSError:
             continue
     assert process.running
+
+
+async def test_what_has_ended_can_be_stopped(start: Start, tmp_path: Path) -> None:
+    process = await start(script(tmp_path, "import sys; sys.exit(3)"))
+    assert await process.ended() == 3
+    assert await process.stop() == 3

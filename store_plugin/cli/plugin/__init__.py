@@ -8,6 +8,9 @@ from store_plugin.cli._lazy import LazyCommand, LazyGroup
 
 _HERE = "store_plugin.cli.plugin"
 COMMANDS: Mapping[str, LazyCommand] = {
+    "new": LazyCommand(f"{_HERE}.new", "Write the project of a new plugin."),
+    "test": LazyCommand(f"{_HERE}.test", "Run the contract of stores against a plugin."),
+    "run": LazyCommand(f"{_HERE}.run", "Run a plugin that is not registered, to try it."),
     "build": LazyCommand(f"{_HERE}.build", "Make one executable file of a Python project or a wheel."),
     "publish": LazyCommand(f"{_HERE}.publish", "Put an executable into a repository."),
     "trust": LazyCommand(f"{_HERE}.trust", "Look after the keys that signatures are checked with."),

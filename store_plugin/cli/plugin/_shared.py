@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from store_plugin.cli._failures import Failure
-
 if TYPE_CHECKING:
     from store_plugin.lifecycle.layout import Layout
     from store_plugin.lifecycle.packages.pip import Sources
@@ -75,13 +73,3 @@ def say_next(command: str) -> None:
 def note(text: str) -> None:
     """Something to know while a command works; not part of its result."""
     click.echo(text, err=True)
-
-
-def executable(command: str) -> Path:
-    """The program that a person named: a path, or a name on the PATH."""
-    import shutil
-
-    found = shutil.which(command) or shutil.which(command, path=".")
-    if found is None:
-        raise Failure(f"{command} is not there, or cannot be run: chmod +x {command}")
-    return Path(found).absolute()

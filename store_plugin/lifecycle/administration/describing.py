@@ -6,7 +6,6 @@ the person. Its answer is one JSON object on standard output; other lines before
 
 import asyncio
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from store_plugin.errors import InvalidRequest
+from store_plugin.lifecycle.environment import minimal_environment
 from store_plugin.lifecycle.process import Command, PluginProcess
 from store_plugin.lifecycle.registration import PluginName, Version
 from store_plugin.trust import digest_of
@@ -48,13 +48,6 @@ class Description(_Said):
     services: tuple[str, ...] = Field(default=(), max_length=64)
     protocol_versions: tuple[str, ...] = Field(default=(), max_length=16)
     arguments: tuple[str, ...] = Field(default=(), max_length=64)
-
-
-def minimal_environment() -> dict[str, str]:
-    """All that a plugin's process sees besides what is allowed to it: where to find the interpreter
-    of store-plugin, and that text is UTF-8."""
-    ours = str(Path(sys.executable).parent)
-    return {"PATH": f"{ours}:/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
 
 
 async def describe(executable: Path, digest: str) -> Description:

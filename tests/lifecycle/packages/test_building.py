@@ -8,7 +8,7 @@ from zipfile import ZipFile
 import pytest
 
 from store_plugin.errors import InvalidRequest
-from store_plugin.lifecycle.administration.describing import minimal_environment
+from store_plugin.lifecycle.environment import minimal_environment
 from store_plugin.lifecycle.packages.building import build
 from store_plugin.lifecycle.packages.pip import Sources
 from store_plugin.lifecycle.packages.provided import provided
