@@ -1,7 +1,7 @@
 """The CustomResourceDefinition of one kind."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from store_plugin import __version__
@@ -48,6 +48,8 @@ class Definition:
     model: type[Manifest]
     shared: bool = False
     """Whether others define this kind too: theirs is then left as it is."""
+    spec_schema: Mapping[str, Any] | None = field(default=None, hash=False)
+    """Of the spec, as OpenAPI; None: the model's."""
 
     @property
     def name(self) -> str:
@@ -97,10 +99,10 @@ class Definition:
         return [{"name": head, "type": kind, "jsonPath": path} for head, (kind, path) in paths.items()]
 
     def _schema(self) -> dict[str, Any]:
-        spec = structural(schema_of(self.model))
+        spec = structural(schema_of(self.model)) if self.spec_schema is None else self.spec_schema
         return {
             "type": "object",
-            "description": spec["description"].partition("\n")[0],
+            "description": spec.get("description", f"A {self.kind}.").partition("\n")[0],
             "required": ["spec"],
             "properties": {
                 "apiVersion": {"type": "string"},

@@ -5,7 +5,7 @@ that takes long to import is imported here, beside the event loop.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,19 +20,32 @@ _SECONDS = 60.0
 """Budget for all of them together."""
 
 
-async def bring_crds(mode: str, kubeconfig: Path | None, context: str | None, log: Logger) -> None:
-    """`apply` them or `check` what the cluster has; a line of the log for each."""
+async def bring_crds(
+    mode: str,
+    kubeconfig: Path | None,
+    context: str | None,
+    log: Logger,
+    definitions: "Callable[[], Sequence[Definition]] | None" = None,
+) -> None:
+    """`apply` them or `check` what the cluster has; a line of the log for each. Which ones,
+    `definitions` tells, called in a thread; those of the installed stores where it is left out."""
     try:
         async with asyncio.timeout(_SECONDS):
-            await _bring(mode, kubeconfig, context, log)
+            await _bring(mode, kubeconfig, context, log, definitions or _installed)
     except StorePluginError as error:
         log.error("CRDs were not looked after", mode=mode, reason=error.message)
     except TimeoutError:
         log.error("CRDs were not looked after", mode=mode, reason=f"it took more than {_SECONDS:g} s")
 
 
-async def _bring(mode: str, kubeconfig: Path | None, context: str | None, log: Logger) -> None:
-    definitions = await asyncio.to_thread(_definitions)
+async def _bring(
+    mode: str,
+    kubeconfig: Path | None,
+    context: str | None,
+    log: Logger,
+    wanted: "Callable[[], Sequence[Definition]]",
+) -> None:
+    definitions = await asyncio.to_thread(_prepared, wanted)
     from store_plugin.cluster import connected
     from store_plugin.crds import applying
 
@@ -44,12 +57,18 @@ async def _bring(mode: str, kubeconfig: Path | None, context: str | None, log: L
         tell("CRD", name=outcome.name, state=outcome.state.value, version=outcome.version)
 
 
-def _definitions() -> "Sequence[Definition]":
-    from store_plugin.crds.collection import definitions
+def _prepared(wanted: "Callable[[], Sequence[Definition]]") -> "Sequence[Definition]":
+    """The definitions, and everything imported that bringing them takes."""
     from store_plugin.store import library_missing
 
     try:
         import_module("kubernetes.aio.client")
     except ImportError as error:
         raise library_missing("CustomResourceDefinition", error) from error
+    return wanted()
+
+
+def _installed() -> "Sequence[Definition]":
+    from store_plugin.crds.collection import definitions
+
     return definitions()

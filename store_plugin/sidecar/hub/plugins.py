@@ -18,6 +18,7 @@ from store_plugin.hub.kinds import KindName, Kinds
 from store_plugin.hub.peer import Peer
 from store_plugin.hub.registry import Limits, OnDuplicate, Registry
 from store_plugin.hub.settings import HubSettings
+from store_plugin.sidecar.hub.crds import PluginCrds
 from store_plugin.sidecar.hub.states import PluginState, states
 from store_plugin.sidecar.settings import Settings
 from store_plugin.store import Logger, ServedKind
@@ -47,6 +48,7 @@ class PluginHub:
         self._kinds_changed: KindsChanged = _nobody
         self._reopen: KindsChanged = _nobody
         self._following: asyncio.Task[None] | None = None
+        self._crds = PluginCrds(settings, log)
         self._hub: Hub | None = None
         self._cluster = AsyncExitStack()
         """What the listeners ask it with."""
@@ -101,6 +103,7 @@ class PluginHub:
             if self._following is not None:
                 self._following.cancel()
                 await asyncio.wait((self._following,))
+            await self._crds.aclose()
 
     def _hub_settings(self) -> HubSettings:
         options = self._settings.hub
@@ -114,6 +117,7 @@ class PluginHub:
     def _take_kinds(self, peer: Peer) -> None:
         if changed := self.kinds.take(peer):
             self._kinds_changed(changed)
+            self._crds.bring([kind for kind in peer.kinds if (kind.api_version, kind.kind) in changed])
 
     async def _follow(self) -> None:
         with self.registry.events.listen() as events:
