@@ -28,7 +28,7 @@ class OwnCluster:
             raise ConfigInvalid(
                 f"StoreConfig {config.name} names another cluster (kubernetes.auth.source "
                 f"{block.auth.source}), and this operator writes to its own only: use source None, or "
-                "type External with a store config that names the cluster"
+                "type External with a KubernetesStoreConfig that names the cluster"
             )
         return self._secrets
 
