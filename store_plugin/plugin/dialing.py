@@ -22,20 +22,22 @@ _HEALTH_CHECK = "/grpc.health.v1.Health/Check"
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """Files for TLS; read anew for each connection. Without `ca`: the system's authorities."""
+    """Files for TLS, read anew for each connection, or what they would hold. Without `ca`: the
+    system's authorities."""
 
-    ca: Path | None = None
-    certificate: Path | None = None
-    key: Path | None = None
+    ca: Path | bytes | None = None
+    certificate: Path | bytes | None = None
+    key: Path | bytes | None = field(default=None, repr=False)
     server_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """Where a hub is and how to get in. InvalidRequest where that cannot work."""
+    """Where a hub is and how to get in. `tls` may be asked for at each connection. InvalidRequest
+    where that cannot work."""
 
     endpoint: Endpoint
-    tls: Tls | None = None
+    tls: Tls | Callable[[], Tls] | None = None
     token: TokenSource | None = field(default=None, repr=False)
     max_message_bytes: int = frames.DEFAULT_MAX_MESSAGE_BYTES
 
@@ -45,6 +47,25 @@ class Door:
 
     def _private(self) -> bool:
         return self.endpoint.transport is not Transport.TCP or self.endpoint.is_loopback
+
+
+def door_to(
+    endpoint: str,
+    token: TokenSource | None,
+    ca: str | Path | None,
+    certificate: str | Path | None,
+    key: str | Path | None,
+    server_name: str | None,
+) -> Door:
+    """The door that people describe with these. InvalidRequest where they cannot work together."""
+    parsed = Endpoint.parse(endpoint)
+    if (certificate is None) != (key is None):
+        raise InvalidRequest("certificate and key belong together: give both or none")
+    secure = endpoint.startswith("https://") or ca is not None or certificate is not None
+    if secure and parsed.transport is not Transport.TCP:
+        raise InvalidRequest(f"{endpoint} is a socket: it takes no certificates")
+    tls = Tls(_path(ca), _path(certificate), _path(key), server_name) if secure else None
+    return Door(parsed, tls, token)
 
 
 async def addresses(endpoint: Endpoint) -> list[str]:
@@ -78,9 +99,10 @@ def channel_to(target: str, door: Door) -> grpc.aio.Channel:
     options.append(("grpc.default_authority", door.endpoint.address))
     if door.tls is None:
         return grpc.aio.insecure_channel(target, options)
-    name = door.tls.server_name or _host(door.endpoint.address)
+    tls = door.tls if isinstance(door.tls, Tls) else door.tls()
+    name = tls.server_name or _host(door.endpoint.address)
     options.append(("grpc.ssl_target_name_override", name))
-    return grpc.aio.secure_channel(target, _credentials(door.tls), options)
+    return grpc.aio.secure_channel(target, _credentials(tls), options)
 
 
 async def metadata_for(door: Door) -> tuple[tuple[str, str], ...]:
@@ -114,13 +136,19 @@ def open_stream(
 
 def _credentials(tls: Tls) -> grpc.ChannelCredentials:
     try:
-        ca = tls.ca.read_bytes() if tls.ca else None
-        certificate = tls.certificate.read_bytes() if tls.certificate else None
-        key = tls.key.read_bytes() if tls.key else None
+        ca, certificate, key = (_content(source) for source in (tls.ca, tls.certificate, tls.key))
     except OSError as error:
         raise NotReachable(f"{error.filename} cannot be read for TLS: {error.strerror}") from None
     return grpc.ssl_channel_credentials(ca, key, certificate)
 
 
+def _content(source: Path | bytes | None) -> bytes | None:
+    return source.read_bytes() if isinstance(source, Path) else source
+
+
 def _host(address: str) -> str:
     return address.rpartition(":")[0].strip("[]")
+
+
+def _path(path: str | Path | None) -> Path | None:
+    return None if path is None else Path(path)

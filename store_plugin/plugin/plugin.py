@@ -1,9 +1,13 @@
 """A plugin: any generated servicers, served over streams to one or more hubs."""
 
 import asyncio
+import json
+import logging
+import os
 import signal
+import sys
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -12,14 +16,15 @@ from typing import TYPE_CHECKING, Any
 import grpc
 
 from store_plugin._proto import plugin_stream_pb2 as proto
-from store_plugin.endpoints import Endpoint, Transport
-from store_plugin.errors import InvalidRequest, NotReachable
+from store_plugin.errors import InvalidRequest, NotReachable, StorePluginError
 from store_plugin.log import Logger, StandardLogger
 from store_plugin.plugin.checking import Check, add_check
 from store_plugin.plugin.descriptors import Descriptors
-from store_plugin.plugin.dialing import Door, Tls, addresses
+from store_plugin.plugin.dialing import Door, addresses, door_to
 from store_plugin.plugin.link import Link
 from store_plugin.plugin.links import Links
+from store_plugin.plugin.manifest import DESCRIBE, manifest
+from store_plugin.plugin.membership import Invitation, Membership
 from store_plugin.plugin.serving import HubStream, Wire
 from store_plugin.plugin.tokens import TokenSource
 from store_plugin.stream import frames
@@ -37,6 +42,8 @@ UNRESOLVED_SECONDS = 1.0
 """The same while it has no address."""
 STOP_GRACE = 20.0
 """Seconds for calls under way when the plugin stops."""
+ENDING = (signal.SIGTERM, signal.SIGINT)
+"""Signals that have a plugin finish its calls and end."""
 
 
 class Plugin:
@@ -44,7 +51,7 @@ class Plugin:
 
     `concurrency`: calls that run at a time on one stream. Plain (not async) methods run in
     threads, as many as that. Logs go to `logging.getLogger("store_plugin.plugin")` where no
-    logger is given.
+    logger is given. `arguments`: those that it may be registered with, for `describe`.
     """
 
     def __init__(
@@ -55,6 +62,7 @@ class Plugin:
         instance_id: str | None = None,
         concurrency: int = 64,
         log: Logger | None = None,
+        arguments: Sequence[str] = (),
     ) -> None:
         if not frames.is_plugin_name(name):
             raise InvalidRequest(f"{name!r} is no name for a plugin: write a DNS label")
@@ -64,6 +72,7 @@ class Plugin:
         self.table = HandlerTable()
         Descriptors(self.table).add_to(self.table)
         self.kinds: list[proto.PluginKind] = []
+        self._arguments = tuple(arguments)
         self._concurrency = concurrency
         self._log = log or StandardLogger("store_plugin.plugin")
         self._stopping = asyncio.Event()
@@ -95,6 +104,28 @@ class Plugin:
         add_check(check, self.table)
         return check
 
+    def describe(self) -> dict[str, Any]:
+        """What it is and serves, as a JSON object."""
+        return manifest(
+            self.name,
+            self.version,
+            kinds=self.kinds,
+            services=self.table.services,
+            arguments=self._arguments,
+        )
+
+    def main(self, arguments: Sequence[str] | None = None) -> None:
+        """What an executable does that a sidecar runs: print `describe` where it is asked to
+        (`--describe`), else `run`, log to stderr, and exit. `arguments`: those of the command line."""
+        if DESCRIBE in (sys.argv[1:] if arguments is None else arguments):
+            print(json.dumps(self.describe(), indent=2))
+            return
+        logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+        try:
+            asyncio.run(self.run())
+        except StorePluginError as error:
+            sys.exit(f"{self.name}: {error.message}")
+
     @property
     def connected(self) -> int:
         """Streams that are open."""
@@ -102,22 +133,64 @@ class Plugin:
 
     async def run(
         self,
-        endpoint: str,
+        endpoint: str | None = None,
         *,
         token: TokenSource | None = None,
         ca: str | Path | None = None,
         certificate: str | Path | None = None,
         key: str | Path | None = None,
         server_name: str | None = None,
-        signals: Iterable[signal.Signals] = (signal.SIGTERM, signal.SIGINT),
+        signals: Iterable[signal.Signals] = ENDING,
     ) -> None:
         """Connect and serve until `stop` or a signal; reconnects for ever.
 
-        `endpoint` as everywhere (`unix:///@name`, `unix:///path`, `https://host:port`,
+        Without `endpoint`: as `run_enrolled`. `endpoint` as everywhere (`unix:///@name`, `unix:///path`, `https://host:port`,
         `dns:///host:port` without TLS); a host with several addresses gets a stream each.
         InvalidRequest where the arguments cannot work together.
         """
-        door = _door(endpoint, token, ca, certificate, key, server_name)
+        if endpoint is not None:
+            await self._serve(door_to(endpoint, token, ca, certificate, key, server_name), signals)
+            return
+        if any(given is not None for given in (token, ca, certificate, key, server_name)):
+            raise InvalidRequest("certificates and tokens are for an endpoint: give one")
+        await self.run_enrolled(signals=signals)
+
+    async def run_enrolled(
+        self,
+        environ: MutableMapping[str, str] = os.environ,
+        *,
+        signals: Iterable[signal.Signals] = ENDING,
+    ) -> None:
+        """Run as a process that a sidecar has started: with the certificate that the token in its
+        environment gets, and those that follow. InvalidRequest where there is no token;
+        PluginRefused, NotReachable where it gets none, or it ends and no other is to be had."""
+        membership = await Membership.begun(Invitation.taken_from(environ), self.name, self._log)
+        self.instance_id = membership.instance_id
+        renewing = asyncio.create_task(self._renewed(membership), name="plugin certificate")
+        try:
+            await self._serve(membership.door, signals)
+        finally:
+            renewing.cancel()
+            await asyncio.wait((renewing,))
+        if not renewing.cancelled():
+            renewing.result()
+
+    def stop(self) -> None:
+        """Have `run` finish calls under way and return."""
+        self._stopping.set()
+
+    async def _renewed(self, membership: Membership) -> None:
+        try:
+            await membership.keep(self._come_again)
+        finally:
+            self.stop()  # nobody lets us in any more
+
+    def _come_again(self) -> None:
+        """Have another stream in the place of each, which goes on until the hub has that one."""
+        for stream in self._streams:
+            stream.draining.set()
+
+    async def _serve(self, door: Door, signals: Iterable[signal.Signals]) -> None:
         loop = asyncio.get_running_loop()
         watched = list(signals)
         for number in watched:
@@ -130,10 +203,6 @@ class Plugin:
                     await self._stores.aclose()
                 for number in watched:
                     loop.remove_signal_handler(number)
-
-    def stop(self) -> None:
-        """Have `run` finish calls under way and return."""
-        self._stopping.set()
 
     async def _keep_connected(self, door: Door, invoker: Invoker) -> None:
         """One link per address of the hub, for as long as it has that address."""
@@ -177,25 +246,3 @@ class Plugin:
             services=self.table.services,
             kinds=self.kinds,
         )
-
-
-def _door(
-    endpoint: str,
-    token: TokenSource | None,
-    ca: str | Path | None,
-    certificate: str | Path | None,
-    key: str | Path | None,
-    server_name: str | None,
-) -> Door:
-    parsed = Endpoint.parse(endpoint)
-    if (certificate is None) != (key is None):
-        raise InvalidRequest("certificate and key belong together: give both or none")
-    secure = endpoint.startswith("https://") or ca is not None or certificate is not None
-    if secure and parsed.transport is not Transport.TCP:
-        raise InvalidRequest(f"{endpoint} is a socket: it takes no certificates")
-    tls = Tls(_path(ca), _path(certificate), _path(key), server_name) if secure else None
-    return Door(parsed, tls, token)
-
-
-def _path(path: str | Path | None) -> Path | None:
-    return None if path is None else Path(path)
