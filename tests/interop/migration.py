@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from store_plugin.cli.serve import serve
 from tests.docs.pages import DOCS, ROOT, section
 from tests.support import ess_plugin_vault as before
 from tests.support.certificates import CertificateAuthority
@@ -22,7 +23,7 @@ from tests.support.kubernetes import Cluster, path_of
 from tests.support.manifests import manifest
 from tests.support.openbao import OpenBao
 from tests.support.openbao_api import ApiError as BaoError
-from tests.support.pod import sidecar_in_pod
+from tests.support.pod import command_in_pod, sidecar_in_pod
 from tests.support.ports import free_port
 from tests.support.tools import tool
 
@@ -119,17 +120,16 @@ class World:
 
     @contextmanager
     def crossplane(self, account: str, container: Manifest) -> Iterator[dict[str, Crossplane]]:
-        """Crossplane's client for each config, against a sidecar with the arguments of a container."""
+        """Crossplane's client for each config, against a sidecar as a container has it."""
         authority = CrossplaneAuthority()
         certs = authority.server(NAMESPACE).write(self.directory / "certs")
         caller = authority.client(f"crossplane.{NAMESPACE}").write(self.directory / "caller")
-        user = f"system:serviceaccount:{NAMESPACE}:{account}"
         health = f"127.0.0.1:{free_port()}"
-        arguments = [*arguments_of(container), "--health-listen", health, "--certs-dir", str(certs)]
-        listen = [f"127.0.0.1:{free_port()}"]
+        arguments = ["--health-listen", health, "--certs-dir", str(certs), *flags_of(container)]
+        listen = [f"127.0.0.1:{free_port()}", str(self.directory / "socket")]
         with ExitStack() as stack:
             sidecar = stack.enter_context(
-                sidecar_in_pod(self.cluster, user, self.directory, *arguments, listen=listen)
+                sidecar_in_pod(self.cluster, user_of(account), self.directory, *arguments, listen=listen)
             )
             for probe in (one for name, one in container.items() if name.endswith("Probe")):
                 with urllib.request.urlopen(f"http://{health}{probe['httpGet']['path']}") as answer:
@@ -141,16 +141,29 @@ class World:
                 for version in self.mounts
             }
 
+    def doctor(self, account: str) -> None:
+        """`store-plugin doctor` beside that sidecar finds nothing wrong."""
+        arguments = ["--endpoint", str(self.directory / "socket")]
+        arguments += ["--certificates", str(self.directory / "certs")]
+        ended = command_in_pod(self.cluster, user_of(account), self.directory, "doctor", *arguments)
+        assert ended.returncode == 0, ended.stdout + ended.stderr
 
-def arguments_of(container: Manifest) -> list[str]:
-    """Those of a container, without the addresses, which are the test's own."""
-    first, *rest = container["args"]
-    options = dict(zip(rest[::2], rest[1::2], strict=True))
-    assert first == "serve"
-    assert options.pop("--listen").endswith(":4040")
-    assert options.pop("--health-listen") == "0.0.0.0:8091"
-    assert options.pop("--admin-listen", "127.0.0.1:8080") in ("127.0.0.1:8080", "127.0.0.1:8090")
-    return [word for option in options.items() for word in option]
+
+def user_of(account: str) -> str:
+    return f"system:serviceaccount:{NAMESPACE}:{account}"
+
+
+def flags_of(container: Manifest) -> list[str]:
+    """The options that a container has besides its addresses, which are the test's own."""
+    first, *arguments = container["args"]
+    options = serve.make_context(first, arguments).params
+    (tcp, socket) = options["listen"]
+    (environ,) = container["env"]
+    assert tcp.address.endswith(":4040")
+    assert environ == {"name": "STORE_PLUGIN_ENDPOINT", "value": socket.address}
+    assert options["health_listen"] == "0.0.0.0:8091"
+    assert options["admin_listen"] in ("127.0.0.1:8080", "127.0.0.1:8090")
+    return ["--write-status"] if options["write_status"] else []
 
 
 def deployed(name: str) -> list[Manifest]:

@@ -13,14 +13,24 @@ from store_plugin.crds.definition import VERSION_ANNOTATION
 from store_plugin.model import OWNER_LABEL
 from stores.vault.spec import VaultSpec
 from tests.docs.pages import ROOT
-from tests.interop.migration import HOST, World, commands, container_of, deployed, pod_of
+from tests.interop.migration import (
+    HOST,
+    Manifest,
+    World,
+    commands,
+    container_of,
+    deployed,
+    pod_of,
+    user_of,
+)
 from tests.support import ess_plugin_vault as before
 from tests.support.certificates import CertificateAuthority
 from tests.support.crossplane_client import Crossplane
-from tests.support.ess_plugin_vault import NAMESPACE, leave_secret
+from tests.support.ess_plugin_vault import leave_secret
 from tests.support.kubernetes import APPLY, MERGE, Cluster, control_plane, path_of
 from tests.support.manifests import manifest
 from tests.support.openbao import OpenBao
+from tests.support.waiting import eventually
 
 
 @pytest.fixture(scope="module")
@@ -127,20 +137,21 @@ def test_the_sidecar_of_providers_is_that_of_crossplane_and_makes_a_valid_pod(wo
     world.cluster.api("PATCH", f"{path_of(checked)}?{query}", checked, content_type=APPLY)
 
 
+STATUS = ("vaultconfigs", "awsconfigs", "localconfigs", "kubernetesstoreconfigs")
 WAYS = {
-    "as a service": ("As a service", "ess-plugin-vault", "standalone.yaml"),
-    "as a sidecar": ("As a sidecar", "crossplane", "crossplane.yaml"),
+    "as a service": ("As a service", "ess-plugin-vault", "standalone.yaml", {"leases", "events", *STATUS}),
+    "as a sidecar": ("As a sidecar", "crossplane", "crossplane.yaml", set()),
 }
 
 
-@pytest.mark.parametrize(("title", "account", "file"), WAYS.values(), ids=WAYS)
+@pytest.mark.parametrize(("title", "account", "file", "writes"), WAYS.values(), ids=WAYS)
 def test_crossplane_goes_on_with_the_secrets_that_ess_plugin_vault_left(
-    world: World, title: str, account: str, file: str
+    world: World, title: str, account: str, file: str, writes: set[str]
 ) -> None:
     """Its own client, its certificates, a login that a real API server reviews."""
     for command in (*commands("Prepare"), commands(title)[0]):
         world.shell.run(command)
-    user = f"system:serviceaccount:{NAMESPACE}:{account}"
+    user = user_of(account)
     reviews = {"apiGroups": ["authentication.k8s.io"], "resources": ["tokenreviews"], "verbs": ["create"]}
     world.cluster.allow(user, [reviews])
     for version, mount in world.mounts.items():
@@ -151,9 +162,21 @@ def test_crossplane_goes_on_with_the_secrets_that_ess_plugin_vault_left(
     ):
         for version, crossplane in clients.items():
             go_on(world, version, crossplane)
+        if writes:
+            eventually(lambda: all(ready(world, config) for config in world.configs), 30)
+            (shown,) = map(world.shell.run, commands("Is all well?"))
+            assert shown.count(" True") == len(world.configs)
+        world.doctor(account)
     asked = {(request.verb, request.resource) for request in requests}
     assert ("create", "tokenreviews") in asked
-    assert {verb for verb, resource in asked if resource != "tokenreviews"} == {"list", "watch"}
+    written = {resource for verb, resource in asked if verb not in ("list", "watch")}
+    assert {resource for resource in written if not resource.endswith("reviews")} <= writes
+
+
+def ready(world: World, config: Manifest) -> bool:
+    """As `kubectl get store` shows it."""
+    conditions = world.get(config).get("status", {}).get("conditions", [])
+    return "True" in [one["status"] for one in conditions if one["type"] == "Ready"]
 
 
 def go_on(world: World, version: str, crossplane: Crossplane) -> None:

@@ -5,6 +5,8 @@ That is a directory with the ServiceAccount's token and the API server's CA at a
 so the program is started by a few lines that look for the directory elsewhere.
 """
 
+import os
+import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -34,8 +36,10 @@ if ahead:
 from kubernetes.aio.config import incluster_config
 import stores.vault
 from store_plugin.cli import main
+from store_plugin.sidecar.status import running
 incluster_config.SERVICE_TOKEN_FILENAME = str(mounted / "token")
 incluster_config.SERVICE_CERT_FILENAME = str(mounted / "ca.crt")
+running._OWN_NAMESPACE = mounted / "namespace"
 stores.vault.factory = stores.vault.VaultFactory(mounted / "token")
 main()
 """
@@ -51,21 +55,6 @@ def sidecar_account(cluster: Cluster, namespace: str, credentials: str) -> str:
     return user
 
 
-def mount_service_account(cluster: Cluster, user: str, directory: Path) -> Path:
-    """Write what the kubelet mounts for a ServiceAccount, and return where."""
-    mounted = directory / "serviceaccount"
-    mounted.mkdir(exist_ok=True)
-    (mounted / "token").write_text(cluster.token(user))
-    (mounted / "ca.crt").write_bytes(cluster.ca)
-    return mounted
-
-
-def pod_environment(cluster: Cluster) -> dict[str, str]:
-    """Where containers find the API server."""
-    address = urlsplit(cluster.address)
-    return {"KUBERNETES_SERVICE_HOST": str(address.hostname), "KUBERNETES_SERVICE_PORT": str(address.port)}
-
-
 @contextmanager
 def sidecar_in_pod(
     cluster: Cluster,
@@ -77,9 +66,32 @@ def sidecar_in_pod(
 ) -> Iterator[SidecarProcess]:
     """`store-plugin serve` under a ServiceAccount, ready. `clock_ahead`: by how many seconds its
     clock is wrong."""
-    mounted = mount_service_account(cluster, user, directory)
-    program = [sys.executable, "-c", _PROGRAM, str(mounted), str(clock_ahead)]
-    environ = pod_environment(cluster)
+    program, environ = _program(cluster, user, directory, clock_ahead), _environment(cluster)
     with started_sidecar(directory, *arguments, listen=listen, environ=environ, program=program) as sidecar:
         wait_ready(sidecar)
         yield sidecar
+
+
+def command_in_pod(
+    cluster: Cluster, user: str, directory: Path, *arguments: str
+) -> "subprocess.CompletedProcess[str]":
+    """What `kubectl exec` would show of `store-plugin ARGUMENTS`."""
+    command = [*_program(cluster, user, directory), *arguments]
+    environ = {**os.environ, **_environment(cluster)}
+    return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
+
+
+def _program(cluster: Cluster, user: str, directory: Path, clock_ahead: float = 0.0) -> list[str]:
+    """`store-plugin`, for which a directory is what the kubelet mounts for a ServiceAccount."""
+    mounted = directory / "serviceaccount"
+    mounted.mkdir(exist_ok=True)
+    (mounted / "token").write_text(cluster.token(user))
+    (mounted / "ca.crt").write_bytes(cluster.ca)
+    (mounted / "namespace").write_text(user.split(":")[2])
+    return [sys.executable, "-c", _PROGRAM, str(mounted), str(clock_ahead)]
+
+
+def _environment(cluster: Cluster) -> dict[str, str]:
+    """Where containers find the API server."""
+    address = urlsplit(cluster.address)
+    return {"KUBERNETES_SERVICE_HOST": str(address.hostname), "KUBERNETES_SERVICE_PORT": str(address.port)}
