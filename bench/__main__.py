@@ -20,6 +20,7 @@ import psutil
 
 from bench.cluster import configs_of_a_cluster
 from bench.figures import Table
+from bench.lifecycle import audit_verify
 from bench.plugins import plugins
 from bench.process import Load, background, resident_mb, run_load
 from store_plugin.client import Client
@@ -61,9 +62,13 @@ def main() -> None:
     parser.add_argument(
         "--kubernetes", action="store_true", help="measure configs of a cluster, and nothing else"
     )
+    parser.add_argument("--lifecycle", action="store_true", help="measure the life of plugins only")
     options = parser.parse_args()
     table = Table()
-    if options.kubernetes:
+    if options.lifecycle:
+        with temporary_directory() as directory:
+            audit_verify(table, Path(directory), options.rounds)
+    elif options.kubernetes:
         with temporary_directory() as directory:
             configs_of_a_cluster(table, Path(directory), options.rounds, options.seconds)
     else:

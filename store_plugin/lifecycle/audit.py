@@ -56,7 +56,7 @@ class AuditLog:
             with self._turn():
                 head, number, file = self._end()
                 text = _text(number + 1, event, plugin, fields or {})
-                sealed = _seal(self._key(), head, text)
+                sealed = _seal(self._key(), head, text.encode())
                 self._append(file, f'{_PREFIX}{sealed}",{text}\n'.encode())
                 return sealed
         except OSError as error:
@@ -81,8 +81,7 @@ class AuditLog:
             with file.open("rb") as lines:
                 for number, line in enumerate(lines, start=1):
                     given = line[_SEAL_AT : _SEAL_AT + 64].decode("ascii", "replace")
-                    text = line[_TEXT_AT:-1].decode("utf-8", "replace")
-                    sealed = _seal(key, sealed, text)
+                    sealed = _seal(key, sealed, line[_TEXT_AT:-1])
                     if not line.endswith(b"\n") or sealed != given or not line.startswith(_PREFIX.encode()):
                         raise Tampered(
                             f"{file.name} line {number}: changed, or lines before it are missing or moved"
@@ -164,8 +163,8 @@ def _bounded(value: Value) -> Value:
     return value
 
 
-def _seal(key: bytes, before: str, text: str) -> str:
-    return hmac.digest(key, f"{before}{text}".encode(), "sha256").hex()
+def _seal(key: bytes, before: str, text: bytes) -> str:
+    return hmac.digest(key, before.encode() + text, "sha256").hex()
 
 
 def _last_line(file: Path) -> str | None:

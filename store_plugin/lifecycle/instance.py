@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from store_plugin.errors import Code, StoreUnavailable
 from store_plugin.hub.registry import Entry, Registry
 from store_plugin.lifecycle.content import ContentStore
+from store_plugin.lifecycle.environment import minimal_environment
 from store_plugin.lifecycle.process import Command, PluginProcess
 from store_plugin.lifecycle.registration import Registration
 from store_plugin.stream import wellness
@@ -116,7 +117,7 @@ class Instance:
             self._ground.content.path(registration.digest),
             registration.digest,
             [registration.name, *run.arguments],
-            {**given, **welcome},
+            {**minimal_environment(), **given, **welcome},
             run.resources.model_dump(),
             run.stop_grace,
         )

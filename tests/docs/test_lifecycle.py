@@ -1,0 +1,88 @@
+"""The page about the life of plugins: each command of the walk answers as it is shown."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from store_plugin.lifecycle.administration.describing import Description
+from store_plugin.lifecycle.administration.registering import RegistrationConfig
+from store_plugin.lifecycle.layout import Layout
+from store_plugin.lifecycle.repository.index import Release
+from store_plugin.spec import Manifest
+from tests.docs.pages import DOCS, blocks, rows, section
+
+PAGE = DOCS / "lifecycle.md"
+WALK = [
+    block.partition("\n")[::2]
+    for text in blocks(PAGE, "console")
+    for block in re.split(r"^\$ ", text, flags=re.MULTILINE)
+    if block
+]
+"""(command, what it answers)."""
+
+
+def pattern(shown: str) -> str:
+    """`...` stands for anything; a line of it for any lines."""
+    lines = [re.escape(line).replace(r"\.\.\.", ".*") for line in shown.rstrip("\n").splitlines()]
+    return "".join("(.*\n)*?" if line == ".*" else f"{line}\n" for line in lines)
+
+
+def test_the_walk_goes_as_it_is_shown(tmp_path: Path) -> None:
+    """In one shell, so that what is exported stays."""
+    script = "".join(f"{command}\necho '--end {number}'\n" for number, (command, _) in enumerate(WALK))
+    environ = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "HOME": str(tmp_path)}
+    ended = subprocess.run(
+        ["bash", "-e", "-c", script],
+        cwd=tmp_path,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+    answers = re.split(r"^--end \d+\n", ended.stdout, flags=re.MULTILINE)
+    for (command, shown), answer in zip(WALK, answers, strict=False):
+        assert re.fullmatch(pattern(shown), answer), f"$ {command}\n{answer}\n{ended.stderr[-2000:]}"
+    assert ended.returncode == 0, ended.stderr[-2000:]
+    assert len(answers) == len(WALK) + 1
+
+
+def spelled(model: type[Manifest], path: str = "") -> set[str]:
+    found = set()
+    for name, field in model.model_fields.items():
+        here = f"{path}{field.alias or name}"
+        inner = field.annotation
+        deeper = isinstance(inner, type) and issubclass(inner, Manifest)
+        found |= spelled(inner, f"{here}.") if deeper else {here}  # type: ignore[arg-type]
+    return found
+
+
+def named(title: str) -> set[str]:
+    return {name for row in rows(section(PAGE, title)) for name in re.findall(r"`([\w.-]+)`", row[0])}
+
+
+def test_the_fields_of_a_registration_are_documented() -> None:
+    assert named("Registration") == spelled(RegistrationConfig)
+
+
+def test_the_fields_of_a_description_are_documented() -> None:
+    fields = {field.alias or name for name, field in Description.model_fields.items()}
+    assert named("What a plugin says of itself") == fields
+
+
+@pytest.mark.parametrize("field", Release.model_fields)
+def test_the_fields_of_an_index_are_documented(field: str) -> None:
+    assert f"`{field}`" in section(PAGE, "Repositories")
+
+
+def test_the_files_of_a_plugins_directory_are_documented() -> None:
+    text = section(PAGE, "The plugins directory")
+    layout = Layout(Path("/x"))
+    paths = [value for value in (getattr(layout, name) for name in dir(Layout)) if isinstance(value, Path)]
+    assert len(paths) > 5
+    for path in set(paths) - {layout.root}:
+        assert f"`{path.name}/`" in text or f"`{path.name}`" in text, path
