@@ -144,3 +144,9 @@ def test_the_command_tells_what_it_wrote(tmp_path: Path) -> None:
     result = CliRunner().invoke(cli, ["plugin", "new", "box", "--directory", str(tmp_path / "box")])
     assert f"now: make -C {tmp_path}/box test" in result.output
     assert "BoxConfig" in (tmp_path / "box" / "box" / "__init__.py").read_text()
+
+
+def test_the_built_file_says_what_it_is(built: Path, tmp_path: Path) -> None:
+    plugins = ("--plugins-dir", tmp_path / "plugins")
+    store_plugin("plugin", "install", built, *plugins)
+    assert "registered paper-box 0.1.0" in store_plugin("plugin", "register", built, *plugins)
