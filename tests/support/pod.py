@@ -66,7 +66,7 @@ def sidecar_in_pod(
 ) -> Iterator[SidecarProcess]:
     """`store-plugin serve` under a ServiceAccount, ready. `clock_ahead`: by how many seconds its
     clock is wrong."""
-    program, environ = _program(cluster, user, directory, clock_ahead), _environment(cluster)
+    program, environ = _program(cluster, user, directory, clock_ahead), environment_in_pod(cluster)
     with started_sidecar(directory, *arguments, listen=listen, environ=environ, program=program) as sidecar:
         wait_ready(sidecar)
         yield sidecar
@@ -77,21 +77,26 @@ def command_in_pod(
 ) -> "subprocess.CompletedProcess[str]":
     """What `kubectl exec` would show of `store-plugin ARGUMENTS`."""
     command = [*_program(cluster, user, directory), *arguments]
-    environ = {**os.environ, **_environment(cluster)}
+    environ = {**os.environ, **environment_in_pod(cluster)}
     return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
+
+
+def mount_service_account(cluster: Cluster, user: str, mounted: Path) -> None:
+    """Write what the kubelet puts into a container, with a token of its own."""
+    mounted.mkdir(exist_ok=True)
+    (mounted / "token").write_text(cluster.token(user))
+    (mounted / "ca.crt").write_bytes(cluster.ca)
+    (mounted / "namespace").write_text(user.split(":")[2])
+
+
+def environment_in_pod(cluster: Cluster) -> dict[str, str]:
+    """Where containers find the API server."""
+    address = urlsplit(cluster.address)
+    return {"KUBERNETES_SERVICE_HOST": str(address.hostname), "KUBERNETES_SERVICE_PORT": str(address.port)}
 
 
 def _program(cluster: Cluster, user: str, directory: Path, clock_ahead: float = 0.0) -> list[str]:
     """`store-plugin`, for which a directory is what the kubelet mounts for a ServiceAccount."""
     mounted = directory / "serviceaccount"
-    mounted.mkdir(exist_ok=True)
-    (mounted / "token").write_text(cluster.token(user))
-    (mounted / "ca.crt").write_bytes(cluster.ca)
-    (mounted / "namespace").write_text(user.split(":")[2])
+    mount_service_account(cluster, user, mounted)
     return [sys.executable, "-c", _PROGRAM, str(mounted), str(clock_ahead)]
-
-
-def _environment(cluster: Cluster) -> dict[str, str]:
-    """Where containers find the API server."""
-    address = urlsplit(cluster.address)
-    return {"KUBERNETES_SERVICE_HOST": str(address.hostname), "KUBERNETES_SERVICE_PORT": str(address.port)}
