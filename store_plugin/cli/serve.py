@@ -27,6 +27,12 @@ from store_plugin.endpoints import DEFAULT_ENDPOINT, Endpoint
     help="Where operators reach the sidecar; repeatable: unix:///@name, unix:///path, host:port (mTLS).",
 )
 @setting(
+    "--plugins-dir",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Run the plugins that are enabled in this directory (store-plugin plugin …); none: it runs none.",
+)
+@setting(
     "--certs-dir",
     type=click.Path(path_type=Path),
     default="/certs",

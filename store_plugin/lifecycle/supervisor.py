@@ -59,6 +59,10 @@ class Supervisor:
         """Of all that run or should, by name."""
         return [self._runners[name].status for name in sorted(self._runners)]
 
+    def runs(self, name: str) -> bool:
+        """Whether a plugin of that name runs here, or should."""
+        return name in self._runners
+
     def restart(self, name: str) -> None:
         """Have another process of a plugin. PluginNotFound."""
         self._runner(name).restart()

@@ -144,8 +144,9 @@ class Plugin:
     ) -> None:
         """Connect and serve until `stop` or a signal; reconnects for ever.
 
-        Without `endpoint`: as `run_enrolled`. `endpoint` as everywhere (`unix:///@name`, `unix:///path`, `https://host:port`,
-        `dns:///host:port` without TLS); a host with several addresses gets a stream each.
+        Without `endpoint`: as `run_enrolled`. `endpoint` as everywhere (`unix:///@name`,
+        `unix:///path`, `https://host:port`, `dns:///host:port` without TLS); a host with several
+        addresses gets a stream each.
         InvalidRequest where the arguments cannot work together.
         """
         if endpoint is not None:

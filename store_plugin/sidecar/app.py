@@ -160,12 +160,13 @@ class _Sidecar:
             work.result()
 
     def _plugin_hub(self) -> "PluginHub | None":
-        if not self._settings.hub.listen:
+        if not self._settings.takes_plugins:
             return None
         # Costs memory and time, so only where plugins may come.
         from store_plugin.sidecar.hub.plugins import PluginHub
 
-        return PluginHub(self._settings, served_kinds(), self._log, self._metrics.plugin_event)
+        on_event = self._metrics.plugin_event
+        return PluginHub(self._settings, served_kinds(), self._log, on_event, self._environ)
 
     async def _start_hub(self, plugins: "PluginHub", stack: AsyncExitStack, source: ConfigSource) -> None:
         """Before the listeners, and stopped after them: calls to plugins' stores finish first."""

@@ -42,9 +42,16 @@ class Settings:
     context: str | None = None
     control_socket: Path | None = None
     hub: HubOptions = field(default_factory=HubOptions)
+    plugins_dir: Path | None = None
+    """Of the plugins that the sidecar runs; None: it runs none."""
 
     write_status: bool = False
     lease_namespace: str | None = None
+
+    @property
+    def takes_plugins(self) -> bool:
+        """Whether there is a hub: for plugins that dial, or for those that are run here."""
+        return bool(self.hub.listen) or self.plugins_dir is not None
 
     def check(self) -> None:
         """Raise InvalidRequest where the sidecar must not start with these settings."""

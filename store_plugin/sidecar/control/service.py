@@ -102,7 +102,7 @@ class ControlService:
 
     def _connected(self) -> Plugins:
         if self._running.plugins is None:
-            raise InvalidRequest("this sidecar takes no plugins: start it with --hub-listen")
+            raise InvalidRequest("this sidecar takes no plugins: start it with --hub-listen or --plugins-dir")
         return self._running.plugins
 
 

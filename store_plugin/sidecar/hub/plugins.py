@@ -19,6 +19,7 @@ from store_plugin.hub.peer import Peer
 from store_plugin.hub.registry import Limits, OnDuplicate, Registry
 from store_plugin.hub.settings import HubSettings
 from store_plugin.sidecar.hub.crds import PluginCrds
+from store_plugin.sidecar.hub.managed import ManagedPlugins
 from store_plugin.sidecar.hub.states import PluginState, states
 from store_plugin.sidecar.settings import Settings
 from store_plugin.store import Logger, ServedKind
@@ -36,6 +37,7 @@ class PluginHub:
         built_in: Mapping[KindName, ServedKind],
         log: Logger,
         on_event: Callable[[str], None],
+        environ: Mapping[str, str],
     ) -> None:
         options = settings.hub
         self._settings = settings
@@ -43,6 +45,9 @@ class PluginHub:
         self._limits = Limits(plugins=options.max_plugins)
         self.registry = Registry(self._limits, OnDuplicate(options.duplicates))
         self.kinds = Kinds(built_in, self.registry, options.plugin_groups)
+        self.managed = None
+        if settings.plugins_dir is not None:
+            self.managed = ManagedPlugins(settings.plugins_dir, self.registry, environ, log)
         self._on_event = on_event
         self._versions: dict[str, frozenset[str]] = {}
         self._kinds_changed: KindsChanged = _nobody
@@ -84,20 +89,27 @@ class PluginHub:
         `reopen` of kinds whose plugin has another version. Raises as `listeners` and Hub.start."""
         self._kinds_changed, self._reopen = kinds_changed, reopen
         listening = listeners(self._settings.hub.listen, _access(self._settings), self._log)
+        entrances = await self._cluster.enter_async_context(listening)
+        if self.managed is not None:
+            entrances = [*entrances, await self.managed.listener()]
         self._hub = Hub(
-            await self._cluster.enter_async_context(listening),
+            entrances,
             self._log,
             self._hub_settings(),
             registry=self.registry,
-            admit=self.kinds.check,
+            admit=self._admit,
             joined=self._take_kinds,
         )
         self._following = asyncio.create_task(self._follow(), name="plugin events")
         await self._hub.start()
+        if self.managed is not None:
+            await self.managed.start(self._hub.endpoints[-1])
 
     async def stop(self, grace: float) -> None:
         """Plugins have `grace` seconds to finish the calls they have."""
         async with self._cluster:
+            if self.managed is not None:
+                await self.managed.stop()
             if self._hub is not None:
                 await self._hub.stop(grace)
             if self._following is not None:
@@ -113,6 +125,10 @@ class PluginHub:
             max_stream_age=options.max_stream_age,
             drain_grace=self._settings.shutdown_grace,
         )
+
+    def _admit(self, peer: Peer) -> bool:
+        self.kinds.check(peer)
+        return self.managed.admit(peer) if self.managed is not None else False
 
     def _take_kinds(self, peer: Peer) -> None:
         if changed := self.kinds.take(peer):

@@ -1,0 +1,79 @@
+"""The plugins that the sidecar itself runs, out of a plugins directory: what supervises them, how
+they enrol, and the listener where nobody else gets in."""
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+
+from store_plugin.endpoints import Endpoint
+from store_plugin.enrolment import PluginInstance
+from store_plugin.errors import PluginRefused
+from store_plugin.hub.hub import HubListener
+from store_plugin.hub.peer import Peer
+from store_plugin.hub.registry import Registry
+from store_plugin.lifecycle.audit import AuditLog
+from store_plugin.lifecycle.catalog import Catalog
+from store_plugin.lifecycle.content import ContentStore
+from store_plugin.lifecycle.enrolment import (
+    Authority,
+    EnrolmentServer,
+    EnrolmentTokens,
+    enabled_in,
+    plugin_listener,
+)
+from store_plugin.lifecycle.instance import Ground
+from store_plugin.lifecycle.layout import Layout
+from store_plugin.lifecycle.supervisor import Supervisor
+from store_plugin.store import Logger
+
+_ANY_PORT = Endpoint.parse("127.0.0.1:0")
+
+
+class ManagedPlugins:
+    """Belongs to one event loop. ConfigInvalid where the directory cannot be used."""
+
+    def __init__(self, directory: Path, registry: Registry, environ: Mapping[str, str], log: Logger) -> None:
+        layout = Layout(directory)
+        layout.prepare()
+        self._log = log
+        self._catalog, self._audit = Catalog(layout.catalog), AuditLog(layout.audit)
+        self._may_run = enabled_in(self._catalog)
+        self._authority = Authority(layout.authority)
+        self._hub_endpoint = _ANY_PORT
+        self._enrolment = EnrolmentServer(
+            self._authority,
+            EnrolmentTokens(),
+            self._may_run,
+            self._audit,
+            log,
+            hub=lambda: self._hub_endpoint,
+        )
+        ground = Ground(registry, ContentStore(layout.content), self._enrolment.environment, environ)
+        self.supervisor = Supervisor(self._catalog, self._audit, ground, log)
+        self._running: asyncio.Task[None] | None = None
+
+    async def listener(self) -> HubListener:
+        """The hub's listener for them: mTLS on loopback, certificates of their own CA only."""
+        return await plugin_listener(_ANY_PORT, self._authority, self._may_run, self._audit, self._log)
+
+    def admit(self, peer: Peer) -> bool:
+        """Whether a plugin is to be held before it is called. PluginRefused where it is none that
+        runs here and has come in as one, or uses the name of one."""
+        if PluginInstance.from_uri(peer.identity.user) is not None:
+            return self.supervisor.admit(peer)
+        if self.supervisor.runs(peer.name):
+            raise PluginRefused(f"the name {peer.name} is that of a plugin that this sidecar runs")
+        return False
+
+    async def start(self, hub: Endpoint) -> None:
+        """Run what the catalog says; `hub` is where `listener` listens."""
+        self._hub_endpoint = hub
+        await self._enrolment.start()
+        self._running = asyncio.create_task(self.supervisor.run(), name="plugin supervisor")
+
+    async def stop(self) -> None:
+        """End all of them, in order; nothing of them is left then."""
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.wait((self._running,))
+        await self._enrolment.stop()
