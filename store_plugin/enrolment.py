@@ -18,6 +18,9 @@ ENDPOINT_VARIABLE = "STORE_PLUGIN_ENROL_ENDPOINT"
 CA_FILE_VARIABLE = "STORE_PLUGIN_ENROL_CA_FILE"
 TOKEN_VARIABLE = "STORE_PLUGIN_TOKEN"  # noqa: S105  # its name
 
+TRIAL_VARIABLE = "STORE_PLUGIN_HUB_ENDPOINT"
+"""Where the hub is, for a plugin that somebody tries out: it needs no certificate there."""
+
 HUB_NAME = "hub.store-plugin"
 """DNS name in the hub's certificate, besides its loopback addresses."""
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from store_plugin.config.credential_sources import CredentialSources
 from store_plugin.config.credentials import ConfigCredentials
 from store_plugin.endpoints import Endpoint
+from store_plugin.enrolment import TRIAL_VARIABLE
 from store_plugin.errors import InvalidRequest, KindNotServed, StorePluginError
 from store_plugin.hub.authentication import any_name, anyone
 from store_plugin.hub.hub import Hub, HubListener
@@ -26,7 +27,6 @@ from store_plugin.log import StandardLogger
 from store_plugin.store import Environment, Store
 from store_plugin.trust import digest_of
 
-ENDPOINT_VARIABLE = "STORE_PLUGIN_HUB_ENDPOINT"
 CONNECT_SECONDS = 30.0
 _PLACE = "{endpoint}"
 _LAST_LINES = 10
@@ -130,7 +130,7 @@ def _command(launch: Launch, endpoint: str) -> Command:
         launch.executable,
         digest_of(launch.executable),
         [str(launch.executable), *(argument.replace(_PLACE, endpoint) for argument in launch.arguments)],
-        {**launch.environment, ENDPOINT_VARIABLE: endpoint},
+        {**launch.environment, TRIAL_VARIABLE: endpoint},
         _LIMITS,
         _GRACE,
     )
@@ -150,7 +150,7 @@ async def _connected(registry: Registry, process: PluginProcess, last: deque[str
             return entries[0].instance.peer
     except TimeoutError:
         raise InvalidRequest(
-            f"it did not connect within {CONNECT_SECONDS:g} s: it has to dial ${ENDPOINT_VARIABLE}, or the "
+            f"it did not connect within {CONNECT_SECONDS:g} s: it has to dial ${TRIAL_VARIABLE}, or the "
             f"argument {_PLACE}{_said(last)}"
         ) from None
     finally:

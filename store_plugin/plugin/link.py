@@ -72,7 +72,8 @@ class Link:
     async def _serve(self, stream: HubStream, channel: grpc.aio.Channel, registration: frames.Frame) -> None:
         try:
             await stream.serve(registration)
-            self._log.info("the hub ended the stream", hub=self._target)
+            if not stream.finishing:
+                self._log.info("the hub ended the stream", hub=self._target)
         except grpc.aio.AioRpcError as error:
             self._broken(stream, error)
         except CallFailed as told:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 
 from store_plugin._proto import plugin_stream_pb2 as proto
+from store_plugin.enrolment import TRIAL_VARIABLE
 from store_plugin.errors import InvalidRequest, NotReachable, StorePluginError
 from store_plugin.log import Logger, StandardLogger
 from store_plugin.plugin.checking import Check, add_check
@@ -115,14 +116,15 @@ class Plugin:
         )
 
     def main(self, arguments: Sequence[str] | None = None) -> None:
-        """What an executable does that a sidecar runs: print `describe` where it is asked to
-        (`--describe`), else `run`, log to stderr, and exit. `arguments`: those of the command line."""
+        """What an executable does that a sidecar runs, or `store-plugin plugin run --dev`: print
+        `describe` where it is asked to (`--describe`), else `run` where its environment says, log
+        to stderr, and exit. `arguments`: those of the command line."""
         if DESCRIBE in (sys.argv[1:] if arguments is None else arguments):
             print(json.dumps(self.describe(), indent=2))
             return
         logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
         try:
-            asyncio.run(self.run())
+            asyncio.run(self.run(os.environ.get(TRIAL_VARIABLE)))
         except StorePluginError as error:
             sys.exit(f"{self.name}: {error.message}")
 
