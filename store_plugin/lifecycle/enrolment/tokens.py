@@ -35,7 +35,6 @@ class Claims:
 
 @dataclass(slots=True)
 class _Issued:
-    plugin: PluginInstance
     ends: float
     used: bool = False
 
@@ -68,7 +67,7 @@ class EnrolmentTokens:
         if len(self._issued) >= MOST_TOKENS:
             raise Overloaded(f"{MOST_TOKENS} plugins are about to enrol, the limit", retry_after=self._life)
         token_id = secrets.token_hex(16)
-        self._issued[token_id] = _Issued(PluginInstance(name, instance), self._steady() + self._life)
+        self._issued[token_id] = _Issued(self._steady() + self._life)
         now = self._clock()
         return self._signed(
             {
@@ -95,12 +94,6 @@ class EnrolmentTokens:
         if not hmac.compare_digest(body["sub"].encode(), name.encode()):
             raise CallerUnknown("the enrolment token is for another plugin")
         return Claims(PluginInstance(body["sub"], body["instance"]), body["digest"])
-
-    def withdraw(self, name: str, instance: str) -> None:
-        """Let nobody use what was issued for a process that has ended."""
-        for issued in self._issued.values():
-            if issued.plugin == PluginInstance(name, instance):
-                issued.used = True
 
     def _signed(self, body: dict[str, str | int]) -> str:
         text = f"{_HEADER}.{_encoded(json.dumps(body, separators=(',', ':')).encode())}"

@@ -138,14 +138,6 @@ def test_no_text_is_a_token(text: str) -> None:
         EnrolmentTokens().take(text, "echo")
 
 
-def test_a_token_of_a_process_that_has_ended_is_withdrawn(tokens: EnrolmentTokens) -> None:
-    gone, other = tokens.issue("echo", "i1", DIGEST), tokens.issue("echo", "i2", DIGEST)
-    tokens.withdraw("echo", "i1")
-    with pytest.raises(CallerUnknown, match="used before"):
-        tokens.take(gone, "echo")
-    assert tokens.take(other, "echo")
-
-
 def test_what_is_remembered_is_bounded_and_forgotten(
     tokens: EnrolmentTokens, steady: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
