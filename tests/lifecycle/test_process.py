@@ -147,8 +147,9 @@ async def test_a_stop_asks_first(start: Start, tmp_path: Path, lines: list[str])
     plugin = script(
         tmp_path,
         """
-        import signal, sys, time
-        signal.signal(signal.SIGTERM, lambda *_: (print("ending", flush=True), sys.exit(3)))
+        import os, signal, time
+        # No print: the signal may come while the other one is not over yet.
+        signal.signal(signal.SIGTERM, lambda *_: (os.write(1, b"ending\\n"), os._exit(3)))
         print("ready", flush=True)
         time.sleep(60)
         """,

@@ -218,12 +218,11 @@ async def test_heartbeats_keep_a_stream_alive_that_the_proxy_would_cut(
     await visit("vault", gate.endpoint, **gate.options())
     await eventually(hub.hub.registry.entries)
     metadata = (("authorization", f"Bearer {for_hub(gate.cluster, gate.plugin)}"),)
-    for _ in range(2):
+    while len(hub.told(EventKind.GONE)) < 2:  # on a busy machine one may be cut before it is in
         async with gate.channel() as channel:
             stream = channel.stream_stream(frames.METHOD_PATH, None, None)(None, metadata=metadata)
             await stream.write(frames.register("quiet", "1.0").SerializeToString())
             assert await asyncio.wait_for(stream.code(), 30) is not grpc.StatusCode.OK
-    await eventually(lambda: len(hub.told(EventKind.GONE)) >= 2)
     assert {event.name for event in hub.told(EventKind.GONE)} == {"quiet"}
     assert await hub.say("vault", b"still here") == b"still here"
 
