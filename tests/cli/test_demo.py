@@ -151,8 +151,12 @@ def test_signal_while_a_process_is_started_does_not_leave_it_behind(
             signal.raise_signal(number)
 
     monkeypatch.setattr(subprocess, "Popen", Interrupted)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's `&` has it ignored
     command = [sys.executable, "-c", "import time; time.sleep(60)"]
     running = processes.running("it", command, os.environ, tmp_path / "log", lambda: True)
-    with pytest.raises(KeyboardInterrupt), processes.ended_by_signals(), running:
-        raise AssertionError("it went on")
+    try:
+        with pytest.raises(KeyboardInterrupt), processes.ended_by_signals(), running:
+            raise AssertionError("it went on")
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert [process.returncode for process in started] == [-signal.SIGTERM]

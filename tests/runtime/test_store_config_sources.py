@@ -143,7 +143,7 @@ async def test_the_last_state_serves_while_the_server_is_away_and_the_watch_goes
 ) -> None:
     await asyncio.to_thread(put, served, name, "one")
     async with WatchedStoreConfigs(api, API_VERSION) as configs:
-        await asyncio.to_thread(served.stop)
+        await asyncio.to_thread(served.crash)
         try:
             assert scope_of(configs, name) == "one"
         finally:
@@ -162,7 +162,7 @@ async def test_what_the_server_has_forgotten_is_listed_anew(served: Cluster, nam
     async with ApiClient(configuration) as api, WatchedStoreConfigs(api, API_VERSION) as configs:
         with served.recorded(user) as requests:
             await asyncio.to_thread(served.compact)
-            await asyncio.to_thread(served.stop)
+            await asyncio.to_thread(served.crash)
             configs._version = "1"  # as if it had been away since then
             await asyncio.to_thread(served.start)
             await asyncio.to_thread(put, served, name, "two")

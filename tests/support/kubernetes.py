@@ -107,7 +107,8 @@ class Cluster:
         return self._server.runs
 
     def stop(self) -> None:
-        """End the API server: its connections break, its port refuses."""
+        """End the API server: its connections break, its port refuses. It waits for watches
+        as long as it is let."""
         self._server.stop()
 
     def crash(self) -> None:
@@ -122,7 +123,7 @@ class Cluster:
         self._store.stop()
 
     def close(self) -> None:
-        self.stop()
+        self.crash()
         self.stop_store()
 
     def compact(self) -> None:
