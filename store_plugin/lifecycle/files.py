@@ -1,10 +1,37 @@
-"""Small files, replaced as a whole: a reader finds the old one or the new one, never half of one."""
+"""Files as several processes change them: one at a time, and each file as a whole, so that a reader
+finds the old one or the new one and never half of one."""
 
+import fcntl
 import os
 import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from store_plugin.errors import StoreUnavailable
+
+TURN_SECONDS = 60.0
+"""Longest wait for the turn of another process."""
+_LOOK_SECONDS = 0.02
+
+
+@contextmanager
+def turn(directory: Path) -> Iterator[None]:
+    """Hold the turn of all who change what is in a directory; the end of the process gives it back.
+    StoreUnavailable where somebody keeps it. Does not nest. Blocking."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        give_up = time.monotonic() + TURN_SECONDS
+        while not _locked(descriptor):
+            if time.monotonic() > give_up:
+                raise StoreUnavailable(
+                    f"another process has been changing {directory} for {TURN_SECONDS:g} s"
+                )
+            time.sleep(_LOOK_SECONDS)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def replace_file(file: Path, content: bytes, mode: int = 0o600) -> None:
@@ -23,3 +50,11 @@ def replace_file(file: Path, content: bytes, mode: int = 0o600) -> None:
         raise StoreUnavailable(f"{file} cannot be written: {error.strerror}") from None
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -37,9 +37,10 @@ def imported(registrar: Registrar, text: str) -> Export:
     """Have the catalog be what the document says. InvalidRequest; PluginNotFound names the
     executables that have to be installed first; PluginUntrusted."""
     export = _read(text)
-    _check_installed(registrar, export)
-    registrations = [_with_signer(registrar, one) for one in export.plugins]
-    registrar.replace_all(registrations, export.enabled)
+    with registrar.turn():
+        _check_installed(registrar, export)
+        registrations = [_with_signer(registrar, one) for one in export.plugins]
+        registrar.replace_all(registrations, export.enabled)
     return export
 
 

@@ -12,6 +12,7 @@ from store_plugin.lifecycle.administration.trust import TrustedKeys
 from store_plugin.lifecycle.audit import AuditLog
 from store_plugin.lifecycle.catalog import now
 from store_plugin.lifecycle.content import ContentStore
+from store_plugin.lifecycle.files import turn
 from store_plugin.lifecycle.layout import Layout
 from store_plugin.lifecycle.packages.archives import check_archive, is_archive
 
@@ -45,6 +46,7 @@ class Installer:
     """Of one plugins directory. Blocking."""
 
     def __init__(self, layout: Layout) -> None:
+        self._layout = layout
         self._audit = AuditLog(layout.audit)
         self._content = ContentStore(layout.content)
         self._origins = Origins(layout)
@@ -53,6 +55,10 @@ class Installer:
     def install(self, incoming: Incoming) -> Installed:
         """Copy it in, check it there, note it. PluginUntrusted, InvalidRequest, TooLarge,
         StoreUnavailable; then it is not there, unless it was before."""
+        with turn(self._layout.content):  # what another one has just installed is not taken back
+            return self._install(incoming)
+
+    def _install(self, incoming: Incoming) -> Installed:
         before = set(self._content.digests())
         digest = self._content.add(incoming.file)
         try:

@@ -6,6 +6,7 @@ record is told so.
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -19,6 +20,7 @@ from store_plugin.lifecycle.administration.trust import TrustedKeys
 from store_plugin.lifecycle.audit import AuditLog, Value
 from store_plugin.lifecycle.catalog import Catalog, Confirm, now
 from store_plugin.lifecycle.content import ContentStore
+from store_plugin.lifecycle.files import turn
 from store_plugin.lifecycle.layout import Layout
 from store_plugin.lifecycle.registration import PluginName, Registration, RunOptions, Version
 from store_plugin.spec import Manifest
@@ -48,6 +50,10 @@ class Registrar:
         self._audit = AuditLog(layout.audit)
         self._keys = TrustedKeys(layout, self._audit)
 
+    def turn(self) -> AbstractContextManager[None]:
+        """Held while executables must stay as they are. StoreUnavailable. Does not nest."""
+        return turn(self._layout.content)
+
     def signer_of(self, digest: str) -> str:
         """Who vouches for an executable, by the keys that are trusted now; empty: nobody.
         PluginUntrusted where signatures are demanded."""
@@ -62,8 +68,6 @@ class Registrar:
 
     def register(self, registration: Registration) -> None:
         """PluginNotFound where the executable is not installed, AlreadyRegistered."""
-        if not self.content.has(registration.digest):
-            raise PluginNotFound(f"nothing with digest {registration.digest} is installed: {_INSTALL}")
         fields: dict[str, Value] = {
             "version": registration.version,
             "digest": registration.digest,
@@ -71,12 +75,15 @@ class Registrar:
             "arguments": len(registration.run.arguments),
             "environment": list(registration.run.environment),
         }
-        self._change(
-            "register",
-            registration.name,
-            fields,
-            lambda confirm: self.catalog.register(registration, confirm),
-        )
+        with self.turn():  # nobody deletes it in between
+            if not self.content.has(registration.digest):
+                raise PluginNotFound(f"nothing with digest {registration.digest} is installed: {_INSTALL}")
+            self._change(
+                "register",
+                registration.name,
+                fields,
+                lambda confirm: self.catalog.register(registration, confirm),
+            )
 
     def enable(self, name: str, version: str | None = None) -> tuple[str, str | None]:
         """Have a version run, left out: the one registered last. Returns it, and the one that ran.
@@ -108,20 +115,20 @@ class Registrar:
         """Deregister, and delete executables that nothing refers to any more; returns both, the
         executables by digest."""
         taken = self.deregister(name, version)
-        used = {registration.digest for registration in self.catalog.versions()}
-        gone = sorted({registration.digest for registration in taken} - used)
-        for digest in gone:
-            self.delete_content(digest, name)
+        with self.turn():
+            used = {registration.digest for registration in self.catalog.versions()}
+            gone = sorted({registration.digest for registration in taken} - used)
+            for digest in gone:
+                self._delete(digest, name)
         return taken, gone
 
-    def delete_content(self, digest: str, name: str = "") -> None:
+    def delete_content(self, digest: str) -> None:
         """Delete an executable that is not registered. InvalidRequest where it is."""
-        for registration in self.catalog.versions():
-            if registration.digest == digest:
-                raise InvalidRequest(f"it is registered as {registration.name} {registration.version}")
-        self._audit.record("remove", name, {"digest": digest})
-        self.content.remove(digest)
-        self.origins.remove(digest)
+        with self.turn():
+            for registration in self.catalog.versions():
+                if registration.digest == digest:
+                    raise InvalidRequest(f"it is registered as {registration.name} {registration.version}")
+            self._delete(digest, "")
 
     def replace_all(self, registrations: list[Registration], enabled: Mapping[str, str]) -> None:
         """Have exactly this in the catalog. PluginNotFound."""
@@ -135,6 +142,11 @@ class Registrar:
             fields,
             lambda confirm: self.catalog.replace_all(registrations, dict(enabled), confirm),
         )
+
+    def _delete(self, digest: str, name: str) -> None:
+        self._audit.record("remove", name, {"digest": digest})
+        self.content.remove(digest)
+        self.origins.remove(digest)
 
     def _deregister(self, name: str, version: str) -> Registration:
         return self._change(

@@ -5,12 +5,9 @@ once wait for each other.
 """
 
 import base64
-import fcntl
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from store_plugin.errors import AlreadyRegistered, InvalidRequest, StoreUnavailable, TooLarge
-from store_plugin.lifecycle.files import replace_file
+from store_plugin.lifecycle.files import replace_file, turn
 from store_plugin.lifecycle.repository.index import INDEX_NAME, MOST_RELEASES, Index, Release, read_index
 from store_plugin.trust import MAX_EXECUTABLE_BYTES, digest_of
 
@@ -41,7 +38,7 @@ def publish(repository: Path, publication: Publication) -> Release:
     size = _size(publication.file)
     try:
         repository.mkdir(parents=True, exist_ok=True)
-        with _turn(repository):
+        with turn(repository):
             index = _present(repository)
             release = _release(publication, size)
             if _is_known(index, release):
@@ -131,13 +128,3 @@ def _place(source: Path, target: Path) -> None:
 def _write_index(repository: Path, index: Index) -> None:
     text = index.model_dump_json(by_alias=True, exclude_none=True, indent=1) + "\n"
     replace_file(repository / INDEX_NAME, text.encode(), 0o644)
-
-
-@contextmanager
-def _turn(repository: Path) -> Iterator[None]:
-    descriptor = os.open(repository, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

@@ -1,5 +1,6 @@
 """What is installed was checked where it lies, and what fails a check leaves nothing."""
 
+import multiprocessing
 import stat
 import zipfile
 from pathlib import Path
@@ -140,6 +141,29 @@ def test_what_is_no_file_is_refused(installer: Installer, tmp_path: Path, what: 
         os.mkfifo(tmp_path / "pipe")
     with pytest.raises(InvalidRequest):
         installer.install(incoming(tmp_path if what == "directory" else tmp_path / what))
+
+
+def install_often(root: Path, executable: Path, wrong: bool) -> None:
+    installer = Installer(Layout(root))
+    for _ in range(30):
+        if wrong:
+            with pytest.raises(PluginUntrusted):
+                installer.install(incoming(executable, digest="a" * 64))
+        else:
+            digest = installer.install(incoming(executable)).digest
+            assert ContentStore(Layout(root).content).has(digest)
+
+
+def test_a_refused_install_takes_nothing_from_another_one(layout: Layout, executable: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    work = [(layout.root, executable, wrong) for wrong in (True, False)]
+    processes = [context.Process(target=install_often, args=arguments) for arguments in work]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+        assert process.exitcode == 0
+    assert digests(layout) == [digest_of(executable)]
 
 
 # Keys.

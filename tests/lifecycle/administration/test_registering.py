@@ -16,6 +16,7 @@ from store_plugin.errors import (
     StorePluginError,
     StoreUnavailable,
 )
+from store_plugin.lifecycle import files
 from store_plugin.lifecycle.administration.choosing import installed_executable
 from store_plugin.lifecycle.administration.discovering import Offer, available
 from store_plugin.lifecycle.administration.exporting import exported, imported
@@ -293,3 +294,28 @@ def test_a_wrong_config_is_told(tmp_path: Path, text: str) -> None:
     (tmp_path / "config.yaml").write_text(text)
     with pytest.raises(InvalidRequest, match=r"config\.yaml"):
         read_config(tmp_path / "config.yaml")
+
+
+def test_what_packages_offer_is_found_without_importing_it(
+    registrar: Registrar, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = tmp_path / "site" / "boxes-1.5.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: boxes\nVersion: 1.5\n")
+    (info / "entry_points.txt").write_text("[store_plugin.plugins]\npaper-box = nowhere:main\n")
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    assert available(registrar, tmp_path / "missing") == [Offer("package", "boxes", "paper-box", "1.5")]
+
+
+def test_a_turn_that_is_kept_is_not_waited_for_for_ever(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "TURN_SECONDS", 0.05)
+    with (
+        files.turn(layout.content),
+        pytest.raises(StoreUnavailable, match="another process"),
+        files.turn(layout.content),
+    ):
+        pass
+    with files.turn(layout.content):
+        pass
