@@ -5,12 +5,13 @@ import time
 from collections.abc import Callable
 
 from store_plugin._proto import plugin_stream_pb2 as proto
+from store_plugin.bucket import TokenBucket
 from store_plugin.log import Logger
 
 LONGEST_LINE = 2048
 """Characters."""
 LINES_PER_SECOND = 20.0
-BURST = 100.0
+BURST = 100
 
 
 class PluginLog:
@@ -20,19 +21,14 @@ class PluginLog:
         self._name = name
         self._write = {"debug": log.debug, "info": log.info, "warning": log.warning, "error": log.error}
         self._clock = clock
-        self._room = BURST
-        self._at = clock()
+        self._bucket = TokenBucket(LINES_PER_SECOND, BURST, clock())
         self._lost = 0
 
     def take(self, line: proto.PluginLog) -> None:
         """Write a line, or count it where there are too many."""
-        now = self._clock()
-        self._room = min(BURST, self._room + (now - self._at) * LINES_PER_SECOND)
-        self._at = now
-        if self._room < 1:
+        if not self._bucket.take(self._clock()):
             self._lost += 1
             return
-        self._room -= 1
         lost, self._lost = self._lost, 0
         write = self._write.get(line.level, self._write["info"])
         fields = {"lines_lost": lost} if lost else {}

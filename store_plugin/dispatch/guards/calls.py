@@ -12,8 +12,8 @@ from functools import partial
 from math import inf
 from typing import TypeVar
 
+from store_plugin.bucket import TokenBucket
 from store_plugin.dispatch.guards.breaker import Breaker, BreakerState, Outcome
-from store_plugin.dispatch.guards.bucket import TokenBucket
 from store_plugin.dispatch.guards.budget import RetryBudget, pause_before
 from store_plugin.dispatch.guards.deadline import request_deadline
 from store_plugin.dispatch.guards.gate import Gate

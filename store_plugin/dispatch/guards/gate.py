@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from math import inf
 
-from store_plugin.dispatch.guards.bucket import TokenBucket
+from store_plugin.bucket import TokenBucket
 from store_plugin.errors import DeadlineExceeded, Overloaded, StorePluginError, StoreUnavailable, Throttled
 
 WAITING_PER_SLOT = 8

@@ -7,8 +7,8 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Collection
 
+from store_plugin.bucket import TokenBucket
 from store_plugin.config.table import ConfigTable
-from store_plugin.dispatch.guards.bucket import TokenBucket
 from store_plugin.errors import StorePluginError
 from store_plugin.model import ConfigReference
 from store_plugin.sidecar.status.checking import Checks

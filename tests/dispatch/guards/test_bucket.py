@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store_plugin.dispatch.guards.bucket import TokenBucket
+from store_plugin.bucket import TokenBucket
 
 RATES = st.floats(0.1, 1000)
 PAUSES = st.lists(st.floats(0, 3), max_size=60)

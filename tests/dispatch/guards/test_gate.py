@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from store_plugin.dispatch.guards.bucket import TokenBucket
+from store_plugin.bucket import TokenBucket
 from store_plugin.dispatch.guards.gate import LONGEST_HOLD, WAITING_PER_SLOT, Gate
 from store_plugin.errors import (
     BreakerOpen,
