@@ -6,18 +6,17 @@ write another chain; therefore the newest seal, the head, is told to the log at 
 somebody else keeps it. Files are closed at a size, and the chain goes on in the next.
 """
 
-import fcntl
 import hmac
 import json
 import os
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from store_plugin.errors import StoreUnavailable, Tampered
+from store_plugin.lifecycle.files import replace_file, turn
 
 MAX_FILE_BYTES = 16 * 1024 * 1024
 """A file that has grown to this is closed; the next event begins another."""
@@ -53,10 +52,10 @@ class AuditLog:
         """Write an event down, and return the new head. StoreUnavailable where it cannot be
         written: then what it tells of must not happen."""
         try:
-            with self._turn():
+            with turn(self._directory):
                 head, number, file = self._end()
                 text = _text(number + 1, event, plugin, fields or {})
-                sealed = _seal(self._key(), head, text.encode())
+                sealed = _seal(self._key(new=number == 0), head, text.encode())
                 self._append(file, f'{_PREFIX}{sealed}",{text}\n'.encode())
                 return sealed
         except OSError as error:
@@ -64,7 +63,7 @@ class AuditLog:
 
     def head(self) -> str:
         """The newest seal."""
-        with self._turn():
+        with turn(self._directory):
             return self._end()[0]
 
     def lines(self) -> Iterator[str]:
@@ -76,8 +75,10 @@ class AuditLog:
     def verify(self, head: str | None = None) -> Verdict:
         """Check every line. Tampered says which one is wrong, or that `head`, noted elsewhere
         before, is not among the seals: then the end was cut off, or all was written anew."""
-        key, sealed, count, found = self._key(), _START, 0, head in (None, _START)
-        for file in self._files():
+        sealed, count, found = _START, 0, head in (None, _START)
+        files = self._files()
+        key = self._key(new=False) if files else b""
+        for file in files:
             with file.open("rb") as lines:
                 for number, line in enumerate(lines, start=1):
                     given = line[_SEAL_AT : _SEAL_AT + 64].decode("ascii", "replace")
@@ -119,27 +120,14 @@ class AuditLog:
     def _files(self) -> list[Path]:
         return sorted(self._directory.glob("audit-*.jsonl"))
 
-    def _key(self) -> bytes:
+    def _key(self, *, new: bool) -> bytes:
+        """The key of all seals, made with the first record. Tampered where it is gone later."""
         file = self._directory / "key"
-        try:
-            return file.read_bytes()
-        except FileNotFoundError:
-            key = secrets.token_bytes(32)
-            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            with os.fdopen(descriptor, "wb") as new:
-                new.write(key)
-                new.flush()
-                os.fsync(new.fileno())
-            return key
-
-    @contextmanager
-    def _turn(self) -> Iterator[None]:
-        descriptor = os.open(self._directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(descriptor)
+        if not file.exists():
+            if not new:
+                raise Tampered(f"{file} is gone: without it nobody can tell what was changed")
+            replace_file(file, secrets.token_bytes(32))
+        return file.read_bytes()
 
 
 def _text(number: int, event: str, plugin: str, fields: Mapping[str, Value]) -> str:

@@ -20,13 +20,16 @@ _LOOK_SECONDS = 0.02
 def turn(directory: Path) -> Iterator[None]:
     """Hold the turn of all who change what is in a directory; the end of the process gives it back.
     StoreUnavailable where somebody keeps it. Does not nest. Blocking."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise StoreUnavailable(f"{directory} cannot be used: {error.strerror}") from None
     try:
         give_up = time.monotonic() + TURN_SECONDS
         while not _locked(descriptor):
             if time.monotonic() > give_up:
                 raise StoreUnavailable(
-                    f"another process has been changing {directory} for {TURN_SECONDS:g} s"
+                    f"another process has been changing {directory} for {TURN_SECONDS:g} s", retry_after=1.0
                 )
             time.sleep(_LOOK_SECONDS)
         yield

@@ -160,3 +160,16 @@ def test_what_cannot_be_written_is_said_and_breaks_nothing(
     monkeypatch.undo()
     log.record("start", "echo")
     assert log.verify().records == 4
+
+
+def test_a_key_that_is_gone_is_told_and_never_made_anew(log: AuditLog, tmp_path: Path) -> None:
+    fill(log, 3)
+    (tmp_path / "key").unlink()
+    for ask in (log.verify, lambda: log.record("start", "echo")):
+        with pytest.raises(Tampered, match="key is gone"):
+            ask()
+    assert not (tmp_path / "key").exists()
+
+
+def test_nothing_recorded_is_a_whole_record(log: AuditLog) -> None:
+    assert log.verify().records == 0

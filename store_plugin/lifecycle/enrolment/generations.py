@@ -4,12 +4,8 @@ A file holds a key and its certificate and never changes, so a reader sees a who
 makes or removes files holds the lock of the directory.
 """
 
-import fcntl
-import os
-import secrets
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -23,8 +19,9 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from store_plugin.errors import ConfigInvalid, StoreUnavailable
+from store_plugin.errors import ConfigInvalid
 from store_plugin.lifecycle.enrolment.certificates import BACKDATED
+from store_plugin.lifecycle.files import replace_file, turn
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
@@ -61,18 +58,9 @@ class Generations:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
-    @contextmanager
-    def turn(self) -> Iterator[None]:
+    def turn(self) -> AbstractContextManager[None]:
         """Alone with the directory, of all processes. StoreUnavailable."""
-        try:
-            descriptor = os.open(self._directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise StoreUnavailable(f"the CA cannot be used: {error.strerror}") from None
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(descriptor)
+        return turn(self._directory)
 
     def files(self) -> list[Path]:
         """The files there are, oldest first."""
@@ -99,21 +87,9 @@ class Generations:
         key = generation.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         self.write(f"ca-{generation.number:06}.pem", key + generation.pem)
 
-    def write(self, name: str, content: bytes) -> Path:
+    def write(self, name: str, content: bytes) -> None:
         """A file of the owner's own, in place of the one that was there. StoreUnavailable."""
-        path, temporary = self._directory / name, self._directory / f".{secrets.token_hex(8)}"
-        try:
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.rename(path)
-        except OSError as error:
-            raise StoreUnavailable(f"the CA cannot be kept: {error.strerror}") from None
-        finally:
-            temporary.unlink(missing_ok=True)
-        return path
+        replace_file(self._directory / name, content)
 
     def remove_ended(self, now: datetime) -> None:
         """Keys that sign nothing any more, and that nobody trusts."""

@@ -101,7 +101,7 @@ def test_keys_are_the_owners_alone(authority: Authority, ca_directory: Path) -> 
     finally:
         os.umask(before)
     files = sorted(ca_directory.iterdir())
-    assert [file.name for file in files] == ["ca-000001.pem", "ca-000002.pem", "lock", "trusted.pem"]
+    assert [file.name for file in files] == ["ca-000001.pem", "ca-000002.pem", "trusted.pem"]
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
     assert b"PRIVATE" not in authority.ca_file.read_bytes()
 
