@@ -2,15 +2,14 @@
 registered, enabled, used, crashed, updated, rolled back, disabled, removed, and all of it recorded."""
 
 import json
-import os
 import re
-import signal
 import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from store_plugin.client import Client
@@ -110,9 +109,8 @@ def test_a_whole_life(desk: Desk, sidecar: SidecarProcess) -> None:
         assert client.apply(FILES, "team/db", {"password": b"sesame"}).changed
         assert client.get(FILES, "team/db").data == {"password": b"sesame"}
 
-        processes = children_of(sidecar.pid)
-        assert processes
-        os.kill(processes[-1], signal.SIGKILL)
+        (running,) = (p for p in psutil.Process(sidecar.pid).children(recursive=True) if not p.children())
+        running.kill()
         eventually(lambda: "crash" in desk.events(), within=30)
         eventually(works, within=60)
 
@@ -131,13 +129,3 @@ def test_a_whole_life(desk: Desk, sidecar: SidecarProcess) -> None:
         eventually(lambda: not works(), within=60)
         desk.run("plugin", "remove", NAME)
         assert "records" in desk.run("audit", "verify")
-
-
-def children_of(pid: int) -> list[int]:
-    """All processes below one, nearest first."""
-    found, below = [], [pid]
-    while below:
-        listed = subprocess.run(["pgrep", "-P", ",".join(map(str, below))], capture_output=True, text=True)
-        below = [int(line) for line in listed.stdout.split()]
-        found += below
-    return found
