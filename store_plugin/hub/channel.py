@@ -14,7 +14,7 @@ import grpc
 from store_plugin.errors import Code, ConfigInvalid, PluginDisconnected
 from store_plugin.hub.calls import StreamCall, UnaryCall
 from store_plugin.hub.pending import Reply
-from store_plugin.hub.registry import Entry, Registry
+from store_plugin.hub.registry import Entry, Instance, Registry
 from store_plugin.stream.context import metadata_of
 from store_plugin.stream.frames import Metadata
 from store_plugin.stream.outcomes import failed, failed_with
@@ -128,6 +128,12 @@ class _Method:
         self._serialize = serialize
         self._deserialize = deserialize
 
+    async def _found(self, timeout: float, wait: bool) -> tuple[Instance, float]:
+        """The instance to call, and the seconds that are left of the call's. CallFailed."""
+        deadline = time.monotonic() + timeout
+        entry = await self._channel.entry(wait=timeout if wait else 0.0)
+        return entry.instance, max(0.0, deadline - time.monotonic())
+
 
 class _Unary(_Method, grpc.aio.UnaryUnaryMultiCallable[Any, Any]):
     def __call__(
@@ -144,10 +150,8 @@ class _Unary(_Method, grpc.aio.UnaryUnaryMultiCallable[Any, Any]):
         return UnaryCall(reply, seconds, self._deserialize)
 
     async def _reply(self, payload: bytes, timeout: float, metadata: Metadata, wait: bool) -> Reply:
-        deadline = time.monotonic() + timeout
-        entry = await self._channel.entry(wait=timeout if wait else 0.0)
-        left = max(0.0, deadline - time.monotonic())
-        return await entry.instance.call(self._method, payload, timeout=left, metadata=metadata)
+        instance, left = await self._found(timeout, wait)
+        return await instance.call(self._method, payload, timeout=left, metadata=metadata)
 
 
 class _Stream(_Method, grpc.aio.UnaryStreamMultiCallable[Any, Any]):
@@ -169,10 +173,8 @@ class _Stream(_Method, grpc.aio.UnaryStreamMultiCallable[Any, Any]):
     async def _replies(
         self, payload: bytes, timeout: float, metadata: Metadata, wait: bool
     ) -> AsyncGenerator[Reply, None]:
-        deadline = time.monotonic() + timeout
-        entry = await self._channel.entry(wait=timeout if wait else 0.0)
-        left = max(0.0, deadline - time.monotonic())
-        replies = entry.instance.stream(self._method, payload, timeout=left, metadata=metadata)
+        instance, left = await self._found(timeout, wait)
+        replies = instance.stream(self._method, payload, timeout=left, metadata=metadata)
         async with aclosing(replies):
             async for reply in replies:
                 yield reply

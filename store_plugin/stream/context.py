@@ -5,7 +5,7 @@ run in threads, as `grpc.ServicerContext`.
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, TypeAlias
 
@@ -70,96 +70,11 @@ def metadata_of(found: Iterable[Any] | None) -> Metadata:
     return tuple((key, value) for key, value in found or ())
 
 
-class AioContext(grpc.aio.ServicerContext[Any, Any]):
-    """For asyncio methods. One response belongs to a unary call: `write` works for streams."""
-
-    def __init__(self, state: CallState, send: Callable[[Any], Any] | None = None) -> None:
-        self._state = state
-        self._send = send
-
-    async def read(self) -> Any:
-        raise RuntimeError("calls over a stream carry one request")
-
-    async def write(self, message: Any) -> None:
-        if self._send is None:
-            raise RuntimeError("this method answers with one response: return it")
-        await self._send(message)
-
-    async def send_initial_metadata(self, initial_metadata: Any) -> None:
-        """Does not travel over a PluginStream."""
-
-    async def abort(self, code: Any, details: str = "", trailing_metadata: Any = ()) -> NoReturn:
-        self._state.abort(code, details, trailing_metadata)
-
-    async def abort_with_status(self, status: Any) -> NoReturn:
-        self._state.abort(status.code, status.details, status.trailing_metadata)
-
-    def set_trailing_metadata(self, trailing_metadata: Any) -> None:
-        self._state.trailing = metadata_of(trailing_metadata)
-
-    def trailing_metadata(self) -> Any:
-        return self._state.trailing
-
-    def invocation_metadata(self) -> Any:
-        return self._state.metadata
-
-    def set_code(self, code: Any) -> None:
-        self._state.set_code(code)
-
-    def code(self) -> Any:
-        return int(self._state.code)
-
-    def set_details(self, details: str) -> None:
-        self._state.details = details
-
-    def details(self) -> str:
-        return self._state.details
-
-    def set_compression(self, compression: Any) -> None:
-        """The stream has its own."""
-
-    def disable_next_message_compression(self) -> None:
-        """The stream has its own."""
-
-    def peer(self) -> str:
-        return self._state.peer
-
-    def peer_identities(self) -> Iterable[bytes] | None:
-        return None
-
-    def peer_identity_key(self) -> str | None:
-        return None
-
-    def auth_context(self) -> Mapping[str, Iterable[bytes]]:
-        return {}
-
-    def time_remaining(self) -> Any:
-        return self._state.remaining()
-
-    def add_done_callback(self, callback: Any) -> None:
-        self._state.callbacks.append(lambda: callback(self))
-
-    def cancelled(self) -> bool:
-        return self._state.ended
-
-    def done(self) -> bool:
-        return self._state.ended
-
-
-class ThreadContext(grpc.ServicerContext):
-    """For plain functions."""
+class _Context:
+    """What both have alike."""
 
     def __init__(self, state: CallState) -> None:
         self._state = state
-
-    def abort(self, code: Any, details: str) -> NoReturn:
-        self._state.abort(code, details, ())
-
-    def abort_with_status(self, status: Any) -> NoReturn:
-        self._state.abort(status.code, status.details, status.trailing_metadata)
-
-    def send_initial_metadata(self, initial_metadata: Any) -> None:
-        """Does not travel over a PluginStream."""
 
     def set_trailing_metadata(self, trailing_metadata: Any) -> None:
         self._state.trailing = metadata_of(trailing_metadata)
@@ -182,6 +97,12 @@ class ThreadContext(grpc.ServicerContext):
     def details(self) -> Any:
         return self._state.details
 
+    def set_compression(self, compression: Any) -> None:
+        """The stream has its own."""
+
+    def disable_next_message_compression(self) -> None:
+        """The stream has its own."""
+
     def peer(self) -> str:
         return self._state.peer
 
@@ -194,11 +115,58 @@ class ThreadContext(grpc.ServicerContext):
     def auth_context(self) -> Any:
         return {}
 
-    def is_active(self) -> bool:
-        return not self._state.ended
-
     def time_remaining(self) -> Any:
         return self._state.remaining()
+
+
+class AioContext(_Context, grpc.aio.ServicerContext[Any, Any]):
+    """For asyncio methods. One response belongs to a unary call: `write` works for streams."""
+
+    def __init__(self, state: CallState, send: Callable[[Any], Any] | None = None) -> None:
+        super().__init__(state)
+        self._send = send
+
+    async def read(self) -> Any:
+        raise RuntimeError("calls over a stream carry one request")
+
+    async def write(self, message: Any) -> None:
+        if self._send is None:
+            raise RuntimeError("this method answers with one response: return it")
+        await self._send(message)
+
+    async def send_initial_metadata(self, initial_metadata: Any) -> None:
+        """Does not travel over a PluginStream."""
+
+    async def abort(self, code: Any, details: str = "", trailing_metadata: Any = ()) -> NoReturn:
+        self._state.abort(code, details, trailing_metadata)
+
+    async def abort_with_status(self, status: Any) -> NoReturn:
+        self._state.abort(status.code, status.details, status.trailing_metadata)
+
+    def add_done_callback(self, callback: Any) -> None:
+        self._state.callbacks.append(lambda: callback(self))
+
+    def cancelled(self) -> bool:
+        return self._state.ended
+
+    def done(self) -> bool:
+        return self._state.ended
+
+
+class ThreadContext(_Context, grpc.ServicerContext):
+    """For plain functions."""
+
+    def abort(self, code: Any, details: str) -> NoReturn:
+        self._state.abort(code, details, ())
+
+    def abort_with_status(self, status: Any) -> NoReturn:
+        self._state.abort(status.code, status.details, status.trailing_metadata)
+
+    def send_initial_metadata(self, initial_metadata: Any) -> None:
+        """Does not travel over a PluginStream."""
+
+    def is_active(self) -> bool:
+        return not self._state.ended
 
     def cancel(self) -> bool:
         return False
