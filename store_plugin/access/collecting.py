@@ -1,0 +1,123 @@
+"""What a process prints until it ends: so much, for so long, and nothing of it stays behind.
+
+Written for credential plugins: an answer is small, and whoever prints megabytes, hangs, or leaves
+children behind that hold the pipe open, must cost no more than one that behaves.
+"""
+
+import os
+import selectors
+import signal
+import subprocess
+import time
+from dataclasses import dataclass, field
+from typing import IO
+
+LONGEST_ANSWER = 1024 * 1024
+"""Bytes of standard output: a credential with two certificate chains is a hundredth of it."""
+_LONGEST_ERROR = 16 * 1024
+"""Bytes of standard error that are kept, the last ones."""
+_LONGEST_LINE = 1000
+_CHUNK = 64 * 1024
+
+
+@dataclass(slots=True)
+class Collected:
+    """What a process left."""
+
+    content: bytes = field(default=b"", repr=False)
+    error: bytes = field(default=b"", repr=False)
+    code: int = 0
+    """Its exit code, or minus the number of the signal that ended it."""
+    too_long: bool = False
+    timed_out: bool = False
+
+    @property
+    def error_lines(self) -> list[str]:
+        """The last lines on standard error."""
+        lines = self.error.decode("utf-8", "replace").splitlines()
+        return [line[:_LONGEST_LINE] for line in lines if line.strip()]
+
+
+def collected(process: "subprocess.Popen[bytes]", timeout: float) -> Collected:
+    """Wait for the end of a process of ours, for at most `timeout` seconds; whatever is left of
+    it and of its session is killed. Blocking."""
+    found = Collected()
+    session = _session_of(process)
+    try:
+        _read(process, found, time.monotonic() + timeout)
+    finally:
+        _end(process, session)
+    found.code = process.returncode
+    return found
+
+
+def _read(process: "subprocess.Popen[bytes]", found: Collected, deadline: float) -> None:
+    """Until the process has ended, which its children may outlive, or something is too much."""
+    ended = os.pidfd_open(process.pid)
+    try:
+        with selectors.DefaultSelector() as selector:
+            selector.register(ended, selectors.EVENT_READ)
+            for pipe in (process.stdout, process.stderr):
+                if pipe is not None:
+                    os.set_blocking(pipe.fileno(), False)
+                    selector.register(pipe, selectors.EVENT_READ)
+            while not found.too_long:
+                ready = [key.fileobj for key, _ in selector.select(max(0.0, deadline - time.monotonic()))]
+                if not ready:
+                    found.timed_out = True
+                    return
+                for pipe in (process.stdout, process.stderr):
+                    if pipe in ready and not _take(process, pipe, found):
+                        selector.unregister(pipe)
+                if ended in ready:
+                    _take_rest(process, found)
+                    return
+    finally:
+        os.close(ended)
+
+
+def _take(process: "subprocess.Popen[bytes]", pipe: IO[bytes] | None, found: Collected) -> bool:
+    """One piece of what a pipe holds; False at its end."""
+    assert pipe is not None
+    try:
+        chunk = os.read(pipe.fileno(), _CHUNK)
+    except BlockingIOError:
+        return True
+    if pipe is process.stdout:
+        found.content += chunk
+        found.too_long = len(found.content) > LONGEST_ANSWER
+    else:
+        found.error = (found.error + chunk)[-_LONGEST_ERROR:]
+    return bool(chunk)
+
+
+def _take_rest(process: "subprocess.Popen[bytes]", found: Collected) -> None:
+    """What it printed before it ended; no more than a pipe holds, even if a child goes on."""
+    for pipe in (process.stdout, process.stderr):
+        for _ in range(LONGEST_ANSWER // _CHUNK):
+            if pipe is None or found.too_long:
+                break
+            before = len(found.content), found.error
+            if not _take(process, pipe, found) or before == (len(found.content), found.error):
+                break
+
+
+def _session_of(process: "subprocess.Popen[bytes]") -> int | None:
+    """The session that it leads; None where it belongs to ours. It is a leader from its start on:
+    Popen returns after the exec."""
+    try:
+        return process.pid if os.getsid(process.pid) == process.pid else None
+    except ProcessLookupError:
+        return None
+
+
+def _end(process: "subprocess.Popen[bytes]", session: int | None) -> None:
+    """Kill what is left, before the process is waited for: until then its number is its own."""
+    try:
+        if session is not None:
+            os.killpg(session, signal.SIGKILL)
+        else:
+            process.kill()
+    except ProcessLookupError:
+        pass
+    process.wait()
