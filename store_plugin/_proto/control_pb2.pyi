@@ -15,7 +15,7 @@ class StatusRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class StatusResponse(_message.Message):
-    __slots__ = ("version", "serving", "started", "listening", "in_flight", "configs", "plugins")
+    __slots__ = ("version", "serving", "started", "listening", "in_flight", "configs", "plugins", "log_level")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     SERVING_FIELD_NUMBER: _ClassVar[int]
     STARTED_FIELD_NUMBER: _ClassVar[int]
@@ -23,6 +23,7 @@ class StatusResponse(_message.Message):
     IN_FLIGHT_FIELD_NUMBER: _ClassVar[int]
     CONFIGS_FIELD_NUMBER: _ClassVar[int]
     PLUGINS_FIELD_NUMBER: _ClassVar[int]
+    LOG_LEVEL_FIELD_NUMBER: _ClassVar[int]
     version: str
     serving: bool
     started: _timestamp_pb2.Timestamp
@@ -30,7 +31,8 @@ class StatusResponse(_message.Message):
     in_flight: int
     configs: _containers.RepeatedCompositeFieldContainer[ConfigCount]
     plugins: int
-    def __init__(self, version: _Optional[str] = ..., serving: bool = ..., started: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., listening: _Optional[_Iterable[str]] = ..., in_flight: _Optional[int] = ..., configs: _Optional[_Iterable[_Union[ConfigCount, _Mapping]]] = ..., plugins: _Optional[int] = ...) -> None: ...
+    log_level: str
+    def __init__(self, version: _Optional[str] = ..., serving: bool = ..., started: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., listening: _Optional[_Iterable[str]] = ..., in_flight: _Optional[int] = ..., configs: _Optional[_Iterable[_Union[ConfigCount, _Mapping]]] = ..., plugins: _Optional[int] = ..., log_level: _Optional[str] = ...) -> None: ...
 
 class ConfigCount(_message.Message):
     __slots__ = ("kind", "state", "number")

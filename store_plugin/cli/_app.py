@@ -16,6 +16,10 @@ COMMANDS: Mapping[str, LazyCommand] = {
     "crds": LazyCommand("store_plugin.cli.crds", "Print the CustomResourceDefinitions, or apply them."),
     "config": LazyCommand("store_plugin.cli.config", "Look after store configs."),
     "doctor": LazyCommand("store_plugin.cli.doctor", "Find out what is wrong, from inside of a Pod."),
+    "status": LazyCommand("store_plugin.cli.status", "Show how a running sidecar is doing."),
+    "log-level": LazyCommand(
+        "store_plugin.cli.log_level", "Show or set the least level that a running sidecar logs.", "log_level"
+    ),
     "plugins": LazyCommand("store_plugin.cli.plugins", "Show the plugins of a running sidecar, call them."),
     "copy": LazyCommand("store_plugin.cli.copy", "Copy secrets from one store to another."),
     "plugin": LazyCommand("store_plugin.cli.plugin", "Look after plugins: install, register, enable, write."),

@@ -46,6 +46,8 @@ def test_every_command_is_there() -> None:
         "plugin",
         *(f"plugin {name}" for name in PLUGIN_COMMANDS),
         *(f"plugin trust {name}" for name in ("add", "list", "remove", "require")),
+        "status",
+        "log-level",
         "plugins",
         "plugins list",
         "plugins call",

@@ -84,6 +84,7 @@ class ControlService:
             in_flight=running.in_flight(),
             configs=configs,
             plugins=len(running.plugins.states()) if running.plugins is not None else 0,
+            log_level=logging.getLevelName(logging.getLogger().level).lower(),
         )
 
     async def plugins(self, request: proto.PluginsRequest) -> proto.PluginsResponse:

@@ -17,11 +17,11 @@ from tests.support.waiting import eventually
 HEALTH = "grpc.health.v1.Health/Check"
 
 
-def command(*arguments: str, socket: Path | None = None) -> "subprocess.CompletedProcess[str]":
+def command(
+    *arguments: str, socket: Path | None = None, of: str = "plugins"
+) -> "subprocess.CompletedProcess[str]":
     named = ("--control-socket", str(socket)) if socket else ()
-    return subprocess.run(
-        [PROGRAM, "plugins", *arguments, *named], capture_output=True, text=True, timeout=30
-    )
+    return subprocess.run([PROGRAM, of, *arguments, *named], capture_output=True, text=True, timeout=30)
 
 
 @pytest.fixture
@@ -44,6 +44,17 @@ def test_the_status_of_a_sidecar(plugged: Bench) -> None:
     assert status.plugins == 1
     assert list(status.listening) == [plugged.sidecar.endpoint]
     assert [count.kind for count in status.configs] == ["FilesConfig"]
+
+
+def test_the_status_as_a_table_and_for_programs(plugged: Bench) -> None:
+    table = command(socket=plugged.control, of="status").stdout
+    assert f"listening          {plugged.sidecar.endpoint}" in table
+    assert ["plugins", "connected", "1"] in [line.split() for line in table.splitlines()]
+    assert ["FilesConfig", "Ready", "1"] in [line.split() for line in table.splitlines()]
+    document = json.loads(command("-o", "json", socket=plugged.control, of="status").stdout)
+    assert document["serving"] is True
+    assert document["configs"] == [{"kind": "FilesConfig", "state": "Ready", "number": 1}]
+    assert "logLevel: info" in command("-o", "yaml", socket=plugged.control, of="status").stdout
 
 
 def test_plugins_as_a_table_and_for_programs(plugged: Bench) -> None:
@@ -119,6 +130,14 @@ def test_the_log_level_changes(bench: Bench) -> None:
         with bench.plugin(instance="two"):
             eventually(lambda: bench.connected() == 1)
             eventually(lambda: bench.sidecar.log.count('"event": "plugin connected"') == 1)
+
+
+def test_the_log_level_is_shown_and_set_by_a_command(bench: Bench) -> None:
+    assert command(socket=bench.control, of="log-level").stdout == "info\n"
+    assert command("debug", socket=bench.control, of="log-level").stdout == "debug\n"
+    assert command(socket=bench.control, of="log-level").stdout == "debug\n"
+    wrong = command("loud", socket=bench.control, of="log-level")
+    assert (wrong.returncode, "'loud' is not one of 'debug'" in wrong.stderr) == (2, True)
 
 
 def test_names_are_completed(plugged: Bench) -> None:
