@@ -26,6 +26,7 @@ class LocalInstance:
     bounds and shuts them down."""
 
     draining = False
+    asked_to_come_again = False
 
     def __init__(self, name: str, table: HandlerTable, threads: Executor, log: Logger) -> None:
         if not is_plugin_name(name):

@@ -21,7 +21,8 @@ from store_plugin.stream.frames import Metadata
 
 class OnDuplicate(StrEnum):
     """What happens when a name comes again that cannot be told from the one that is there:
-    the same instance, or one that does not name itself."""
+    the same instance, or one that does not name itself. One that is known to be the same, or was
+    asked to come again, takes over with either."""
 
     REPLACE = "replace"
     """The newer one takes new calls, the older one drains."""
@@ -49,6 +50,11 @@ class Instance(Protocol):
 
     @property
     def draining(self) -> bool: ...
+
+    @property
+    def asked_to_come_again(self) -> bool:
+        """Whether it was asked to open another stream in the place of this one."""
+        ...
 
     def silent_for(self) -> float:
         """Seconds since it last gave a sign of life."""
@@ -169,7 +175,8 @@ class Registry:
         return self._number
 
     def _check(self, peer: Peer, twins: list[Entry]) -> None:
-        if twins and self._on_duplicate is OnDuplicate.REJECT:
+        strange = any(not _expected(entry.instance, peer) for entry in twins)
+        if strange and self._on_duplicate is OnDuplicate.REJECT:
             raise AlreadyConnected(f"a plugin named {peer.name} is connected already")
         if self._number - len(twins) >= self._limits.plugins:
             raise Overloaded(f"{self._limits.plugins} plugins are connected, the limit", retry_after=10.0)
@@ -206,3 +213,12 @@ def _twins(one: Peer, other: Peer) -> bool:
     if one.announced_instance and other.announced_instance:
         return one.instance_id == other.instance_id
     return True
+
+
+def _expected(there: Instance, peer: Peer) -> bool:
+    """Whether it can only be the one that is there: it proved to be that instance, or names
+    itself as one that was asked to come again."""
+    if there.peer.identity.user != peer.identity.user:
+        return False
+    named = there.asked_to_come_again and there.peer.announced_instance and peer.announced_instance
+    return named or bool(peer.identity.instance)

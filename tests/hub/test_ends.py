@@ -7,11 +7,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import grpc
 import pytest
 
 from store_plugin.hub.events import EventKind
+from store_plugin.hub.registry import OnDuplicate
 from store_plugin.hub.settings import HubSettings
 from store_plugin.stream import frames
 from store_plugin.stream.features import ALL
@@ -113,10 +115,12 @@ async def test_a_plugin_comes_back_to_a_hub_that_was_restarted(
     assert await EchoStub(second.plugin("echo")).Say(b"again", wait_for_ready=True, timeout=20) == b"again"
 
 
+@pytest.mark.parametrize("on_duplicate", OnDuplicate)
 async def test_an_old_stream_is_renewed_without_a_failed_call(
-    start_hub: StartHub, start_plugin: StartPlugin
+    start_hub: StartHub, start_plugin: StartPlugin, on_duplicate: OnDuplicate
 ) -> None:
-    hub = await start_hub(HubSettings(max_stream_age=0.2, heartbeat_interval=0.05, drain_grace=5.0))
+    settings = HubSettings(max_stream_age=0.2, heartbeat_interval=0.05, drain_grace=5.0)
+    hub = await start_hub(replace(settings, on_duplicate=on_duplicate))
     await start_plugin()
     await hub.plugin("echo").channel_ready()
     stub = EchoStub(hub.plugin("echo"))

@@ -23,6 +23,7 @@ class Instance:
         self.peer = peer
         self.in_flight = in_flight
         self.draining = False
+        self.asked_to_come_again = False
         self.drained = 0
 
 
@@ -38,20 +39,28 @@ class RegistryMachine(RuleBasedStateMachine):
         self.expected: list[Entry] = []
         self.numbers = count()
 
-    @rule(target=entries, name=NAMES, instance=INSTANCES, user=USERS, in_flight=st.integers(0, 3))
-    def connect(self, name: str, instance: str, user: str, in_flight: int) -> Entry | None:
+    @rule(
+        target=entries,
+        name=NAMES,
+        instance=INSTANCES,
+        user=USERS,
+        proved=st.booleans(),
+        in_flight=st.integers(0, 3),
+    )
+    def connect(self, name: str, instance: str, user: str, proved: bool, in_flight: int) -> Entry | None:
         peer = Peer(
             name,
             "1",
             instance or f"made-up-{next(self.numbers)}",
             announced_instance=bool(instance),
-            identity=Identity(user),
+            identity=Identity(user, instance=instance if proved and user else ""),
         )
         twins = [e for e in self.expected if e.peer.name == name and self.twins(e.peer, peer)]
         others = [e for e in self.expected if e not in twins]
         of_user = sum(e.peer.identity.user == user for e in others)
         allowed = len(others) < MOST and (not user or of_user < MOST_PER_USER)
-        allowed = allowed and not (twins and self.policy is OnDuplicate.REJECT)
+        if self.policy is OnDuplicate.REJECT:
+            allowed = allowed and all(self.come_again(e, peer) for e in twins)
         arrived = Instance(peer, in_flight)
         try:
             entry = self.registry.add(arrived, lambda: setattr(arrived, "drained", arrived.drained + 1))
@@ -68,6 +77,17 @@ class RegistryMachine(RuleBasedStateMachine):
     def twins(one: Peer, other: Peer) -> bool:
         both = one.announced_instance and other.announced_instance
         return one.instance_id == other.instance_id if both else True
+
+    @staticmethod
+    def come_again(there: Entry, peer: Peer) -> bool:
+        """Whether this is no duplicate but the same one: as it proved, or as it was asked to."""
+        asked = there.instance.asked_to_come_again and there.peer.instance_id == peer.instance_id
+        return there.peer.identity.user == peer.identity.user and (asked or peer.identity.instance != "")
+
+    @rule(entry=entries)
+    def ask_to_come_again(self, entry: Entry | None) -> None:
+        if entry is not None:
+            entry.instance.asked_to_come_again = True  # type: ignore[misc]
 
     @rule(entry=entries)
     def drain(self, entry: Entry | None) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from store_plugin import enrolment
-from store_plugin.hub.registry import Entry
+from store_plugin.hub.registry import Entry, OnDuplicate
+from store_plugin.hub.settings import HubSettings
 from store_plugin.lifecycle.process import PluginProcess
 from store_plugin.stream import wellness
 from store_plugin.testing.environment import RecordingLog
@@ -54,8 +55,16 @@ def log() -> RecordingLog:
 
 
 @pytest.fixture
-async def bench(tmp_path: Path, log: RecordingLog, clock: HandClock) -> AsyncIterator[Bench]:
-    async with enrolment_bench(tmp_path, log=log, clock=clock) as bench:
+def on_duplicate() -> OnDuplicate:
+    return OnDuplicate.REPLACE
+
+
+@pytest.fixture
+async def bench(
+    tmp_path: Path, log: RecordingLog, clock: HandClock, on_duplicate: OnDuplicate
+) -> AsyncIterator[Bench]:
+    settings = HubSettings(on_duplicate=on_duplicate)
+    async with enrolment_bench(tmp_path, log=log, clock=clock, settings=settings) as bench:
         yield bench
 
 
@@ -120,6 +129,7 @@ def command_lines() -> list[str]:
     return found
 
 
+@pytest.mark.parametrize("on_duplicate", OnDuplicate)
 async def test_certificates_are_renewed_under_calls_and_none_fails(bench: Bench) -> None:
     process = await bench.start(EAGER_ECHO)
     first = await connected(bench, process)
