@@ -107,9 +107,11 @@ class DirectorySource:
     async def refresh(self) -> None:
         """Take in what changed since the last time, each file once it holds still."""
         changed_kinds, self._changed_kinds = self._changed_kinds, set()
-        if changed_kinds:
-            await asyncio.to_thread(self._reader.forget, changed_kinds)
+        forgotten = await asyncio.to_thread(self._reader.forget, changed_kinds) if changed_kinds else {}
         before = await self._look()
+        if before is not None:
+            # A file that only its kind has changed for has held still since it was read.
+            await self._take_in(before, forgotten.keys() & _still(forgotten, before, ()))
         while before is not None and not self._reader.is_current(before):
             await asyncio.sleep(self._settle)
             if (now := await self._look()) is None:

@@ -80,11 +80,13 @@ class DirectoryReader:
         changed = [name for name in names if self._read_file(name, look.get(name))]
         return bool(changed)
 
-    def forget(self, kinds: Collection[KindName]) -> None:
-        """Have the files read again, unchanged or not, that may hold configs of these kinds."""
-        for name, file in self._files.items():
-            if _may_hold(file.reading, kinds):
-                self._files[name] = replace(file, signature=None, digest=b"")
+    def forget(self, kinds: Collection[KindName]) -> Look:
+        """Have the files read again, unchanged or not, that may hold configs of these kinds;
+        returns how they were when they were read, where that is known."""
+        files = {name: file for name, file in self._files.items() if _may_hold(file.reading, kinds)}
+        for name, file in files.items():
+            self._files[name] = replace(file, signature=None, digest=b"")
+        return {name: file.signature for name, file in files.items() if file.signature is not None}
 
     @property
     def names(self) -> Collection[str]:

@@ -1,9 +1,11 @@
 """Kinds that come, or come with another model, while a directory is followed."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
+from store_plugin import signatures
 from store_plugin.config.table import ConfigStatus
 from tests.config.conftest import Kinds
 from tests.config.manifest_text import documents, reference, shelf
@@ -85,3 +87,18 @@ async def test_other_kinds_are_not_read_again(followed: Followed, kinds: Kinds) 
         followed.source.kinds_changed({SHELF})
         await until(lambda: followed.server("a"))
         assert other.loads == loads
+
+
+async def test_a_kind_that_comes_waits_for_no_file_that_holds_still(
+    configs: Path, kinds: Kinds, log: RecordingLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signatures, "_RACY_SECONDS", -3600.0)  # as if it had been written long ago
+    followed = Followed(configs, kinds, log)
+    followed.write("a.yaml", shelf("a"))
+    await followed.source.load()
+    kinds[SHELF] = FakeKind()
+    followed.source.kinds_changed({SHELF})
+    followed.source._settle = 3600.0
+    async with asyncio.timeout(20):
+        await followed.source.refresh()
+    assert followed.server("a")
