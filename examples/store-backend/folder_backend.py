@@ -107,9 +107,13 @@ class FolderFactory:
 
 
 def main() -> None:
+    """With the endpoint of a hub as its argument, or as a sidecar starts it."""
     plugin = Plugin("folder", "1.0")
     plugin.serve_store(FolderFactory(), api_version=API_VERSION, kind=KIND)
-    asyncio.run(plugin.run(sys.argv[1]))
+    if len(sys.argv) == 2 and "://" in sys.argv[1]:
+        asyncio.run(plugin.run(sys.argv[1]))
+    else:
+        plugin.main()
 
 
 if __name__ == "__main__":

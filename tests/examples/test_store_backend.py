@@ -1,6 +1,8 @@
 """The example of a backend is a store like any other."""
 
 import asyncio
+import json
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -13,6 +15,7 @@ import yaml
 
 from store_plugin.engine import Engine, LocationLocks, Rules
 from store_plugin.errors import StoreUnavailable
+from store_plugin.lifecycle.packages.building import build
 from store_plugin.model import ScopedName, Secret
 from store_plugin.plugin import Plugin
 from store_plugin.store import Capabilities, Store
@@ -93,3 +96,12 @@ async def test_a_directory_that_is_missing_is_told(bench: Bench, tmp_path: Path)
         store = await opened(bench, tmp_path / "nowhere")
         with pytest.raises(StoreUnavailable, match="nowhere is not there"):
             await store.check()
+
+
+def test_it_is_a_project_that_becomes_one_file(tmp_path: Path) -> None:
+    built = build(EXAMPLE, tmp_path / "folder.pyz")
+    command = [sys.executable, str(built.file), "--describe"]
+    shown = subprocess.run(command, capture_output=True, check=True, timeout=60)
+    told = json.loads(shown.stdout)
+    assert (told["name"], told["version"]) == (built.name, built.version) == ("folder", "1.0")
+    assert [(kind["apiVersion"], kind["kind"]) for kind in told["kinds"]] == [SERVED]
