@@ -20,7 +20,7 @@ import psutil
 
 from bench.cluster import configs_of_a_cluster
 from bench.figures import Table
-from bench.lifecycle import audit_verify
+from bench.lifecycle import lifecycle
 from bench.plugins import plugins
 from bench.process import Load, background, resident_mb, run_load
 from store_plugin.client import Client
@@ -67,7 +67,7 @@ def main() -> None:
     table = Table()
     if options.lifecycle:
         with temporary_directory() as directory:
-            audit_verify(table, Path(directory), options.rounds)
+            lifecycle(table, Path(directory), options.rounds)
     elif options.kubernetes:
         with temporary_directory() as directory:
             configs_of_a_cluster(table, Path(directory), options.rounds, options.seconds)
