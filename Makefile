@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+# Test processes. They mostly wait for servers, so one more than there are cores, up to eight.
+WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n < 8 ? n + 1 : 8)))
 
 .DEFAULT_GOAL := help
 .PHONY: help venv demo tools test check generate bench lock format clean
@@ -26,9 +28,9 @@ demo: $(STAMP) ## Run the main job: secrets into a real OpenBao and into the loc
 tools: ## Build the servers that tests run against (needs Go; once, some minutes)
 	$(PYTHON) tools/build.py $(TOOLS)
 
-test: $(STAMP) ## Run all tests against the real servers
+test: $(STAMP) ## Run all tests against the real servers (WORKERS=n processes; 0: in one)
 	@$(PYTHON) tools/build.py --optional
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 check: $(STAMP) ## Formatting, lint, types, import contracts, drift of generated code
 	$(BIN)/ruff format --check .

@@ -203,7 +203,7 @@ async def test_an_owner_is_not_given_away_by_a_restore(aws: Any, full: str, stor
 # Version ids.
 
 
-@pytest.mark.parametrize("dead", [None, "a" * 64, version_ids.fresh()])
+@pytest.mark.parametrize("dead", [None, "a" * 64, version_ids.fresh()], ids=["none", "longest", "fresh"])
 def test_an_id_tells_what_it_replaces(dead: str | None) -> None:
     made = version_ids.anew(dead, {"owner": "old"}, {"owner": "new"})
     assert 32 <= len(made) <= 64
@@ -213,7 +213,11 @@ def test_an_id_tells_what_it_replaces(dead: str | None) -> None:
     assert not version_ids.awaits_tags(made, {"owner": "new"})
 
 
-@pytest.mark.parametrize("made", [version_ids.fresh(), "anew-x", "2f6a7b1c-0000-4000-8000-000000000000"])
+@pytest.mark.parametrize(
+    "made",
+    [version_ids.fresh(), "anew-x", "2f6a7b1c-0000-4000-8000-000000000000"],
+    ids=["fresh", "cut", "uuid"],
+)
 def test_other_ids_tell_nothing(made: str) -> None:
     assert not version_ids.replaces(made, "a")
     assert not version_ids.awaits_tags(made, {})
