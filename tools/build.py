@@ -101,6 +101,7 @@ TOOLS = {
         Tool("rbac-proxy", "v1", "tests/rbacproxy", ".", "seconds", ours=True),
         _vault_plugin("aws", "2 minutes"),
         _vault_plugin("ldap", "1 minute, seconds after the one for aws"),
+        Tool("helm", "v4.3.1", "tools/go/helm", "helm.sh/helm/v4/cmd/helm", "5 minutes"),
     )
 }
 """Every tool by its name. A new one is a row here, and a module below tools/go/ made with
