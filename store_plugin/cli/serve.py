@@ -92,6 +92,9 @@ from store_plugin.endpoints import DEFAULT_ENDPOINT, Endpoint
 @setting("--access-log/--no-access-log", default=False, help="Log successful calls too.")
 @setting("--pod-ip", default=None, help="The Pod's IP (downward API), to notice hostNetwork.")
 @setting("--host-ip", default=None, help="The node's IP (downward API), to notice hostNetwork.")
+@setting("--pod-name", default=None, help="The Pod's name (downward API): Events of plugins go to it.")
+@setting("--pod-namespace", default=None, help="The Pod's namespace (downward API), with its name.")
+@setting("--pod-uid", default=None, help="The Pod's UID (downward API), by which kubectl finds its Events.")
 @setting(
     "--allow-host-network/--no-allow-host-network",
     default=False,

@@ -7,6 +7,7 @@ kind is no mistake of its author, so it is told apart from one that nobody will 
 from collections.abc import Mapping
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
+from store_plugin.cluster import plural_of
 from store_plugin.store import StoreFactory
 
 KindName: TypeAlias = tuple[str, str]
@@ -31,10 +32,20 @@ class GrowingKinds(Protocol):
         """Whether a plugin may bring this kind, and none has."""
         ...
 
+    def plural(self, api_version: str, kind: str) -> str | None:
+        """The plural that a plugin gave its kind; None: the usual one."""
+        ...
+
 
 def may_come(kinds: Kinds, api_version: str, kind: str) -> bool:
     """Whether the kind is not served and may be later, without a restart."""
     return isinstance(kinds, GrowingKinds) and kinds.may_come(api_version, kind)
+
+
+def plural_in(kinds: Kinds, api_version: str, kind: str) -> str:
+    """How the API server's paths spell the kind."""
+    given = kinds.plural(api_version, kind) if isinstance(kinds, GrowingKinds) else None
+    return given or plural_of(kind)
 
 
 def awaited(kind: str) -> str:

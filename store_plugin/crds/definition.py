@@ -50,6 +50,8 @@ class Definition:
     """Whether others define this kind too: theirs is then left as it is."""
     spec_schema: Mapping[str, Any] | None = field(default=None, hash=False)
     """Of the spec, as OpenAPI; None: the model's."""
+    given_plural: str = ""
+    """Empty: the usual one."""
 
     @property
     def name(self) -> str:
@@ -58,7 +60,7 @@ class Definition:
 
     @property
     def plural(self) -> str:
-        return plural_of(self.kind)
+        return self.given_plural or plural_of(self.kind)
 
     @property
     def group(self) -> str:

@@ -32,6 +32,8 @@ class RegistryEvent:
     version: str = ""
     user: str = ""
     why: str = ""
+    drained: bool = False
+    """Whether one that is gone had been asked to go."""
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 

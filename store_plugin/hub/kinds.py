@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from store_plugin import backend
 from store_plugin._proto import backend_pb2 as proto
-from store_plugin.errors import PluginRefused
+from store_plugin.errors import Overloaded, PluginRefused
 from store_plugin.hub.backend import BackendCalls, BackendConfig, PluginStore
 from store_plugin.hub.channel import PluginChannel
 from store_plugin.hub.peer import Peer, PluginKind
@@ -21,6 +21,10 @@ from store_plugin.hub.plugin_spec import PluginSpec, spec_model
 from store_plugin.hub.registry import Registry
 from store_plugin.spec import credential_references
 from store_plugin.store import Environment, ServedKind
+
+MOST_KINDS = 256
+MOST_SCHEMA_BYTES = 16 * 1024 * 1024
+"""Of all plugins together: kinds stay while the process lives."""
 
 KindName: TypeAlias = tuple[str, str]
 """(apiVersion, kind)."""
@@ -90,9 +94,12 @@ class Kinds(Mapping[KindName, Kind]):
         """Grow also from one run of the process to the next."""
 
     def check(self, peer: Peer) -> None:
-        """Raise PluginRefused, InvalidRequest where a plugin may not bring what it brings."""
+        """Raise PluginRefused, InvalidRequest where a plugin may not bring what it brings, Overloaded
+        where there are too many kinds already."""
         for kind in peer.kinds:
             self._check_name(kind, peer.name)
+        self._check_room(peer.kinds)
+        for kind in peer.kinds:
             spec_model(kind.kind, kind.spec_schema)
 
     def take(self, peer: Peer) -> frozenset[KindName]:
@@ -113,6 +120,11 @@ class Kinds(Mapping[KindName, Kind]):
     def may_come(self, api_version: str, kind: str) -> bool:
         """Whether a plugin may bring this kind, and none has."""
         return (api_version, kind) not in self and self._may_be_brought(api_version)
+
+    def plural(self, api_version: str, kind: str) -> str | None:
+        """The plural that a plugin gave its kind; None for one that no plugin has brought."""
+        found = self._plugins.get((api_version, kind))
+        return None if found is None else found.kind.plural
 
     def of_plugins(self) -> Mapping[KindName, PluginFactory]:
         """Those that plugins brought along."""
@@ -138,6 +150,25 @@ class Kinds(Mapping[KindName, Kind]):
         held = self._plugins.get(name)
         if held is not None and held.plugin != plugin:
             raise PluginRefused(f"the kind {kind.kind} belongs to plugin {held.plugin}")
+        if held is not None and held.kind.plural != kind.plural:
+            raise PluginRefused(
+                f"the kind {kind.kind} came with the plural {held.kind.plural}, which does not change while "
+                "the hub runs"
+            )
+
+    def _check_room(self, brought: Collection[PluginKind]) -> None:
+        """Whether all of them fit, in place of those that have their names."""
+        kinds = {name: factory.kind for name, factory in self._plugins.items()}
+        kinds |= {(kind.api_version, kind.kind): kind for kind in brought}
+        if len(kinds) > MOST_KINDS:
+            raise Overloaded(
+                f"plugins have brought {len(self._plugins)} kinds, and {MOST_KINDS} is the limit: kinds that "
+                "nobody needs any more go with a restart of the hub"
+            )
+        if sum(len(kind.spec_schema) for kind in kinds.values()) > MOST_SCHEMA_BYTES:
+            raise Overloaded(
+                f"the schemas of all kinds together are larger than {MOST_SCHEMA_BYTES} bytes, the limit"
+            )
 
     def _may_be_brought(self, api_version: str) -> bool:
         group = api_version.partition("/")[0]

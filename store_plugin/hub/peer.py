@@ -1,10 +1,12 @@
 """Who is at the other end of a stream: what it registered with, checked, and who it proved to be."""
 
+import re
 import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from store_plugin._proto import plugin_stream_pb2 as proto
+from store_plugin.cluster import plural_of
 from store_plugin.errors import InvalidRequest, PluginRefused
 from store_plugin.stream.features import Feature, known
 from store_plugin.stream.frames import is_plugin_name
@@ -13,6 +15,10 @@ _MOST_KINDS = 32
 _MOST_SERVICES = 64
 _MOST_TEXT = 253
 _MOST_SCHEMA_BYTES = 256 * 1024
+_GROUP_VERSION = re.compile(r"(?=.{1,253}/)[a-z0-9]([a-z0-9.-]*[a-z0-9])?/v[a-z0-9]{1,62}\Z")
+_KIND = re.compile(r"[A-Za-z][A-Za-z0-9]{0,62}\Z")
+_PLURAL = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?\Z")
+"""What the API server takes of a CRD; one that is not taken has no configs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,17 +104,25 @@ def _kinds(found: proto.PluginRegister) -> tuple[PluginKind, ...]:
     if len(found.kinds) > _MOST_KINDS:
         raise InvalidRequest(f"a plugin may serve {_MOST_KINDS} kinds; this one names {len(found.kinds)}")
     kinds = tuple(
-        PluginKind(k.api_version, k.kind, k.plural or f"{k.kind.lower()}s", k.spec_schema)
-        for k in found.kinds
+        PluginKind(k.api_version, k.kind, k.plural or plural_of(k.kind), k.spec_schema) for k in found.kinds
     )
     for kind in kinds:
-        if not kind.kind or "/" not in kind.api_version:
-            raise InvalidRequest("a kind needs an apiVersion with a group, and a name")
-        for text in (kind.api_version, kind.kind, kind.plural):
-            _check_text("kind", text)
-        if len(kind.spec_schema) > _MOST_SCHEMA_BYTES:
-            raise InvalidRequest(f"the schema of {kind.kind} is larger than {_MOST_SCHEMA_BYTES} bytes")
+        _check_kind(kind)
+    if len({(kind.api_version, kind.kind) for kind in kinds}) < len(kinds):
+        raise InvalidRequest("the registration names a kind twice")
     return kinds
+
+
+def _check_kind(kind: PluginKind) -> None:
+    if not _GROUP_VERSION.match(kind.api_version) or not _KIND.match(kind.kind):
+        raise InvalidRequest(
+            "a kind needs an apiVersion with a group, such as backends.example.org/v1, and a name of "
+            "letters and digits"
+        )
+    if not _PLURAL.match(kind.plural):
+        raise InvalidRequest(f"the plural of {kind.kind} is no DNS label that begins with a letter")
+    if len(kind.spec_schema) > _MOST_SCHEMA_BYTES:
+        raise InvalidRequest(f"the schema of {kind.kind} is larger than {_MOST_SCHEMA_BYTES} bytes")
 
 
 def _services(found: proto.PluginRegister) -> tuple[str, ...]:

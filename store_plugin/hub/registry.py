@@ -142,9 +142,9 @@ class Registry:
 
     def remove(self, entry: Entry, why: str) -> None:
         """The instance has ended; entries of the same name stay."""
-        self._remove(entry)
+        drained = not self._remove(entry)
         entry.gone.set()
-        self._tell(EventKind.GONE, entry.peer, why)
+        self._tell(EventKind.GONE, entry.peer, why, drained=drained)
 
     def pick(self, name: str) -> Entry | None:
         """The instance of a plugin that has the fewest calls under way."""
@@ -193,18 +193,20 @@ class Registry:
             for entry in entries
         )
 
-    def _remove(self, entry: Entry) -> None:
+    def _remove(self, entry: Entry) -> bool:
+        """Whether it was there."""
         entries = self._entries.get(entry.peer.name, [])
-        if entry in entries:
-            entries.remove(entry)
-            self._number -= 1
-            if not entries:
-                del self._entries[entry.peer.name]
+        if entry not in entries:
+            return False
+        entries.remove(entry)
+        self._number -= 1
+        if not entries:
+            del self._entries[entry.peer.name]
+        return True
 
-    def _tell(self, kind: EventKind, peer: Peer, why: str = "") -> None:
-        self.events.tell(
-            RegistryEvent(kind, peer.name, peer.instance_id, peer.version, peer.identity.user, why)
-        )
+    def _tell(self, kind: EventKind, peer: Peer, why: str = "", *, drained: bool = False) -> None:
+        user = peer.identity.user
+        self.events.tell(RegistryEvent(kind, peer.name, peer.instance_id, peer.version, user, why, drained))
 
 
 def _twins(one: Peer, other: Peer) -> bool:

@@ -88,16 +88,19 @@ class Plugin:
         """Called by newer generated code."""
         self.table.add_registered_method_handlers(service, handlers)
 
-    def serve_store(self, factory: "StoreFactory[Any]", *, api_version: str, kind: str) -> None:
+    def serve_store(
+        self, factory: "StoreFactory[Any]", *, api_version: str, kind: str, plural: str = ""
+    ) -> None:
         """Serve a kind of store config: `kind` of `api_version` (GROUP/VERSION), as `factory`
-        opens it. InvalidRequest where its model has no schema that Kubernetes takes."""
+        opens it. `plural`: of its CRD, where that is not the kind in lower case and an s.
+        InvalidRequest where its model has no schema that Kubernetes takes."""
         # pydantic comes with stores only: plugins of other services go without.
         from store_plugin.plugin.store_serving import StoreServing
 
         if self._stores is None:
             self._stores = StoreServing(self._log)
             self._stores.add_to(self.table)
-        self.kinds.append(self._stores.add(factory, api_version, kind))
+        self.kinds.append(self._stores.add(factory, api_version, kind, plural))
 
     def on_check(self, check: Check) -> Check:
         """Have `check` say whether this plugin is well, by raising where it is not. It is asked

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from store_plugin._proto import plugin_stream_pb2 as proto
+from store_plugin.cluster import plural_of
 from store_plugin.crds.models import schema_of
 from store_plugin.crds.structural import Unconvertible, structural
 from store_plugin.errors import InvalidRequest
@@ -24,7 +25,9 @@ class StoreServing:
         """Add SecretBackend to what takes servicers."""
         SecretBackend(self._stores).add_to(server)
 
-    def add(self, factory: StoreFactory[Any], api_version: str, kind: str) -> proto.PluginKind:
+    def add(
+        self, factory: StoreFactory[Any], api_version: str, kind: str, plural: str = ""
+    ) -> proto.PluginKind:
         """Serve a kind; what to register it with. InvalidRequest."""
         try:
             schema = structural(schema_of(factory.spec_model))
@@ -36,7 +39,7 @@ class StoreServing:
         return proto.PluginKind(
             api_version=api_version,
             kind=kind,
-            plural=f"{kind.lower()}s",
+            plural=plural or plural_of(kind),
             spec_schema=json.dumps(schema).encode(),
         )
 

@@ -128,7 +128,7 @@ class _Sidecar:
         if self._settings.control_socket is not None:
             await self._start_control(self._settings.control_socket, stack)
         if self._plugins is not None:
-            await self._start_hub(self._plugins, stack, opened.source)
+            await self._start_hub(self._plugins, stack, opened)
         await self._start_listeners(stack)
         self._serving = True
         self._log.info("serving", configs=self._router.counts().configs.total())
@@ -144,7 +144,7 @@ class _Sidecar:
 
                 where = self._settings.lease_namespace
                 writing = write_status(
-                    opened.cluster, opened.source, self._table, self._router, where, self._log
+                    opened.cluster, opened.source, self._kinds, self._table, self._router, where, self._log
                 )
                 group.create_task(writing, name="status")
 
@@ -168,10 +168,12 @@ class _Sidecar:
         on_event = self._metrics.plugin_event
         return PluginHub(self._settings, served_kinds(), self._log, on_event, self._environ)
 
-    async def _start_hub(self, plugins: "PluginHub", stack: AsyncExitStack, source: ConfigSource) -> None:
+    async def _start_hub(self, plugins: "PluginHub", stack: AsyncExitStack, opened: Opened) -> None:
         """Before the listeners, and stopped after them: calls to plugins' stores finish first."""
         stack.push_async_callback(self._stop_hub, plugins)
-        await plugins.start(kinds_changed=source.kinds_changed, reopen=self._router.reopen)
+        await plugins.start(
+            kinds_changed=opened.source.kinds_changed, reopen=self._router.reopen, cluster=opened.cluster
+        )
 
     async def _start_control(self, path: Path, stack: AsyncExitStack) -> None:
         # Only where it is asked for, as the hub.

@@ -12,6 +12,16 @@ from store_plugin.errors import InvalidRequest
 from store_plugin.sidecar.hub.settings import HubOptions
 
 
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """The Pod that the sidecar runs in."""
+
+    namespace: str
+    name: str
+    uid: str = ""
+    """Empty where it is not known: `kubectl describe` then shows no Events of ours."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Durations are in seconds."""
@@ -35,6 +45,9 @@ class Settings:
     access_log: bool = False
     pod_ip: str | None = None
     host_ip: str | None = None
+    pod_name: str | None = None
+    pod_namespace: str | None = None
+    pod_uid: str | None = None
     allow_host_network: bool = False
     crds: str = "off"
     kubeconfig: Path | None = None
@@ -53,12 +66,21 @@ class Settings:
         """Whether there is a hub: for plugins that dial, or for those that are run here."""
         return bool(self.hub.listen) or self.plugins_dir is not None
 
+    @property
+    def pod(self) -> Pod | None:
+        """The Pod, where we were told which one it is."""
+        if not self.pod_name or not self.pod_namespace:
+            return None
+        return Pod(self.pod_namespace, self.pod_name, self.pod_uid or "")
+
     def check(self) -> None:
         """Raise InvalidRequest where the sidecar must not start with these settings."""
         if self.config_dir is not None and not self.config_dir.is_dir():
             raise InvalidRequest(f"--config-dir {self.config_dir} is not a directory")
         if self.config_dir is not None and self.write_status:
             raise InvalidRequest("--write-status is for configs of a cluster: leave --config-dir out")
+        if bool(self.pod_name) is not bool(self.pod_namespace):
+            raise InvalidRequest("--pod-name and --pod-namespace belong together: give both or none")
         if self._on_host_network and not self.allow_host_network and self._has_abstract_socket:
             raise InvalidRequest(
                 "the Pod uses hostNetwork, so every process of the node could reach the abstract socket; "

@@ -14,10 +14,12 @@ from store_plugin.errors import (
     ConfigInvalid,
     Conflict,
     InvalidRequest,
+    Overloaded,
     PluginDisconnected,
     PluginRefused,
     StoreUnavailable,
 )
+from store_plugin.hub import kinds as kinds_module
 from store_plugin.hub.kinds import Kinds
 from store_plugin.hub.peer import Peer, PluginKind
 from store_plugin.hub.registry import Registry
@@ -239,6 +241,31 @@ def test_built_in_kinds_and_foreign_groups_cannot_be_taken() -> None:
 def test_what_is_no_schema_is_refused(schema: bytes) -> None:
     with pytest.raises(InvalidRequest):
         Kinds({}, Registry(), ("*",)).check(peer(kind(schema=schema[:100_001])))
+
+
+def test_kinds_of_all_plugins_together_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kinds_module, "MOST_KINDS", 3)
+    kinds = Kinds({}, Registry(), ("*",))
+    for number in range(3):
+        one = peer(kind(name=f"Kind{number}"), name=f"plugin-{number}")
+        kinds.check(one)
+        kinds.take(one)
+    kinds.check(peer(kind(name="Kind1", schema=b'{"type":"object","title":"newer"}'), name="plugin-1"))
+    with pytest.raises(Overloaded, match="brought 3 kinds, and 3 is the limit"):
+        kinds.check(peer(kind(name="OneMore")))
+    monkeypatch.setattr(kinds_module, "MOST_SCHEMA_BYTES", 80)
+    with pytest.raises(Overloaded, match="larger than 80 bytes"):
+        kinds.check(peer(kind(name="Kind0", schema=b'{"type":"object"}' + b" " * 60), name="plugin-0"))
+
+
+def test_a_plural_stays_what_it_was() -> None:
+    kinds = Kinds({}, Registry(), ("*",))
+    shelf = PluginKind(API_VERSION, KIND, "shelves", b'{"type":"object"}')
+    assert kinds.plural(API_VERSION, KIND) is None
+    kinds.take(peer(shelf))
+    assert kinds.plural(API_VERSION, KIND) == "shelves"
+    with pytest.raises(PluginRefused, match="came with the plural shelves"):
+        kinds.check(peer(kind()))
 
 
 def test_kinds_are_new_once_and_changed_with_their_schema() -> None:

@@ -29,6 +29,16 @@ INVALID_FIRST_FRAMES = {
     "a kind without a group": frames.register(
         "echo", "1", kinds=[proto.PluginKind(api_version="v1", kind="X")]
     ),
+    "a kind without a name": frames.register("echo", "1", kinds=[proto.PluginKind(api_version="a.b/v1")]),
+    "a kind that is a path": frames.register(
+        "echo", "1", kinds=[proto.PluginKind(api_version="a.b/v1", kind="X/..")]
+    ),
+    "a plural that is a path": frames.register(
+        "echo", "1", kinds=[proto.PluginKind(api_version="a.b/v1", kind="X", plural="x/y")]
+    ),
+    "a kind named twice": frames.register(
+        "echo", "1", kinds=[proto.PluginKind(api_version="a.b/v1", kind="X")] * 2
+    ),
     "no frame at all": b"\xff\xff\xff",
 }
 

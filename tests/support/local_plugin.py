@@ -1,6 +1,6 @@
 """A plugin as a process: encrypted local files, brought along as a kind of its own.
 
-`python -m tests.support.local_plugin ENDPOINT VERSION INSTANCE`. Instances share the files, as
+`python -m tests.support.local_plugin ENDPOINT VERSION INSTANCE [PLURAL]`. Instances share the files, as
 replicas of a plugin share the service behind them.
 """
 
@@ -31,10 +31,10 @@ def config(directory: Path, name: str, data_dir: Path, **spec: Any) -> Path:
 
 @contextmanager
 def running_plugin(
-    endpoint: str, log: Path, *, version: str = "1.0", instance: str = "one"
+    endpoint: str, log: Path, *, version: str = "1.0", instance: str = "one", plural: str = ""
 ) -> Iterator[subprocess.Popen[bytes]]:
     """The process, connected or trying to."""
-    command = [sys.executable, "-m", "tests.support.local_plugin", endpoint, version, instance]
+    command = [sys.executable, "-m", "tests.support.local_plugin", endpoint, version, instance, plural]
     with log.open("ab") as output:
         process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output, stdin=subprocess.DEVNULL)
     try:
@@ -44,12 +44,12 @@ def running_plugin(
         process.wait()
 
 
-async def main(endpoint: str, version: str, instance: str) -> None:
+async def main(endpoint: str, version: str, instance: str, plural: str = "") -> None:
     from stores.local import factory
 
     plugin = Plugin(NAME, version, instance_id=instance)
     health_pb2_grpc.add_HealthServicer_to_server(health.HealthServicer(), plugin)
-    plugin.serve_store(factory, api_version=API_VERSION, kind=KIND)
+    plugin.serve_store(factory, api_version=API_VERSION, kind=KIND, plural=plural)
     await plugin.run(endpoint)
 
 

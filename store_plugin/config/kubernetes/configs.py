@@ -9,11 +9,10 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from store_plugin.cluster import plural_of
 from store_plugin.cluster_api import Json
 from store_plugin.config.declarations import DeclaredConfig, FileReading, Problem, broken_file
 from store_plugin.config.documents import Value
-from store_plugin.config.kinds import Kinds
+from store_plugin.config.kinds import Kinds, plural_in
 from store_plugin.config.kubernetes.requests import Collection, Event
 from store_plugin.config.manifests import read_object
 from store_plugin.model import ConfigReference
@@ -59,7 +58,8 @@ class KindTarget:
     def collection(self) -> Collection:
         """Where the objects are."""
         group, _, version = self.api_version.partition("/")
-        names = {"group": group, "version": version, "plural": plural_of(self.kind)}
+        plural = plural_in(self._kinds, self.api_version, self.kind)
+        names = {"group": group, "version": version, "plural": plural}
         advice = f"no CRD serves {self.api_version}; apply it: store-plugin crds {self.kind} --apply"
         return Collection(f"{self.kind}s", "/apis/{group}/{version}/{plural}", names, advice=advice)
 

@@ -54,7 +54,14 @@ def definitions(kinds: Sequence[PluginKind]) -> list[Definition]:
     """The kinds' CRDs: the common fields, and the plugin's as its schema says."""
     common = structural(schema_of(StoreSpec))
     return [
-        Definition(kind.api_version, kind.kind, StoreSpec, shared=True, spec_schema=_with(common, kind))
+        Definition(
+            kind.api_version,
+            kind.kind,
+            StoreSpec,
+            shared=True,
+            spec_schema=_with(common, kind),
+            given_plural=kind.plural,
+        )
         for kind in kinds
     ]
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import AsyncExitStack
 
 from store_plugin import backend
+from store_plugin.cluster_api import ClusterApi
 from store_plugin.errors import InvalidRequest, PluginDisconnected
 from store_plugin.hub.access import HubAccess, HubAuth, listeners
 from store_plugin.hub.authentication.allowing import AllowRule
@@ -20,6 +21,7 @@ from store_plugin.hub.registry import Limits, OnDuplicate, Registry
 from store_plugin.hub.settings import HubSettings
 from store_plugin.sidecar.hub.crds import PluginCrds
 from store_plugin.sidecar.hub.managed import ManagedPlugins
+from store_plugin.sidecar.hub.pod_events import tell_pod
 from store_plugin.sidecar.hub.states import PluginState, states
 from store_plugin.sidecar.settings import Settings
 from store_plugin.store import Logger, ServedKind
@@ -52,7 +54,8 @@ class PluginHub:
         self._versions: dict[str, frozenset[str]] = {}
         self._kinds_changed: KindsChanged = _nobody
         self._reopen: KindsChanged = _nobody
-        self._following: asyncio.Task[None] | None = None
+        self._listening: list[asyncio.Task[None]] = []
+        """To what the registry tells."""
         self._crds = PluginCrds(settings, log)
         self._hub: Hub | None = None
         self._cluster = AsyncExitStack()
@@ -84,9 +87,12 @@ class PluginHub:
         """Calls to plugins under way."""
         return sum(entry.instance.in_flight for entry in self.registry.entries())
 
-    async def start(self, *, kinds_changed: KindsChanged, reopen: KindsChanged) -> None:
+    async def start(
+        self, *, kinds_changed: KindsChanged, reopen: KindsChanged, cluster: ClusterApi | None = None
+    ) -> None:
         """Let plugins in. `kinds_changed` is told of kinds that are new or have another schema,
-        `reopen` of kinds whose plugin has another version. Raises as `listeners` and Hub.start."""
+        `reopen` of kinds whose plugin has another version. `cluster`: that of the configs, if they
+        are of one. Raises as `listeners` and Hub.start."""
         self._kinds_changed, self._reopen = kinds_changed, reopen
         listening = listeners(self._settings.hub.listen, _access(self._settings), self._log)
         entrances = await self._cluster.enter_async_context(listening)
@@ -100,7 +106,10 @@ class PluginHub:
             admit=self._admit,
             joined=self._take_kinds,
         )
-        self._following = asyncio.create_task(self._follow(), name="plugin events")
+        self._listening.append(asyncio.create_task(self._follow(), name="plugin events"))
+        if (pod := self._settings.pod) is not None:
+            telling = tell_pod(pod, self._settings, cluster, self.registry.events.listen(), self._log)
+            self._listening.append(asyncio.create_task(telling, name="Events of the Pod"))
         await self._hub.start()
         if self.managed is not None:
             await self.managed.start(self._hub.endpoints[-1])
@@ -112,9 +121,9 @@ class PluginHub:
                 await self.managed.stop()
             if self._hub is not None:
                 await self._hub.stop(grace)
-            if self._following is not None:
-                self._following.cancel()
-                await asyncio.wait((self._following,))
+            for task in self._listening:
+                task.cancel()
+            await asyncio.gather(*self._listening, return_exceptions=True)
             await self._crds.aclose()
 
     def _hub_settings(self) -> HubSettings:

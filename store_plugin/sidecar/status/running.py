@@ -6,6 +6,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from store_plugin.cluster_api import ClusterApi
+from store_plugin.config.kinds import Kinds
 from store_plugin.config.source import ConfigSource
 from store_plugin.config.table import ConfigTable
 from store_plugin.dispatch.router import Router
@@ -21,6 +22,7 @@ _OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 async def write_status(
     api: ClusterApi,
     source: ConfigSource,
+    kinds: Kinds,
     table: ConfigTable,
     router: Router,
     namespace: str | None,
@@ -31,7 +33,7 @@ async def write_status(
     where = await asyncio.to_thread(_own_namespace) if namespace is None else namespace
     election = Election(api, where, f"{socket.gethostname()}-{uuid4().hex[:8]}", log)
     writer = StatusWriter(
-        StatusApi(api), table, Checks(router), lambda: election.leading, source.generation, log
+        StatusApi(api, kinds), table, Checks(router), lambda: election.leading, source.generation, log
     )
     async with asyncio.TaskGroup() as group:
         group.create_task(election.run(), name="election")

@@ -9,12 +9,23 @@ from typing import Any
 import jwt
 
 from store_plugin.hub.authentication.tokenreview import DEFAULT_AUDIENCE
+from store_plugin.stream import frames
+from tests.docs.pages import DOCS, blocks
 from tests.support.kubernetes import Cluster
 
 REVIEWER_RULES = (
     {"apiGroups": ["authentication.k8s.io"], "resources": ["tokenreviews"], "verbs": ["create"]},
     {"apiGroups": ["authorization.k8s.io"], "resources": ["subjectaccessreviews"], "verbs": ["create"]},
 )
+CONNECTING = {"nonResourceURLs": [frames.METHOD_PATH, "/grpc.health.v1.Health/Check"], "verbs": ["create"]}
+"""The right to come through the proxy."""
+
+
+def documented_flags() -> list[str]:
+    """What docs/plugins.md tells to start kube-rbac-proxy with, but for addresses and files."""
+    (block,) = blocks(DOCS / "plugins.md", "text")
+    ours = ("--secure-listen-address", "--tls-", "--upstream=")
+    return [flag for flag in block.split() if not flag.startswith(ours)]
 
 
 def reviewer(cluster: Cluster, namespace: str, *, name: str = "hub") -> str:

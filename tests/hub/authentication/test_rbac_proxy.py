@@ -15,8 +15,15 @@ from store_plugin.hub.authentication.allowing import AllowRule
 from store_plugin.hub.events import EventKind
 from store_plugin.hub.settings import HubSettings
 from store_plugin.stream import frames
-from tests.docs.pages import DOCS, blocks
-from tests.hub.authentication.cluster import for_hub, kubeconfig, registering, reviewer, signed_token
+from tests.hub.authentication.cluster import (
+    CONNECTING,
+    documented_flags,
+    for_hub,
+    kubeconfig,
+    registering,
+    reviewer,
+    signed_token,
+)
 from tests.hub.authentication.conftest import OpenHub, Visit, WatchedHub
 from tests.hub.conftest import eventually
 from tests.support.certificates import CertificateAuthority
@@ -26,14 +33,6 @@ from tests.support.ports import free_port
 from tests.support.rbac_proxy import RbacProxy, rbac_proxy
 
 CUT_AFTER = 2
-HEALTH = "/grpc.health.v1.Health/Check"
-
-
-def documented_flags() -> list[str]:
-    """What docs/plugins.md tells to start kube-rbac-proxy with, but for addresses and files."""
-    (block,) = blocks(DOCS / "plugins.md", "text")
-    ours = ("--secure-listen-address", "--tls-", "--upstream=")
-    return [flag for flag in block.split() if not flag.startswith(ours)]
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ def open_gate(cluster: Cluster, tmp_path: Path, ca: CertificateAuthority) -> Ite
             file = kubeconfig(cluster, reviewer(cluster, namespace), tmp_path / "kubeconfig")
             plugin = cluster.service_account(namespace, "vault")
             cluster.allow(plugin, [registering("vault")], namespace)
-            cluster.allow(plugin, [{"nonResourceURLs": [frames.METHOD_PATH, HEALTH], "verbs": ["create"]}])
+            cluster.allow(plugin, [CONNECTING])
             upstream, server = f"127.0.0.1:{free_port()}", ca.server()
             proxy = stack.enter_context(
                 rbac_proxy(tmp_path, server, file, upstream, [*documented_flags(), *more])

@@ -15,7 +15,8 @@ from tests.support.local_plugin import API_VERSION, KIND, config, running_plugin
 from tests.support.sidecar import SidecarProcess, started_sidecar, wait_ready
 from tests.support.waiting import eventually
 
-CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/filesconfigs.files.example.org"
+CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+CRD, OWN_PLURAL = f"{CRDS}/filesconfigs.files.example.org", f"{CRDS}/fileshelves.files.example.org"
 
 
 @pytest.fixture
@@ -29,6 +30,7 @@ def sidecar(cluster: Cluster, tmp_path: Path, hub: str) -> Iterator[SidecarProce
     kubeconfig = tmp_path / "kubeconfig"
     kubeconfig.write_text(yaml.safe_dump(cluster.kubeconfig()))
     groups = ("--hub-listen", hub, "--hub-plugin-groups", "*.example.org")
+    groups += ("--pod-name", tmp_path.name, "--pod-namespace", "default")
     try:
         with started_sidecar(
             tmp_path, "--crds", "apply", "--kubeconfig", str(kubeconfig), *groups
@@ -40,35 +42,39 @@ def sidecar(cluster: Cluster, tmp_path: Path, hub: str) -> Iterator[SidecarProce
 
 
 def remove(cluster: Cluster) -> None:
-    try:
-        cluster.api("DELETE", CRD)
-    except ApiError as error:
-        if error.status != 404:
-            raise
+    for crd in (CRD, OWN_PLURAL):
+        try:
+            cluster.api("DELETE", crd)
+        except ApiError as error:
+            if error.status != 404:
+                raise
+    eventually(lambda: crd_of(cluster) is crd_of(cluster, OWN_PLURAL) is None)
 
 
 def told(name: str, state: str, sidecar: SidecarProcess) -> bool:
     return any(f'"{name}"' in line and f'"{state}"' in line for line in sidecar.log.splitlines())
 
 
-def crd_of(cluster: Cluster) -> dict[str, object] | None:
+def crd_of(cluster: Cluster, path: str = CRD) -> dict[str, object] | None:
     try:
-        return cluster.api("GET", CRD)
+        return cluster.api("GET", path)
     except ApiError as error:
         assert error.status == 404
         return None
 
 
-def test_a_config_of_the_cluster_is_served_by_a_plugin(
+def test_a_config_of_the_cluster_is_served_by_a_plugin_under_the_plural_that_it_gave(
     cluster: Cluster, sidecar: SidecarProcess, hub: str, tmp_path: Path
 ) -> None:
     manifest = yaml.safe_load(config(tmp_path, "files", tmp_path, timeout="10s").read_text())
-    with running_plugin(hub, tmp_path / "plugin.log"), Client(sidecar.endpoint) as client:
-        eventually(lambda: crd_of(cluster))
+    collection = f"/apis/{API_VERSION}/fileshelves"
+    plugin = running_plugin(hub, tmp_path / "plugin.log", plural="fileshelves")
+    with plugin, Client(sidecar.endpoint) as client:
+        eventually(lambda: crd_of(cluster, OWN_PLURAL))
 
         def written() -> bool:
             try:
-                return bool(cluster.apply(manifest))
+                return bool(cluster.api("POST", collection, manifest))
             except ApiError as error:
                 assert error.status == 404, error
                 return False
@@ -83,6 +89,8 @@ def test_a_config_of_the_cluster_is_served_by_a_plugin(
                 return False
 
         eventually(applied, within=40)
+        query = f"fieldSelector=involvedObject.name={tmp_path.name},reason=PluginReady"
+        eventually(lambda: cluster.api("GET", f"/api/v1/namespaces/default/events?{query}")["items"])
 
 
 def test_the_crd_of_somebody_else_stays(
