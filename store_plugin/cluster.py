@@ -15,11 +15,6 @@ if TYPE_CHECKING:
     from kubernetes.aio.client import ApiClient, ApiException, Configuration
 
 
-def plural_of(kind: str) -> str:
-    """How paths spell a kind of ours."""
-    return f"{kind.lower()}s"
-
-
 @asynccontextmanager
 async def connected(kubeconfig: Path | None = None, context: str | None = None) -> AsyncIterator["ApiClient"]:
     """A client of the cluster that `kubeconfig` names (in `context`, or its current one), or of

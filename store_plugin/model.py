@@ -53,6 +53,11 @@ class ConfigReference:
         return f"{self.kind}/{self.name}"
 
 
+def plural_of(kind: str) -> str:
+    """How the API server's paths spell a kind of store config that says nothing else."""
+    return f"{kind.lower()}s"
+
+
 @dataclass(frozen=True, slots=True)
 class ScopedName:
     """`scope/name`, 1 to 8 segments; the scope is usually a namespace."""

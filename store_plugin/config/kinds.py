@@ -7,7 +7,7 @@ kind is no mistake of its author, so it is told apart from one that nobody will 
 from collections.abc import Mapping
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
-from store_plugin.cluster import plural_of
+from store_plugin.model import plural_of
 from store_plugin.store import StoreFactory
 
 KindName: TypeAlias = tuple[str, str]

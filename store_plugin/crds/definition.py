@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from store_plugin import __version__
-from store_plugin.cluster import plural_of
 from store_plugin.crds.models import schema_of
 from store_plugin.crds.structural import structural
+from store_plugin.model import plural_of
 from store_plugin.spec import Manifest
 
 VERSION_ANNOTATION = "secrets.crossplane.io/store-plugin-version"

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from store_plugin._proto import plugin_stream_pb2 as proto
-from store_plugin.cluster import plural_of
 from store_plugin.errors import InvalidRequest, PluginRefused
+from store_plugin.model import plural_of
 from store_plugin.stream.features import Feature, known
 from store_plugin.stream.frames import is_plugin_name
 

@@ -4,11 +4,11 @@ import json
 from typing import Any
 
 from store_plugin._proto import plugin_stream_pb2 as proto
-from store_plugin.cluster import plural_of
 from store_plugin.crds.models import schema_of
 from store_plugin.crds.structural import Unconvertible, structural
 from store_plugin.errors import InvalidRequest
 from store_plugin.log import Logger
+from store_plugin.model import plural_of
 from store_plugin.plugin.backend import SecretBackend
 from store_plugin.plugin.stores import OpenStores
 from store_plugin.store import StoreFactory

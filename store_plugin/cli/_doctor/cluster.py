@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from store_plugin.cli._connecting import Finding
-from store_plugin.cluster import plural_of
 from store_plugin.cluster_api import ClusterApi
 from store_plugin.config.declarations import SecretName
 from store_plugin.config.kinds import Kinds
+from store_plugin.model import plural_of
 
 _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 _VERBS = ("list", "watch")
