@@ -159,7 +159,8 @@ class Catalog:
                 yield db
                 confirm()
             except BaseException:
-                db.execute("ROLLBACK")
+                if db.in_transaction:  # SQLite has undone it already where the disk is full
+                    db.execute("ROLLBACK")
                 raise
             db.execute("COMMIT")
 
