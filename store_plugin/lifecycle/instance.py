@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from store_plugin.errors import Code, StoreUnavailable
 from store_plugin.hub.registry import Entry, Registry
 from store_plugin.lifecycle.content import ContentStore
+from store_plugin.lifecycle.enrolment.tokens import LONGEST_LIFE
 from store_plugin.lifecycle.environment import minimal_environment
 from store_plugin.lifecycle.process import Command, PluginProcess
 from store_plugin.lifecycle.registration import Registration
@@ -67,7 +68,9 @@ class Instance:
                 await self.check()
         except TimeoutError:
             connected = "is connected, and does not answer" if self.entry else "has not connected"
-            raise StoreUnavailable(f"it {connected} {timeout:g} s after its start") from None
+            raise StoreUnavailable(
+                f"it {connected} {timeout:g} s after its start{self._too_late()}"
+            ) from None
 
     async def check(self) -> None:
         """Ask whether it is well. StoreUnavailable."""
@@ -126,8 +129,15 @@ class Instance:
         """Until it is in the registry. StoreUnavailable where it ends before."""
         while self.entry is None:
             if not process.running:
-                raise StoreUnavailable(f"it {told(await process.ended())} before it connected")
+                how = told(await process.ended())
+                raise StoreUnavailable(f"it {how} before it connected{self._too_late()}")
             await asyncio.sleep(_POLL_SECONDS)
+
+    def _too_late(self) -> str:
+        """What to know of one that could not enrol any more."""
+        if self.entry is not None or time.monotonic() - self.started_at < LONGEST_LIFE:
+            return ""
+        return f"; a plugin has {LONGEST_LIFE:g} s to enrol, and does what takes long after that"
 
 
 def told(code: int) -> str:

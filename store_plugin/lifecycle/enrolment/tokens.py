@@ -87,7 +87,10 @@ class EnrolmentTokens:
         self._forget_ended()
         issued = self._issued.get(body["jti"])
         if issued is None:
-            raise CallerUnknown("the enrolment token has expired")
+            raise CallerUnknown(
+                f"the enrolment token has expired: it is good for {self._life:g} s from the start of the "
+                "process; enrol first, and do what takes long after that"
+            )
         if issued.used:
             raise CallerUnknown("the enrolment token has been used before")
         issued.used = True

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from pathlib import Path
@@ -216,6 +217,27 @@ async def test_a_plugin_that_cannot_enrol_says_why_and_ends(
     process = await bench.start(ECHO, **spoil)
     assert await process.ended() == 1
     await eventually(lambda: words in bench_text(bench))
+    assert "Traceback" not in bench_text(bench)
+
+
+SLOW_ECHO = """
+    import pathlib, time
+
+    while not pathlib.Path({gate!r}).exists():
+        time.sleep(0.01)
+"""
+
+
+async def test_a_plugin_that_takes_more_than_a_minute_to_enrol_is_told_what_to_do_and_ends(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = tmp_path / "gate"
+    process = await bench.start(SLOW_ECHO.format(gate=str(gate)) + ECHO)
+    monkeypatch.setattr(bench.tokens, "_steady", lambda: time.monotonic() + 60)
+    gate.touch()
+    assert await process.ended() == 1
+    await eventually(lambda: "has expired: it is good for 60 s" in bench_text(bench))
+    assert '"event":"refuse-token"' in bench.events()[-1]
     assert "Traceback" not in bench_text(bench)
 
 
