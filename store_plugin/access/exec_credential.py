@@ -18,6 +18,10 @@ from store_plugin.errors import ConfigInvalid, InvalidRequest
 
 EXEC_INFO = "KUBERNETES_EXEC_INFO"
 """The variable that the request travels in."""
+PROFILE_NAMESPACE = "STORE_PLUGIN_CLUSTER_PROFILE_NAMESPACE"
+PROFILE_NAME = "STORE_PLUGIN_CLUSTER_PROFILE_NAME"
+"""Variables of ours that tell a plugin for which ClusterProfile it is run. They come from the
+object's own metadata: who writes its status cannot choose them."""
 KIND = "ExecCredential"
 GROUP = "client.authentication.k8s.io"
 API_VERSIONS = (f"{GROUP}/v1", f"{GROUP}/v1beta1")
