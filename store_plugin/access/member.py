@@ -66,7 +66,8 @@ class Member:
             "ca_cert_data": authority,
             "verify_ssl": not access.insecure_skip_tls_verify,
             "tls_server_name": access.tls_server_name or None,
-            **({"proxy": access.proxy_url, "no_proxy": ""} if access.proxy_url else {}),
+            # Left out: what the environment names.
+            **({"proxy": access.proxy_url} if access.proxy_url else {}),
         }
 
 

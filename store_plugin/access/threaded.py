@@ -119,4 +119,7 @@ class ClusterClient(ApiClient):
 
 def _bare(member: Member) -> Configuration:
     """Without a login. urllib3 asks for no compressed answers, so there is none to disable."""
-    return Configuration(**member.arguments())
+    made = Configuration(**member.arguments())
+    if member.access.proxy_url:
+        made.no_proxy = None  # what the environment says is about its own proxies
+    return made

@@ -147,6 +147,7 @@ class Cluster:
             "sa.pub": public_pem(key).encode(),
             "tls.crt": certificate,
             "tls.key": certificate_key,
+            "client-ca.crt": self._ca.pem,
             "tokens.csv": f'{_ADMIN},admin,admin,"system:masters"\n'.encode(),
             "audit.yaml": _AUDIT_POLICY.encode(),
         }
@@ -167,6 +168,7 @@ class Cluster:
             f"--service-account-signing-key-file={directory}/sa.key",
             "--authorization-mode=RBAC",
             f"--token-auth-file={directory}/tokens.csv",
+            f"--client-ca-file={directory}/client-ca.crt",
             f"--audit-policy-file={directory}/audit.yaml",
             f"--audit-log-path={self._audit}",
             "--endpoint-reconciler-type=none",
