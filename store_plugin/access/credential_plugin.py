@@ -1,0 +1,132 @@
+"""Write a credential plugin for kubectl, client-go and `store_plugin.access` in ten lines.
+
+    from store_plugin.access.credential_plugin import ExecInfo, ExecStatus, run
+
+    def provide(info: ExecInfo) -> ExecStatus:
+        return ExecStatus(token=token_for(info.cluster.server))
+
+    if __name__ == "__main__":
+        run(provide)
+
+`run` does what every such plugin has to get right: it reads the request, answers in the version
+it was asked in, bounds the time, keeps what the provider prints out of the answer, and tells of
+a failure in one line that holds nothing of a credential. Only the standard library is imported.
+"""
+
+import os
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import PurePath
+from typing import NoReturn
+
+from store_plugin.access.exec_credential import (
+    API_VERSIONS,
+    EXEC_INFO,
+    ExecCluster,
+    ExecInfo,
+    ExecStatus,
+    parse_info,
+    parse_status,
+    status_text,
+)
+from store_plugin.errors import ConfigInvalid, LoginRefused, StorePluginError
+
+__all__ = ["DEFAULT_TIMEOUT", "ExecCluster", "ExecInfo", "ExecStatus", "Provider", "run"]
+
+DEFAULT_TIMEOUT = 30.0
+"""Seconds; kubectl itself waits without bound."""
+_REFUSED = 1
+
+Provider = Callable[[ExecInfo], ExecStatus]
+"""Makes the credential. What it raises of `store_plugin.errors` is told with its message, of any
+other exception only the class: the message may hold anything."""
+
+
+def run(
+    provider: Provider,
+    *,
+    name: str | None = None,
+    timeout: float = DEFAULT_TIMEOUT,
+    environ: Mapping[str, str] = os.environ,
+) -> NoReturn:
+    """Answer one request and end the process: with 0 and the answer on standard output, or with
+    1 and one line on standard error, which begins with `name` (None: the program's).
+
+    Without KUBERNETES_EXEC_INFO, as when a person tries it out, the answer is of the newest
+    version, and the provider is told of no cluster. After `timeout` seconds the process ends,
+    whatever the provider does.
+    """
+    told = name or PurePath(sys.argv[0]).name
+    try:
+        answer = _answered(provider, environ.get(EXEC_INFO, ""), timeout)
+    except StorePluginError as error:
+        _end(sys.stderr.fileno(), f"{told}: {_one_line(error)}\n", _REFUSED)
+    _end(sys.stdout.fileno(), answer + "\n", 0)
+
+
+def _answered(provider: Provider, request: str, timeout: float) -> str:
+    info = parse_info(request) if request else ExecInfo(API_VERSIONS[0])
+    status = _provided(provider, info, timeout)
+    if status.expires is not None and status.expires <= datetime.now(UTC):
+        raise LoginRefused(f"the credential expired at {status.expires:%Y-%m-%dT%H:%M:%S%z}: renew it")
+    return _checked(status_text(info.api_version, status), info.api_version)
+
+
+def _checked(answer: str, version: str) -> str:
+    """The answer, once the reader of such answers takes it."""
+    parse_status(answer, version)
+    return answer
+
+
+@dataclass(slots=True)
+class _Outcome:
+    status: ExecStatus | None = None
+    error: StorePluginError | None = None
+
+
+def _provided(provider: Provider, info: ExecInfo, timeout: float) -> ExecStatus:
+    """On a thread that nobody waits for longer than that. What the provider prints goes to
+    standard error: standard output is the answer's."""
+    outcome = _Outcome()
+    thread = threading.Thread(target=_provide, args=(provider, info, outcome), daemon=True)
+    with redirect_stdout(sys.stderr):
+        thread.start()
+        thread.join(timeout)
+    if outcome.error is not None:
+        raise outcome.error
+    if outcome.status is None:
+        raise ConfigInvalid(f"no credential within {timeout:g} s")
+    return outcome.status
+
+
+def _provide(provider: Provider, info: ExecInfo, outcome: _Outcome) -> None:
+    try:
+        status = provider(info)
+        if not isinstance(status, ExecStatus):
+            raise ConfigInvalid("the provider returned no ExecStatus")
+        outcome.status = status
+    except StorePluginError as error:
+        outcome.error = error
+    except BaseException as error:  # told by its class: what it says may hold a credential
+        outcome.error = ConfigInvalid(f"the provider failed with {type(error).__name__}")
+
+
+def _one_line(error: StorePluginError) -> str:
+    text = " ".join("".join(c if c.isprintable() else " " for c in error.message).split())
+    return f"{text} ({error.reason})" if error.reason else text
+
+
+def _end(descriptor: int, text: str, code: int) -> NoReturn:
+    """At once: a provider's threads, or a channel's, would hold the process up."""
+    sys.stderr.flush()
+    try:
+        left = text.encode()
+        while left:
+            left = left[os.write(descriptor, left) :]
+    except OSError:
+        code = _REFUSED  # nobody reads
+    os._exit(code)
