@@ -22,6 +22,9 @@ COMMANDS: Mapping[str, LazyCommand] = {
     ),
     "plugins": LazyCommand("store_plugin.cli.plugins", "Show the plugins of a running sidecar, call them."),
     "copy": LazyCommand("store_plugin.cli.copy", "Copy secrets from one store to another."),
+    "exec-credential": LazyCommand(
+        "store_plugin.cli.exec_credential", "Be a credential plugin of kubectl.", "exec_credential"
+    ),
     "plugin": LazyCommand("store_plugin.cli.plugin", "Look after plugins: install, register, enable, write."),
     "audit": LazyCommand("store_plugin.cli.audit", "Read and check the record of what happened to plugins."),
     "demo": LazyCommand("store_plugin.cli.demo", "Show it all, with a real OpenBao server."),

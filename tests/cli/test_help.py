@@ -38,6 +38,7 @@ def test_every_command_is_there() -> None:
         "config",
         "config check",
         "copy",
+        "exec-credential",
         "demo",
         "doctor",
         "audit",
