@@ -1,6 +1,7 @@
 """A project to begin a plugin with: files from templates, with names put in."""
 
 import re
+import sys
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -18,6 +19,7 @@ _FILES = {
     "store.py": "{module}/__init__.py",
     "test_store.py": "tests/test_store.py",
 }
+_TAKEN = {"tests", "store_plugin", "stores"}
 _GROUP = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?\.[a-z]+\Z")
 
 
@@ -67,6 +69,10 @@ def _check(names: Names) -> None:
     if not is_plugin_name(names.name) or not names.module.isidentifier():
         raise InvalidRequest(
             f"{names.name!r} is no name for a plugin: a letter, then lower-case letters, digits and hyphens"
+        )
+    if names.module in _TAKEN | sys.stdlib_module_names:
+        raise InvalidRequest(
+            f"a plugin named {names.name} would hide a module of that name: take another one"
         )
     if not _GROUP.match(names.group):
         raise InvalidRequest(f"{names.group!r} is no API group: write a domain, such as backends.example.org")

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from store_plugin.authoring.project import Names, write_project
 from store_plugin.cli._app import cli
+from store_plugin.cli.plugin._launching import launch_of
 from store_plugin.errors import AlreadyRegistered, InvalidRequest
 from store_plugin.lifecycle.packages.building import build
 
@@ -112,7 +113,9 @@ def test_nothing_is_run_without_being_asked_for(tmp_path: Path) -> None:
     script = tmp_path / "plugin"
     script.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
     script.chmod(0o755)
-    assert CliRunner().invoke(cli, ["plugin", "run", str(script)]).exit_code == 2
+    result = CliRunner().invoke(cli, ["plugin", "run", str(script)])
+    assert result.exit_code == 2
+    assert "pass --dev to run it nevertheless" in result.output
     assert not (tmp_path / "ran").exists()
 
 
@@ -132,12 +135,55 @@ def test_a_directory_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "group"), [("Box", "e.org"), ("../x", "e.org"), ("1box", "e.org"), ("box", "no")]
+    ("name", "group"),
+    [
+        ("Box", "e.org"),
+        ("../x", "e.org"),
+        ("1box", "e.org"),
+        ("box", "no"),
+        ("json", "e.org"),
+        ("tests", "e.org"),
+    ],
 )
 def test_names_are_checked(tmp_path: Path, name: str, group: str) -> None:
     with pytest.raises(InvalidRequest):
         write_project(tmp_path / "new", Names(name, group))
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        (["run", "--dev", "."], "plugin build .' makes one executable file"),
+        (["run", "--dev", "plain"], "chmod +x plain"),
+        (["run", "--dev", "missing"], "missing is not there"),
+        (["test", "--config", "store.yaml", "."], "plugin build .' makes one executable file"),
+    ],
+    ids=["directory", "no right to run it", "nothing", "test of a directory"],
+)
+def test_what_cannot_be_started_is_told_with_what_to_do(
+    project: Path, monkeypatch: pytest.MonkeyPatch, command: list[str], told: str
+) -> None:
+    monkeypatch.chdir(project)
+    (project / "plain").write_text("")
+    result = CliRunner().invoke(cli, ["plugin", *command])
+    assert result.exit_code == 1
+    assert told in result.output
+
+
+def test_a_rule_that_there_is_not_is_told(project: Path, built: Path) -> None:
+    command = ["plugin", "test", "--config", str(project / "store.yaml"), "-k", "nonsense", str(built)]
+    result = CliRunner().invoke(cli, command)
+    assert result.exit_code == 1
+    assert "no rule that applies to it has 'nonsense' in its name" in result.output
+
+
+def test_a_word_among_the_arguments_is_no_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "module").mkdir()
+    (tmp_path / "file").write_text("")
+    launch = launch_of(("python3", "-m", "module", "./module", "file", "{endpoint}"), ())
+    assert launch.arguments == ("-m", "module", f"{tmp_path}/module", f"{tmp_path}/file", "{endpoint}")
 
 
 def test_the_command_tells_what_it_wrote(tmp_path: Path) -> None:

@@ -40,8 +40,21 @@ def launch_of(command: tuple[str, ...], variables: tuple[str, ...]) -> "Launch":
     program, *arguments = command
     found = shutil.which(program)
     if found is None:
-        hint = f": chmod +x {program}" if Path(program).is_file() else ""
-        raise Failure(f"{program} is not there, or cannot be run{hint}")
+        raise Failure(f"{program} is not there, or cannot be run{_hint(Path(program))}")
     given = {name: os.environ[name] for name in variables if name in os.environ}
-    here = tuple(str(Path(one).absolute()) if Path(one).exists() else one for one in arguments)
-    return Launch(Path(found).absolute(), here, {**minimal_environment(), **given})
+    return Launch(
+        Path(found).absolute(), tuple(map(_from_root, arguments)), {**minimal_environment(), **given}
+    )
+
+
+def _from_root(argument: str) -> str:
+    """A file, or what is written as a path; a word that a directory happens to have as its name is none."""
+    path = Path(argument)
+    named = path.is_file() or (os.sep in argument and path.exists())
+    return str(path.absolute()) if named else argument
+
+
+def _hint(path: Path) -> str:
+    if path.is_dir() or path.suffix == ".whl":
+        return f": 'store-plugin plugin build {path}' makes one executable file of it"
+    return f": chmod +x {path}" if path.is_file() else ""

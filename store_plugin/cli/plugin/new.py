@@ -1,6 +1,10 @@
 """`store-plugin plugin new`: a project to begin with."""
 
+import json
+import shlex
+from importlib.metadata import distribution
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import click
 
@@ -28,4 +32,12 @@ def new(name: str, directory: Path | None, group: str) -> None:
     target = directory or Path(name)
     for file in write_project(target, Names(name, group)):
         click.echo(f"  {file}")
-    click.echo(f"now: make -C {target} test")
+    click.echo(f"now: make -C {target} test{_where_from()}")
+
+
+def _where_from() -> str:
+    """What make has to be told where store-plugin did not come from an index, but from a checkout
+    or a wheel: there may be none to be had."""
+    url = json.loads(distribution("store-plugin").read_text("direct_url.json") or "{}").get("url", "")
+    found = Path(unquote(urlsplit(url).path))
+    return f" STORE_PLUGIN={shlex.quote(str(found))}" if url.startswith("file:") and found.exists() else ""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
-@click.option("--dev", is_flag=True, required=True, help="Yes, run it although nobody registered it.")
+@click.option("--dev", is_flag=True, help="Yes, run it although nobody registered it.")
 @config_option(required=False)
 @click.option(
     "--once", is_flag=True, help="End when it is connected and tried, instead of showing its output."

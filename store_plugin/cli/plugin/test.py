@@ -42,8 +42,10 @@ def test(
     manifest, launch = read_manifest(config), launch_of(command, variables)
     note(f"running {' '.join(command)} with a hub of its own")
     outcomes = prove(launch, manifest, chosen.replace(" ", "_"))
+    if not outcomes:
+        raise Failure(f"no rule that applies to it has {chosen!r} in its name")
     _show(outcomes, output)
-    if not outcomes or not all(outcome.passed for outcome in outcomes):
+    if not all(outcome.passed for outcome in outcomes):
         raise SystemExit(EXIT_REFUSED)
 
 
