@@ -9,10 +9,12 @@ from tests.support.fixtures import (  # noqa: E402
     ca,
     cluster,
     directory,
+    hub,
     installed,
+    member,
     plugin_bao,
     sts,
     tls_bao,
 )
 
-__all__ = ["bao", "ca", "cluster", "directory", "installed", "plugin_bao", "sts", "tls_bao"]
+__all__ = ["bao", "ca", "cluster", "directory", "hub", "installed", "member", "plugin_bao", "sts", "tls_bao"]

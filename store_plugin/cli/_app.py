@@ -26,6 +26,9 @@ COMMANDS: Mapping[str, LazyCommand] = {
         "store_plugin.cli.exec_credential", "Be a credential plugin of kubectl.", "exec_credential"
     ),
     "plugin": LazyCommand("store_plugin.cli.plugin", "Look after plugins: install, register, enable, write."),
+    "access": LazyCommand(
+        "store_plugin.cli.access", "Reach the clusters of a fleet by their ClusterProfiles."
+    ),
     "audit": LazyCommand("store_plugin.cli.audit", "Read and check the record of what happened to plugins."),
     "demo": LazyCommand("store_plugin.cli.demo", "Show it all, with a real OpenBao server."),
 }

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from store_plugin.cli._app import COMMANDS, cli
+from store_plugin.cli.access import COMMANDS as ACCESS_COMMANDS
 from store_plugin.cli.plugin import COMMANDS as PLUGIN_COMMANDS
 
 HEAVY = {"aiohttp", "pydantic", "structlog", "watchfiles", "hvac", "yaml", "rich", "uvloop", "cryptography"}
@@ -41,6 +42,8 @@ def test_every_command_is_there() -> None:
         "exec-credential",
         "demo",
         "doctor",
+        "access",
+        *(f"access {name}" for name in ACCESS_COMMANDS),
         "audit",
         "audit tail",
         "audit verify",
@@ -70,10 +73,15 @@ def test_every_command_and_option_has_help(path: str) -> None:
     assert result.exit_code == 0
 
 
-@pytest.mark.parametrize("name", PLUGIN_COMMANDS)
-def test_list_of_commands_about_plugins_says_the_same(name: str) -> None:
-    command = ALL[f"store-plugin plugin {name}"]
-    assert command.get_short_help_str(200) == PLUGIN_COMMANDS[name].help
+BELOW = {
+    **{f"plugin {name}": command for name, command in PLUGIN_COMMANDS.items()},
+    **{f"access {name}": command for name, command in ACCESS_COMMANDS.items()},
+}
+
+
+@pytest.mark.parametrize("name", BELOW)
+def test_list_of_commands_below_says_the_same(name: str) -> None:
+    assert ALL[f"store-plugin {name}"].get_short_help_str(200) == BELOW[name].help
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -110,7 +118,7 @@ def loaded_by(*arguments: str) -> set[str]:
     return {name.split(".")[0] for name in output.stderr.split()}
 
 
-@pytest.mark.parametrize("group", [[], ["plugin"]], ids=["all", "plugin"])
+@pytest.mark.parametrize("group", [[], ["plugin"], ["access"]], ids=["all", "plugin", "access"])
 def test_list_of_commands_loads_no_grpc(group: list[str]) -> None:
     assert loaded_by(*group, "--help") & {"grpc", *HEAVY} == set()
 

@@ -11,6 +11,8 @@ from tests.support.certificates import CertificateAuthority
 from tests.support.sts import GuardedSTS, guarded_sts
 from tests.support.tools import tool
 
+_ROOT = Path(__file__).parents[2]
+
 
 @pytest.fixture(scope="session")
 def bao(tmp_path_factory: pytest.TempPathFactory) -> Iterator[openbao.OpenBao]:
@@ -69,6 +71,23 @@ def cluster(
 def installed(cluster: kubernetes.Cluster) -> kubernetes.Cluster:
     """The cluster, once it serves every kind as somebody would install them: with what is
     committed."""
-    for path in sorted((Path(__file__).parents[2] / "crds").glob("*.yaml")):
+    for path in sorted((_ROOT / "crds").glob("*.yaml")):
         cluster.define(yaml.safe_load(path.read_text()))
+    return cluster
+
+
+@pytest.fixture(scope="session")
+def member(
+    tmp_path_factory: pytest.TempPathFactory, ca: CertificateAuthority
+) -> Iterator[kubernetes.Cluster]:
+    """A second API server, as the member of a fleet whose hub is the first. Another 300 MB: only
+    for what needs two."""
+    with kubernetes.control_plane(tmp_path_factory.mktemp("member"), ca) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def hub(cluster: kubernetes.Cluster) -> kubernetes.Cluster:
+    """The cluster, once it serves ClusterProfiles."""
+    cluster.define(yaml.safe_load((_ROOT / "examples" / "fleet" / "crd.yaml").read_text()))
     return cluster

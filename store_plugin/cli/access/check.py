@@ -1,0 +1,92 @@
+"""`store-plugin access check`: whether the clusters of a fleet answer us, and as whom."""
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from store_plugin.cli._failures import EXIT_REFUSED
+from store_plugin.cli._output import emit, emit_table
+from store_plugin.cli._parameters import output_option
+from store_plugin.cli.access._shared import (
+    fleet_options,
+    found,
+    namespace_option,
+    opened,
+    profiles_argument,
+)
+
+if TYPE_CHECKING:
+    from store_plugin.access.checking import Checked
+
+_SECONDS = 30.0
+
+
+@click.command()
+@profiles_argument
+@fleet_options
+@namespace_option
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    default=_SECONDS,
+    show_default=True,
+    metavar="SECONDS",
+    help="Longest that one cluster may take, its plugin included.",
+)
+@output_option()
+def check(
+    profiles: tuple[str, ...],
+    providers: Path,
+    kubeconfig: Path | None,
+    context: str | None,
+    namespace: str,
+    timeout: float,
+    output: str,
+) -> None:
+    """Log in to clusters and tell which of them answer.
+
+    All of them are asked, or those that are named, and nothing is written to them. What plugins
+    complain of goes to standard error. Ends with exit code 1 where a cluster does not answer.
+    """
+    checked = asyncio.run(_checked(providers, kubeconfig, context, namespace, profiles, timeout))
+    if output == "table":
+        rows = [
+            (str(c.profile), c.provider, c.server, c.version, c.problem or f"answers {c.user}".rstrip())
+            for c in checked
+        ]
+        emit_table(("PROFILE", "PROVIDER", "SERVER", "VERSION", "STATE"), rows)
+    else:
+        emit([_document(one) for one in checked], output)
+    if any(one.problem for one in checked):
+        raise SystemExit(EXIT_REFUSED)
+
+
+async def _checked(
+    providers: Path,
+    kubeconfig: Path | None,
+    context: str | None,
+    namespace: str,
+    names: Sequence[str],
+    timeout: float,
+) -> "list[Checked]":
+    from store_plugin.access import checking
+
+    with opened(providers, interactive=sys.stdin.isatty(), timeout=timeout) as access:
+        profiles = await found(kubeconfig, context, namespace, names)
+        return await checking.check(access, profiles, timeout)
+
+
+def _document(checked: "Checked") -> dict[str, str | bool]:
+    return {
+        "profile": str(checked.profile),
+        "provider": checked.provider,
+        "server": checked.server,
+        "answers": not checked.problem,
+        "version": checked.version,
+        "user": checked.user,
+        "problem": checked.problem,
+    }
