@@ -47,8 +47,9 @@ def exec_credential() -> None:
     kubeconfig for it.
 
     SCOPE/NAME may have places, fleet/{cluster}, which the cluster's extension
-    client.authentication.k8s.io/exec fills; the first segment is always fixed. So may
-    --context and --audience. A secret chosen in this way has to say which server it is for.
+    client.authentication.k8s.io/exec fills; the first segment is fixed, or
+    {profile.namespace}. So may --context and --audience. A secret chosen in this way has to
+    say which server it is for.
 
     What fails is told in one line on standard error, with exit code 1.
     """

@@ -14,7 +14,13 @@ from click.testing import CliRunner
 from google.protobuf.message import Message
 
 from store_plugin._proto import ess_pb2
-from store_plugin.access.exec_credential import API_VERSIONS, ExecCluster, ExecInfo, info_text
+from store_plugin.access.exec_credential import (
+    API_VERSIONS,
+    PROFILE_NAMESPACE,
+    ExecCluster,
+    ExecInfo,
+    info_text,
+)
 from store_plugin.cli._app import cli
 from store_plugin.cli._exec_credential.options import OPTIONS, read
 from store_plugin.cli._opening import open_directory
@@ -113,6 +119,15 @@ def test_a_profile_that_names_another_tenants_secret_gets_none(
     ended = ask("VaultConfig/prod", "fleet/{cluster}", info=ExecInfo(API_VERSIONS[0], cluster=cluster))
     assert "is not allowed in a name" in ended.stderr
     assert server.received == []
+
+
+def test_a_profile_reaches_the_secrets_of_its_own_namespace(ask: Ask, server: EssServer) -> None:
+    """W6 again: the namespace is that of the object, whatever its extension says."""
+    hold(server, token=CANARY, server=SERVER)
+    cluster = ExecCluster(SERVER, config={"cluster": "member", "profile.namespace": "team-b"})
+    info = ExecInfo(API_VERSIONS[0], cluster=cluster)
+    ask("VaultConfig/prod", "{profile.namespace}/{cluster}", info=info, **{PROFILE_NAMESPACE: "team-a"})
+    assert asked_of(server) == [("VaultConfig/prod", "team-a/member")]
 
 
 def test_a_profile_that_names_another_clusters_secret_gets_none(ask: Ask, server: EssServer) -> None:

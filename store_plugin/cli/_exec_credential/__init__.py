@@ -29,6 +29,6 @@ def main(arguments: Sequence[str]) -> NoReturn:
         # The client and gRPC are imported only for a request that can be answered.
         from store_plugin.cli._exec_credential.answering import credential
 
-        return credential(options, info)
+        return credential(options, info, os.environ)
 
     run(provide, name=PROGRAM, timeout=options.timeout)

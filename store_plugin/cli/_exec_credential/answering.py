@@ -1,11 +1,13 @@
 """One request answered: the secret fetched, looked at, and held against the cluster asked for."""
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 
 from store_plugin.access.exec_credential import ExecInfo, ExecStatus
 from store_plugin.access.stored.cluster import check_chosen, check_same
 from store_plugin.access.stored.credential import StoredCredential, Wanted, credential_in
+from store_plugin.access.stored.template import Request
 from store_plugin.cli._exec_credential.options import Connecting, Options
 from store_plugin.client import Client, parse_config
 from store_plugin.endpoints import Endpoint, Transport
@@ -16,13 +18,14 @@ _OF_THE_TIME = 0.9
 """The part of the time that a call may take: what it is late with is told better than that it is late."""
 
 
-def credential(options: Options, info: ExecInfo) -> ExecStatus:
+def credential(options: Options, info: ExecInfo, environ: Mapping[str, str]) -> ExecStatus:
     """The credential that is asked for. Any error of ours; its message names config and secret."""
-    config, name = parse_config(options.config), options.name.filled(info)
+    request = Request(info, environ)
+    config, name = parse_config(options.config), options.name.filled(request)
     wanted = Wanted(
         keys=options.keys,
-        context=options.context.filled(info) if options.context else None,
-        audience=options.audience.filled(info) if options.audience else None,
+        context=options.context.filled(request) if options.context else None,
+        audience=options.audience.filled(request) if options.audience else None,
         expiry_label=options.expiry_label,
     )
     secret = _fetched(options, config, name)

@@ -4,13 +4,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store_plugin.access.exec_credential import API_VERSIONS, ExecCluster, ExecInfo
-from store_plugin.access.stored.template import NameTemplate, Template
+from store_plugin.access.exec_credential import (
+    API_VERSIONS,
+    PROFILE_NAME,
+    PROFILE_NAMESPACE,
+    ExecCluster,
+    ExecInfo,
+)
+from store_plugin.access.stored.template import NameTemplate, Request, Template
 from store_plugin.errors import InvalidRequest
 
 
-def asked(config: object = None) -> ExecInfo:
-    return ExecInfo(API_VERSIONS[0], cluster=ExecCluster("https://a", config=config))
+def asked(config: object = None, **environ: str) -> Request:
+    return Request(ExecInfo(API_VERSIONS[0], cluster=ExecCluster("https://a", config=config)), environ)
 
 
 @pytest.mark.parametrize(
@@ -27,7 +33,19 @@ def test_the_extension_fills_the_places(template: str, config: object, name: str
 
 
 @pytest.mark.parametrize(
-    "text", ["{scope}/db", "a{scope}/db", "{x}", "/{x}", "a/../{x}", "a//{x}", "a/{}", "a/{x"]
+    "text",
+    [
+        "{scope}/db",
+        "{profile.name}/db",
+        "{profile.namespace}{x}/db",
+        "a{scope}/db",
+        "{x}",
+        "/{x}",
+        "a/../{x}",
+        "a//{x}",
+        "a/{}",
+        "a/{x",
+    ],
 )
 def test_a_template_that_leaves_the_scope_open_is_refused(text: str) -> None:
     with pytest.raises(InvalidRequest):
@@ -77,7 +95,7 @@ def test_a_missing_value_says_where_it_belongs(config: object) -> None:
 
 def test_a_plugin_that_is_not_told_of_the_cluster_says_how_it_would_be() -> None:
     with pytest.raises(InvalidRequest, match="provideClusterInfo: true"):
-        NameTemplate.parse("fleet/{cluster}").filled(ExecInfo(API_VERSIONS[0]))
+        NameTemplate.parse("fleet/{cluster}").filled(Request(ExecInfo(API_VERSIONS[0]), {}))
 
 
 def test_other_text_may_hold_what_a_name_may_not() -> None:
@@ -85,3 +103,13 @@ def test_other_text_may_hold_what_a_name_may_not() -> None:
     assert Template("{context}").filled(asked({"context": context})) == context
     with pytest.raises(InvalidRequest):
         Template("{context}").filled(asked({"context": "two words"}))
+
+
+def test_the_profiles_object_says_its_namespace_and_not_its_author() -> None:
+    template = NameTemplate.parse("{profile.namespace}/{profile.name}")
+    environ = {PROFILE_NAMESPACE: "team-a", PROFILE_NAME: "member.1"}
+    lies = {"profile.namespace": "team-b", "profile.name": "admin"}
+    assert str(template.filled(asked(lies, **environ))) == "team-a/member.1"
+    assert template.chosen
+    with pytest.raises(InvalidRequest, match=PROFILE_NAMESPACE):
+        template.filled(asked(lies))
