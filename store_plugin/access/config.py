@@ -17,7 +17,8 @@ from store_plugin.access.member import Member
 from store_plugin.access.planning import planned
 from store_plugin.access.profiles import ClusterAccess, ClusterProfile
 from store_plugin.access.providers import Provider, read_providers
-from store_plugin.access.runner import TIMEOUT, ExecCall, OnOutput, Runner, Verify, unverified
+from store_plugin.access.runner import TIMEOUT, ExecCall, OnOutput, Runner, Verify
+from store_plugin.access.trust import ExecutableTrust
 from store_plugin.errors import ConfigInvalid
 
 if TYPE_CHECKING:
@@ -35,17 +36,19 @@ _PLUGINS_AT_ONCE = 8
 class AccessConfig:
     """What clusters are reached with. For threads and for asyncio; close it, or use it with `with`.
 
-    `verify` decides on executables before they run, `timeout` (seconds) bounds each run of a
-    plugin, `environ` stands for this process's environment, of which plugins see a part,
-    `interactive` lets plugins ask the person at standard input, `on_output` takes what they write
-    on standard error.
+    `require_digest` and `trusted_keys` say which executables are run (`ExecutableTrust`), unless
+    `verify` decides. `timeout` (seconds) bounds each run of a plugin, `environ` stands for this
+    process's environment, of which plugins see a part, `interactive` lets plugins ask the person
+    at standard input, `on_output` takes what they write on standard error.
     """
 
     def __init__(
         self,
         providers: Iterable[Provider],
         *,
-        verify: Verify = unverified,
+        verify: Verify | None = None,
+        require_digest: bool = False,
+        trusted_keys: Path | None = None,
         timeout: float = TIMEOUT,
         environ: Mapping[str, str] | None = None,
         interactive: bool = False,
@@ -53,7 +56,8 @@ class AccessConfig:
     ) -> None:
         self.providers = tuple(providers)
         """In the order of preference."""
-        self._runner = Runner(verify, timeout, on_output)
+        trust = ExecutableTrust(self.providers, require_digest=require_digest, trusted_keys=trusted_keys)
+        self._runner = Runner(verify or trust, timeout, on_output)
         self._environ = None if environ is None else dict(environ)
         self._interactive = interactive
         self._pool = ThreadPoolExecutor(_PLUGINS_AT_ONCE, thread_name_prefix="exec-plugin")

@@ -73,7 +73,11 @@ class Provider(Manifest):
     """What happens to variables that a profile brings."""
     inherit_env: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     """Variables of our own environment that its plugin sees too, by name; ours, not of the
-    cluster-inventory-api."""
+    cluster-inventory-api, as are the following."""
+    digest: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
+    """SHA-256 that its executable has to have, in lower-case hexadecimal."""
+    signature: str = Field(default="", max_length=4096)
+    """Of its executable, as `cosign sign-blob --key` writes it, by one of the trusted keys."""
 
 
 class AccessFile(Manifest):
