@@ -15,11 +15,15 @@ import google.rpc
 from grpc_tools import protoc
 
 from store_plugin.crds.collection import as_yaml, definitions
+from tools.go_code import stale
 
 ROOT = Path(__file__).resolve().parent.parent
 PROTO = ROOT / "proto"
 CRDS = "crds"
 RENEWER = "examples/token-renewer"
+GO = ROOT / "tests" / "interop" / "opf"
+GO_PROTOS = (GO / "stream.proto", ROOT / RENEWER / "token_provider.proto")
+"""What the programs in Go of the tests were generated from."""
 HEADER = "# Generated from the models by 'make generate'. Do not edit.\n"
 
 
@@ -35,12 +39,22 @@ def generate_messages(protos: Path, target: Path, *, stubs: bool = False) -> Non
     own handlers take bytes, what operators and plugins are written with does not."""
     target.mkdir(parents=True, exist_ok=True)
     sources = sorted(str(path.relative_to(protos)) for path in protos.rglob("*.proto"))
-    well_known = str(files("grpc_tools") / "_proto")
-    google_apis = Path(next(iter(google.rpc.__path__))).parent.parent
-    included = [f"-I{directory}" for directory in (protos, well_known, google_apis)]
+    included = [f"-I{protos}", *imports()]
     wanted = ["python", "pyi", *(["grpc_python"] if stubs else [])]
     if protoc.main(["protoc", *included, *(f"--{one}_out={target}" for one in wanted), *sources]) != 0:
         sys.exit("protoc failed")
+
+
+def imports() -> list[str]:
+    """protoc's options for what our files import."""
+    google_apis = Path(next(iter(google.rpc.__path__))).parent.parent
+    return [f"-I{files('grpc_tools') / '_proto'}", f"-I{google_apis}"]
+
+
+def stale_go() -> list[str]:
+    """Generated code in Go, which this does not make, whose .proto has changed since."""
+    code = {GO / f"{proto.stem}.pb.go": proto for proto in GO_PROTOS}
+    return [str(go.relative_to(ROOT)) for go, proto in code.items() if stale(proto, go, imports())]
 
 
 def generate_crds(target: Path) -> None:
@@ -81,6 +95,8 @@ def main() -> None:
         generate(Path(directory))
         if wrong := drifted(Path(directory)):
             sys.exit("generated files have drifted; run 'make generate' and commit: " + ", ".join(wrong))
+    if wrong := stale_go():
+        sys.exit("the .proto of these has changed; run protoc with protoc-gen-go: " + ", ".join(wrong))
     print("generated code is up to date")
 
 
