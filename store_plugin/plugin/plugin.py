@@ -43,6 +43,7 @@ UNRESOLVED_SECONDS = 1.0
 """The same while it has no address."""
 STOP_GRACE = 20.0
 """Seconds for calls under way when the plugin stops."""
+_HUB = "--hub"
 ENDING = (signal.SIGTERM, signal.SIGINT)
 """Signals that have a plugin finish its calls and end."""
 
@@ -120,14 +121,16 @@ class Plugin:
 
     def main(self, arguments: Sequence[str] | None = None) -> None:
         """What an executable does that a sidecar runs, or `store-plugin plugin run --dev`: print
-        `describe` where it is asked to (`--describe`), else `run` where its environment says, log
-        to stderr, and exit. `arguments`: those of the command line."""
-        if DESCRIBE in (sys.argv[1:] if arguments is None else arguments):
+        `describe` where it is asked to (`--describe`), else `run` where its environment says, or
+        its arguments (`--hub ENDPOINT`), log to stderr, and exit. `arguments`: those of the
+        command line."""
+        given = list(sys.argv[1:] if arguments is None else arguments)
+        if DESCRIBE in given:
             print(json.dumps(self.describe(), indent=2))
             return
         logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
         try:
-            asyncio.run(self.run(os.environ.get(TRIAL_VARIABLE)))
+            asyncio.run(self.run(_hub_in(given) or os.environ.get(TRIAL_VARIABLE)))
         except StorePluginError as error:
             sys.exit(f"{self.name}: {error.message}")
 
@@ -252,3 +255,13 @@ class Plugin:
             services=self.table.services,
             kinds=self.kinds,
         )
+
+
+def _hub_in(arguments: Sequence[str]) -> str | None:
+    """What follows `--hub`. InvalidRequest where nothing does."""
+    if _HUB not in arguments:
+        return None
+    following = arguments[arguments.index(_HUB) + 1 :]
+    if not following:
+        raise InvalidRequest(f"{_HUB} needs an endpoint, such as unix:///run/store-plugin/hub.sock")
+    return following[0]

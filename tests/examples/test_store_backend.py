@@ -55,6 +55,11 @@ def directory(tmp_path: Path) -> Path:
     return found
 
 
+def test_it_is_as_short_as_it_is_said_to_be() -> None:
+    lines = (EXAMPLE / "folder_backend.py").read_text().splitlines()
+    assert sum(bool(line.strip()) for line in lines) <= 60
+
+
 class TestOverAHub(StoreContract):
     capabilities = Capabilities(compare_and_set=True, conditional_delete=True)
 
@@ -74,7 +79,7 @@ class TestOverAHub(StoreContract):
 async def test_processes_that_share_the_calls_lose_no_write(
     bench: Bench, directory: Path, tmp_path: Path
 ) -> None:
-    command = [sys.executable, str(EXAMPLE / "folder_backend.py"), bench.endpoint]
+    command = [sys.executable, str(EXAMPLE / "folder_backend.py"), "--hub", bench.endpoint]
     async with AsyncExitStack() as stack:
         for number in range(2):
             await stack.enter_async_context(program_beside(command, tmp_path / f"{number}.log"))

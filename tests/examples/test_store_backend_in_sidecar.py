@@ -34,7 +34,7 @@ def test_a_client_publishes_through_the_plugin(tmp_path: Path) -> None:
     (configs / "folder.yaml").write_text(yaml.safe_dump(manifest))
     hub = f"unix://{tmp_path}/hub.sock"
     options = ("--hub-listen", hub, "--hub-plugin-groups", "backends.example.org")
-    command = [sys.executable, str(EXAMPLE / "folder_backend.py"), hub]
+    command = [sys.executable, str(EXAMPLE / "folder_backend.py"), "--hub", hub]
     with running_sidecar(configs, *options) as sidecar, Client(sidecar.endpoint) as client:
         with running_program(command, tmp_path / "first.log"):
             eventually(lambda: connected(client), 30)
