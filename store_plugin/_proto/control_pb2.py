@@ -26,7 +26,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!store_plugin/_proto/control.proto\x12\x16storeplugin.control.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x0f\n\rStatusRequest\"\xdf\x01\n\x0eStatusResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x0f\n\x07serving\x18\x02 \x01(\x08\x12+\n\x07started\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tlistening\x18\x04 \x03(\t\x12\x11\n\tin_flight\x18\x05 \x01(\r\x12\x34\n\x07\x63onfigs\x18\x06 \x03(\x0b\x32#.storeplugin.control.v1.ConfigCount\x12\x0f\n\x07plugins\x18\x07 \x01(\r\x12\x11\n\tlog_level\x18\x08 \x01(\t\":\n\x0b\x43onfigCount\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12\x0e\n\x06number\x18\x03 \x01(\r\"\x10\n\x0ePluginsRequest\"B\n\x0fPluginsResponse\x12/\n\x07plugins\x18\x01 \x03(\x0b\x32\x1e.storeplugin.control.v1.Plugin\"\xd5\x01\n\x06Plugin\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x10\n\x08instance\x18\x03 \x01(\t\x12\x0c\n\x04user\x18\x04 \x01(\t\x12\r\n\x05kinds\x18\x05 \x03(\t\x12\x10\n\x08services\x18\x06 \x03(\t\x12)\n\x05since\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tin_flight\x18\x08 \x01(\r\x12-\n\nsilent_for\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\"n\n\x11\x43\x61llPluginRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06method\x18\x02 \x01(\t\x12\x0f\n\x07payload\x18\x03 \x01(\x0c\x12*\n\x07timeout\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"%\n\x12\x43\x61llPluginResponse\x12\x0f\n\x07payload\x18\x01 \x01(\x0c\"#\n\x12SetLogLevelRequest\x12\r\n\x05level\x18\x01 \x01(\t\"\x15\n\x13SetLogLevelResponse2\x8b\x03\n\x07\x43ontrol\x12W\n\x06Status\x12%.storeplugin.control.v1.StatusRequest\x1a&.storeplugin.control.v1.StatusResponse\x12Z\n\x07Plugins\x12&.storeplugin.control.v1.PluginsRequest\x1a\'.storeplugin.control.v1.PluginsResponse\x12\x63\n\nCallPlugin\x12).storeplugin.control.v1.CallPluginRequest\x1a*.storeplugin.control.v1.CallPluginResponse\x12\x66\n\x0bSetLogLevel\x12*.storeplugin.control.v1.SetLogLevelRequest\x1a+.storeplugin.control.v1.SetLogLevelResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!store_plugin/_proto/control.proto\x12\x16storeplugin.control.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x0f\n\rStatusRequest\"\xdf\x01\n\x0eStatusResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x0f\n\x07serving\x18\x02 \x01(\x08\x12+\n\x07started\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tlistening\x18\x04 \x03(\t\x12\x11\n\tin_flight\x18\x05 \x01(\r\x12\x34\n\x07\x63onfigs\x18\x06 \x03(\x0b\x32#.storeplugin.control.v1.ConfigCount\x12\x0f\n\x07plugins\x18\x07 \x01(\r\x12\x11\n\tlog_level\x18\x08 \x01(\t\":\n\x0b\x43onfigCount\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12\x0e\n\x06number\x18\x03 \x01(\r\"\x10\n\x0ePluginsRequest\"B\n\x0fPluginsResponse\x12/\n\x07plugins\x18\x01 \x03(\x0b\x32\x1e.storeplugin.control.v1.Plugin\"\xd5\x01\n\x06Plugin\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x10\n\x08instance\x18\x03 \x01(\t\x12\x0c\n\x04user\x18\x04 \x01(\t\x12\r\n\x05kinds\x18\x05 \x03(\t\x12\x10\n\x08services\x18\x06 \x03(\t\x12)\n\x05since\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tin_flight\x18\x08 \x01(\r\x12-\n\nsilent_for\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\"\x0e\n\x0cKindsRequest\"L\n\rKindsResponse\x12+\n\x05kinds\x18\x01 \x03(\x0b\x32\x1c.storeplugin.control.v1.Kind\x12\x0e\n\x06groups\x18\x02 \x03(\t\"^\n\x04Kind\x12\x0e\n\x06plugin\x18\x01 \x01(\t\x12\x13\n\x0b\x61pi_version\x18\x02 \x01(\t\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\x0e\n\x06plural\x18\x04 \x01(\t\x12\x13\n\x0bspec_schema\x18\x05 \x01(\x0c\"n\n\x11\x43\x61llPluginRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06method\x18\x02 \x01(\t\x12\x0f\n\x07payload\x18\x03 \x01(\x0c\x12*\n\x07timeout\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"%\n\x12\x43\x61llPluginResponse\x12\x0f\n\x07payload\x18\x01 \x01(\x0c\"#\n\x12SetLogLevelRequest\x12\r\n\x05level\x18\x01 \x01(\t\"\x15\n\x13SetLogLevelResponse2\xe1\x03\n\x07\x43ontrol\x12W\n\x06Status\x12%.storeplugin.control.v1.StatusRequest\x1a&.storeplugin.control.v1.StatusResponse\x12Z\n\x07Plugins\x12&.storeplugin.control.v1.PluginsRequest\x1a\'.storeplugin.control.v1.PluginsResponse\x12T\n\x05Kinds\x12$.storeplugin.control.v1.KindsRequest\x1a%.storeplugin.control.v1.KindsResponse\x12\x63\n\nCallPlugin\x12).storeplugin.control.v1.CallPluginRequest\x1a*.storeplugin.control.v1.CallPluginResponse\x12\x66\n\x0bSetLogLevel\x12*.storeplugin.control.v1.SetLogLevelRequest\x1a+.storeplugin.control.v1.SetLogLevelResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,14 +45,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PLUGINSRESPONSE']._serialized_end=513
   _globals['_PLUGIN']._serialized_start=516
   _globals['_PLUGIN']._serialized_end=729
-  _globals['_CALLPLUGINREQUEST']._serialized_start=731
-  _globals['_CALLPLUGINREQUEST']._serialized_end=841
-  _globals['_CALLPLUGINRESPONSE']._serialized_start=843
-  _globals['_CALLPLUGINRESPONSE']._serialized_end=880
-  _globals['_SETLOGLEVELREQUEST']._serialized_start=882
-  _globals['_SETLOGLEVELREQUEST']._serialized_end=917
-  _globals['_SETLOGLEVELRESPONSE']._serialized_start=919
-  _globals['_SETLOGLEVELRESPONSE']._serialized_end=940
-  _globals['_CONTROL']._serialized_start=943
-  _globals['_CONTROL']._serialized_end=1338
+  _globals['_KINDSREQUEST']._serialized_start=731
+  _globals['_KINDSREQUEST']._serialized_end=745
+  _globals['_KINDSRESPONSE']._serialized_start=747
+  _globals['_KINDSRESPONSE']._serialized_end=823
+  _globals['_KIND']._serialized_start=825
+  _globals['_KIND']._serialized_end=919
+  _globals['_CALLPLUGINREQUEST']._serialized_start=921
+  _globals['_CALLPLUGINREQUEST']._serialized_end=1031
+  _globals['_CALLPLUGINRESPONSE']._serialized_start=1033
+  _globals['_CALLPLUGINRESPONSE']._serialized_end=1070
+  _globals['_SETLOGLEVELREQUEST']._serialized_start=1072
+  _globals['_SETLOGLEVELREQUEST']._serialized_end=1107
+  _globals['_SETLOGLEVELRESPONSE']._serialized_start=1109
+  _globals['_SETLOGLEVELRESPONSE']._serialized_end=1130
+  _globals['_CONTROL']._serialized_start=1133
+  _globals['_CONTROL']._serialized_end=1614
 # @@protoc_insertion_point(module_scope)

@@ -76,6 +76,32 @@ class Plugin(_message.Message):
     silent_for: _duration_pb2.Duration
     def __init__(self, name: _Optional[str] = ..., version: _Optional[str] = ..., instance: _Optional[str] = ..., user: _Optional[str] = ..., kinds: _Optional[_Iterable[str]] = ..., services: _Optional[_Iterable[str]] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., in_flight: _Optional[int] = ..., silent_for: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
+class KindsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class KindsResponse(_message.Message):
+    __slots__ = ("kinds", "groups")
+    KINDS_FIELD_NUMBER: _ClassVar[int]
+    GROUPS_FIELD_NUMBER: _ClassVar[int]
+    kinds: _containers.RepeatedCompositeFieldContainer[Kind]
+    groups: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, kinds: _Optional[_Iterable[_Union[Kind, _Mapping]]] = ..., groups: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Kind(_message.Message):
+    __slots__ = ("plugin", "api_version", "kind", "plural", "spec_schema")
+    PLUGIN_FIELD_NUMBER: _ClassVar[int]
+    API_VERSION_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    PLURAL_FIELD_NUMBER: _ClassVar[int]
+    SPEC_SCHEMA_FIELD_NUMBER: _ClassVar[int]
+    plugin: str
+    api_version: str
+    kind: str
+    plural: str
+    spec_schema: bytes
+    def __init__(self, plugin: _Optional[str] = ..., api_version: _Optional[str] = ..., kind: _Optional[str] = ..., plural: _Optional[str] = ..., spec_schema: _Optional[bytes] = ...) -> None: ...
+
 class CallPluginRequest(_message.Message):
     __slots__ = ("name", "method", "payload", "timeout")
     NAME_FIELD_NUMBER: _ClassVar[int]

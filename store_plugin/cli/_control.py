@@ -20,9 +20,11 @@ from store_plugin.wire import error_from
 ResponseT = TypeVar("ResponseT", bound=Message)
 
 SERVICE = proto.DESCRIPTOR.services_by_name["Control"].full_name
-_VARIABLE = "STORE_PLUGIN_CONTROL_SOCKET"
-_ADVICE = f"start the sidecar with --control-socket PATH ({_VARIABLE}), and name the same PATH here"
+CONTROL_VARIABLE = "STORE_PLUGIN_CONTROL_SOCKET"
+_ADVICE = f"start the sidecar with --control-socket PATH ({CONTROL_VARIABLE}), and name the same PATH here"
 _SECONDS = 10.0
+_LARGEST = 32 * 1024 * 1024
+"""Bytes of an answer: all schemas that a hub takes, and more."""
 _BEYOND = 2.0
 """Seconds more than a plugin has: its own answer is to come first."""
 
@@ -40,6 +42,10 @@ class Control:
     def plugins(self) -> list[proto.Plugin]:
         """Those connected now."""
         return list(self._call("Plugins", proto.PluginsRequest(), proto.PluginsResponse).plugins)
+
+    def kinds(self) -> proto.KindsResponse:
+        """Those that plugins have brought, and the API groups that they may bring some of."""
+        return self._call("Kinds", proto.KindsRequest(), proto.KindsResponse)
 
     def call_plugin(self, name: str, method: str, payload: bytes, timeout: float) -> bytes:
         """One call; raises what the plugin failed with."""
@@ -72,7 +78,11 @@ class Control:
 def connected(path: Path, seconds: float = _SECONDS) -> Iterator[Control]:
     """A connection to the sidecar whose control socket is at `path`; NotReachable after `seconds`."""
     _check(path)
-    options = [("grpc.default_authority", "localhost"), ("grpc.enable_http_proxy", 0)]
+    options = [
+        ("grpc.default_authority", "localhost"),
+        ("grpc.enable_http_proxy", 0),
+        ("grpc.max_receive_message_length", _LARGEST),
+    ]
     with grpc.insecure_channel(f"unix:{path.absolute()}", options) as channel:
         try:
             grpc.channel_ready_future(channel).result(seconds)
@@ -87,7 +97,7 @@ def with_control(command: Callable[..., None]) -> Callable[..., None]:
     @click.option(
         "--control-socket",
         type=click.Path(path_type=Path),
-        envvar=_VARIABLE,
+        envvar=CONTROL_VARIABLE,
         show_envvar=True,
         metavar="PATH",
         help="Control socket of the sidecar: its own --control-socket.",
@@ -104,7 +114,7 @@ def with_control(command: Callable[..., None]) -> Callable[..., None]:
 
 def complete_plugin(ctx: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
     """Names of connected plugins, for the shell; none where no sidecar answers."""
-    path = ctx.params.get("control_socket") or os.environ.get(_VARIABLE, "")
+    path = ctx.params.get("control_socket") or os.environ.get(CONTROL_VARIABLE, "")
     try:
         with connected(Path(path)) as control:
             return sorted({plugin.name for plugin in control.plugins() if plugin.name.startswith(begun)})

@@ -27,23 +27,25 @@ class OpenConfigs:
 
 
 @asynccontextmanager
-async def open_directory(directory: Path) -> AsyncIterator[OpenConfigs]:
+async def open_directory(directory: Path, kinds: Kinds | None = None) -> AsyncIterator[OpenConfigs]:
     """The directory as it is now; its stores are opened when they are first used, and
-    closed at the end."""
-    kinds, table, log = served_kinds(), ConfigTable(), _Silent()
+    closed at the end. `kinds`: left out, those installed."""
+    kinds, table, log = served_kinds() if kinds is None else kinds, ConfigTable(), _Silent()
     await DirectorySource(directory, kinds, table, log, os.environ).load()
     async with _opened(table, kinds, log) as opened:
         yield opened
 
 
 @asynccontextmanager
-async def open_cluster(kubeconfig: Path | None, context: str | None) -> AsyncIterator[OpenConfigs]:
+async def open_cluster(
+    kubeconfig: Path | None, context: str | None, kinds: Kinds | None = None
+) -> AsyncIterator[OpenConfigs]:
     """The same of a cluster. StoreUnavailable where it does not answer for a while."""
     from store_plugin.cluster import connected
     from store_plugin.cluster_api import ClusterApi
     from store_plugin.config.kubernetes.source import KubernetesSource
 
-    kinds, table, log = served_kinds(), ConfigTable(), _Silent()
+    kinds, table, log = served_kinds() if kinds is None else kinds, ConfigTable(), _Silent()
     async with connected(kubeconfig, context) as client:
         source = KubernetesSource(ClusterApi(client), kinds, table, log, os.environ)
         try:

@@ -11,13 +11,16 @@ import click
 from store_plugin.cli._failures import EXIT_REFUSED
 from store_plugin.cli._output import emit
 from store_plugin.cli._parameters import cluster_options, output_option
+from store_plugin.cli._plugin_kinds import brought, with_plugin_kinds
 
 if TYPE_CHECKING:
     from store_plugin.cli._connecting import Finding
     from store_plugin.config.check import Check
     from store_plugin.config.declarations import Problem
+    from store_plugin.config.kinds import Kinds
 
 _CONNECT_SECONDS = 30.0
+_NOT_ASKED = "not asked: only the sidecar that its plugin is connected to can ask the store"
 
 
 @click.group()
@@ -44,7 +47,9 @@ def config() -> None:
     help="Longest that one store may take, with --connect.",
 )
 @output_option()
+@with_plugin_kinds
 def check(
+    kinds: "Kinds",
     directory: Path | None,
     kubernetes: bool,
     kubeconfig: Path | None,
@@ -59,42 +64,47 @@ def check(
     name what is allowed and should be known, such as a config that everyone may use. Ends
     with exit code 1 where there is any error.
 
-    With --connect all stores are asked at once; nothing is written to them.
+    With --connect all stores are asked at once; nothing is written to them. Configs of kinds
+    that plugins bring are checked against the plugins' schemas where these are known.
     """
     if kubernetes is (directory is not None):
         raise click.UsageError("name a directory, or pass --kubernetes")
     if directory is None:
-        checked = asyncio.run(_check_cluster(kubeconfig, context))
+        checked = asyncio.run(_check_cluster(kubeconfig, context, kinds))
     else:
-        checked = _check_directory(directory)
+        checked = _check_directory(directory, kinds)
     findings = declared(directory, checked)
     if connect:
-        from store_plugin.cli._connecting import connected
+        from store_plugin.cli._connecting import Finding, connected
         from store_plugin.cli._opening import open_cluster, open_directory
 
-        opening = open_cluster(kubeconfig, context) if directory is None else open_directory(directory)
-        findings += asyncio.run(connected(opening, checked.without_credentials, timeout))
+        opening = (
+            open_cluster(kubeconfig, context, kinds)
+            if directory is None
+            else open_directory(directory, kinds)
+        )
+        elsewhere = brought(kinds, (config.reference for config in checked.reading.configs if config.spec))
+        findings += asyncio.run(connected(opening, {*checked.without_credentials, *elsewhere}, timeout))
+        findings += [Finding("warning", str(one), _NOT_ASKED) for one in elsewhere]
     _show(findings, len(checked.reading.configs), output)
     if any(finding.level == "error" for finding in findings):
         raise SystemExit(EXIT_REFUSED)
 
 
-def _check_directory(directory: Path) -> "Check":
+def _check_directory(directory: Path, kinds: "Kinds") -> "Check":
     from store_plugin.config.check import check_directory
-    from store_plugin.store import served_kinds
 
-    return check_directory(directory, served_kinds(), os.environ)
+    return check_directory(directory, kinds, os.environ)
 
 
-async def _check_cluster(kubeconfig: Path | None, context: str | None) -> "Check":
+async def _check_cluster(kubeconfig: Path | None, context: str | None, kinds: "Kinds") -> "Check":
     from store_plugin.cluster import connected
     from store_plugin.cluster_api import ClusterApi
     from store_plugin.config.check import check_reading
     from store_plugin.config.kubernetes.reading import read_cluster
-    from store_plugin.store import served_kinds
 
     async with connected(kubeconfig, context) as client:
-        return check_reading(await read_cluster(ClusterApi(client), served_kinds()), os.environ)
+        return check_reading(await read_cluster(ClusterApi(client), kinds), kinds, os.environ)
 
 
 def declared(directory: Path | None, checked: "Check") -> "list[Finding]":

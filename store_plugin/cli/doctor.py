@@ -13,15 +13,17 @@ from store_plugin.cli._failures import EXIT_REFUSED
 from store_plugin.cli._opening import open_cluster, open_directory
 from store_plugin.cli._output import emit
 from store_plugin.cli._parameters import cluster_options, output_option, with_client
+from store_plugin.cli._plugin_kinds import brought, with_plugin_kinds
 from store_plugin.cli.config import declared
 from store_plugin.client import Client
 from store_plugin.cluster import connected as connected_cluster
 from store_plugin.cluster_api import ClusterApi
-from store_plugin.config.check import check_directory, check_reading
+from store_plugin.config.check import Check, check_directory, check_reading
+from store_plugin.config.kinds import Kinds
 from store_plugin.config.kubernetes.reading import read_cluster
 from store_plugin.config.origins import secrets_of
 from store_plugin.errors import StorePluginError
-from store_plugin.store import served_kinds
+from store_plugin.model import ConfigReference
 
 _STORE_SECONDS = 30.0
 
@@ -41,9 +43,11 @@ _STORE_SECONDS = 30.0
 )
 @cluster_options
 @output_option()
+@with_plugin_kinds
 @with_client
 def doctor(
     client: Client,
+    kinds: Kinds,
     config_dir: Path | None,
     certificates: Path | None,
     kubeconfig: Path | None,
@@ -58,7 +62,7 @@ def doctor(
     """
     endpoint = click.get_current_context().params["endpoint"]
     findings = [socket.look(client, endpoint), *_certificates(certificates)]
-    findings += asyncio.run(_configs(config_dir, kubeconfig, context))
+    findings += asyncio.run(_configs(kinds, config_dir, kubeconfig, context))
     _show(findings, output)
     if any(finding.level == "error" for finding in findings):
         raise SystemExit(EXIT_REFUSED)
@@ -71,23 +75,24 @@ def _certificates(directory: Path | None) -> list[Finding]:
     return certificates.look(directory or usual)
 
 
-async def _configs(config_dir: Path | None, kubeconfig: Path | None, context: str | None) -> list[Finding]:
+async def _configs(
+    kinds: Kinds, config_dir: Path | None, kubeconfig: Path | None, context: str | None
+) -> list[Finding]:
     try:
         if config_dir is not None:
-            return await _directory(config_dir)
-        return await _cluster(kubeconfig, context)
+            return await _directory(kinds, config_dir)
+        return await _cluster(kinds, kubeconfig, context)
     except StorePluginError as error:
         return [Finding("error", "cluster" if config_dir is None else str(config_dir), error.message)]
 
 
-async def _directory(directory: Path) -> list[Finding]:
-    checked = await asyncio.to_thread(check_directory, directory, served_kinds(), os.environ)
-    asked = await connected(open_directory(directory), checked.without_credentials, _STORE_SECONDS)
+async def _directory(kinds: Kinds, directory: Path) -> list[Finding]:
+    checked = await asyncio.to_thread(check_directory, directory, kinds, os.environ)
+    asked = await connected(open_directory(directory, kinds), _left_out(kinds, checked), _STORE_SECONDS)
     return declared(directory, checked) + asked
 
 
-async def _cluster(kubeconfig: Path | None, context: str | None) -> list[Finding]:
-    kinds = served_kinds()
+async def _cluster(kinds: Kinds, kubeconfig: Path | None, context: str | None) -> list[Finding]:
     async with connected_cluster(kubeconfig, context) as client:
         api = ClusterApi(client)
         found = await cluster.look_at_rights(api, cluster.rights(kinds, ()))
@@ -95,10 +100,16 @@ async def _cluster(kubeconfig: Path | None, context: str | None) -> list[Finding
         secrets = {name for config in reading.configs for name in secrets_of(config.spec)}
         if secrets:
             found += await cluster.look_at_rights(api, cluster.rights({}, secrets))
-    checked = check_reading(reading, os.environ)
-    opening = open_cluster(kubeconfig, context)
+    checked = check_reading(reading, kinds, os.environ)
+    opening = open_cluster(kubeconfig, context, kinds)
     found += declared(None, checked)
-    return found + await connected(opening, checked.without_credentials, _STORE_SECONDS)
+    return found + await connected(opening, _left_out(kinds, checked), _STORE_SECONDS)
+
+
+def _left_out(kinds: Kinds, checked: Check) -> set[ConfigReference]:
+    """Stores that cannot be asked from here: those of plugins too."""
+    references = (config.reference for config in checked.reading.configs)
+    return {*checked.without_credentials, *brought(kinds, references)}
 
 
 def _show(findings: Sequence[Finding], output: str) -> None:

@@ -1,11 +1,11 @@
 """What a person wants to know of store configs before a process uses them."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from store_plugin.config.declarations import DeclaredConfig, Problem
-from store_plugin.config.kinds import Kinds
+from store_plugin.config.kinds import Kinds, awaited, may_come
 from store_plugin.config.merging import Reading
 from store_plugin.config.origins import Missing, origins_of, read_origin
 from store_plugin.config.reading import read_directory
@@ -25,15 +25,35 @@ class Check:
 
 def check_directory(directory: Path, kinds: Kinds, environ: Mapping[str, str]) -> Check:
     """Read the directory and every credential that its configs refer to. Blocking."""
-    return check_reading(read_directory(directory, kinds), environ)
+    return check_reading(read_directory(directory, kinds), kinds, environ)
 
 
-def check_reading(reading: Reading, environ: Mapping[str, str]) -> Check:
+def check_reading(reading: Reading, kinds: Kinds, environ: Mapping[str, str]) -> Check:
     """Read every credential that the configs refer to. Blocking."""
     missing = {config.reference: tuple(_missing(config, reading, environ)) for config in reading.configs}
     problems = {*reading.problems, *(problem for found in missing.values() for problem in found)}
     without = frozenset(reference for reference, found in missing.items() if found)
-    return Check(reading, tuple(sorted(problems)), reading.warnings, without)
+    waiting = frozenset(_awaited(reading, kinds))
+    warnings = (*reading.warnings, *(_unchecked(problem) for problem in waiting))
+    return Check(reading, tuple(sorted(problems - waiting)), tuple(sorted(warnings)), without)
+
+
+def _awaited(reading: Reading, kinds: Kinds) -> Iterator[Problem]:
+    """Problems that are none of the author's: a plugin may bring the kind, and none has here."""
+    told = {
+        (config.file, f"kind: {awaited(config.reference.kind)}")
+        for config in reading.configs
+        if may_come(kinds, config.reference.api_version, config.reference.kind)
+    }
+    return (problem for problem in reading.problems if (problem.file, problem.message) in told)
+
+
+def _unchecked(problem: Problem) -> Problem:
+    return replace(
+        problem,
+        message="kind: of a plugin that is not known here, so spec was not checked; name the sidecar that it "
+        "connects to (--control-socket), or a file with what it says of itself (--plugin)",
+    )
 
 
 def _missing(config: DeclaredConfig, reading: Reading, environ: Mapping[str, str]) -> Iterator[Problem]:

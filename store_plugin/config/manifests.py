@@ -184,7 +184,13 @@ def _kind_of(manifest: dict[str, Value], kinds: Kinds) -> tuple[str, str]:
     names = sorted({name for _, name in kinds})
     close = get_close_matches(kind, [*names, "Secret"], n=1, cutoff=0.75)
     hint = f"did you mean {close[0]}?" if close else f"served are {', '.join(names) or 'none'}, and Secret"
+    if not close and _group_of(api_version) not in {_group_of(served) for served, _ in kinds}:
+        hint += "; where a plugin brings it, its API group goes into --hub-plugin-groups"
     raise _Unidentified(("kind",), f"kind: is not one that is served here; {hint}")
+
+
+def _group_of(api_version: str) -> str:
+    return api_version.partition("/")[0]
 
 
 def _name_of(manifest: dict[str, Value]) -> str:

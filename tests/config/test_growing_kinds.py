@@ -21,6 +21,9 @@ class Growing(dict[tuple[str, str], FakeKind]):
     def may_come(self, api_version: str, kind: str) -> bool:
         return api_version == GROUP_VERSION and (api_version, kind) not in self
 
+    def plural(self, api_version: str, kind: str) -> str | None:
+        return None
+
 
 class NarrowSpec(ShelfSpec):
     """Another model of the kind: without a field that the first one had."""

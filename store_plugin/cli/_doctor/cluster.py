@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from store_plugin.cli._connecting import Finding
 from store_plugin.cluster_api import ClusterApi
 from store_plugin.config.declarations import SecretName
-from store_plugin.config.kinds import Kinds
-from store_plugin.model import plural_of
+from store_plugin.config.kinds import Kinds, plural_in
 
 _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 _VERBS = ("list", "watch")
@@ -40,7 +39,7 @@ def rights(kinds: Kinds, secrets: Iterable[SecretName]) -> Iterator[Right]:
     """All that reading configs and their Secrets takes."""
     for api_version, kind in sorted(kinds, key=str):
         for verb in _VERBS:
-            yield Right(verb, api_version.partition("/")[0], plural_of(kind))
+            yield Right(verb, api_version.partition("/")[0], plural_in(kinds, api_version, kind))
     for secret in sorted(secrets, key=str):
         for verb in _VERBS:
             yield Right(verb, "", "secrets", secret.namespace, secret.name)

@@ -33,6 +33,7 @@ class ControlServer:
         methods: dict[str, tuple[Method, Any]] = {
             "Status": (service.status, proto.StatusRequest),
             "Plugins": (service.plugins, proto.PluginsRequest),
+            "Kinds": (service.kinds, proto.KindsRequest),
             "CallPlugin": (service.call_plugin, proto.CallPluginRequest),
             "SetLogLevel": (service.set_log_level, proto.SetLogLevelRequest),
         }

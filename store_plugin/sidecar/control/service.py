@@ -42,10 +42,31 @@ class PluginShown(Protocol):
     def silent_for(self) -> float: ...
 
 
+class KindShown(Protocol):
+    """A kind of store config that a plugin has brought, as `store_plugin.hub.peer.PluginKind`."""
+
+    @property
+    def api_version(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def plural(self) -> str: ...
+    @property
+    def spec_schema(self) -> bytes: ...
+
+
 class Plugins(Protocol):
     """The plugins of a sidecar that listens for them."""
 
     def states(self) -> Sequence[PluginShown]: ...
+
+    def brought(self) -> Sequence[tuple[str, KindShown]]:
+        """Each kind that came, with the name of its plugin."""
+        ...
+
+    def groups(self) -> Sequence[str]:
+        """The API groups that plugins may bring kinds of, as patterns."""
+        ...
 
     async def call(self, name: str, method: str, payload: bytes, timeout: float) -> bytes:
         """One unary call; CallFailed, InvalidRequest, PluginDisconnected."""
@@ -89,6 +110,20 @@ class ControlService:
 
     async def plugins(self, request: proto.PluginsRequest) -> proto.PluginsResponse:
         return proto.PluginsResponse(plugins=map(_plugin, self._connected().states()))
+
+    async def kinds(self, request: proto.KindsRequest) -> proto.KindsResponse:
+        plugins = self._connected()
+        kinds = [
+            proto.Kind(
+                plugin=plugin,
+                api_version=kind.api_version,
+                kind=kind.kind,
+                plural=kind.plural,
+                spec_schema=kind.spec_schema,
+            )
+            for plugin, kind in plugins.brought()
+        ]
+        return proto.KindsResponse(kinds=kinds, groups=plugins.groups())
 
     async def call_plugin(self, request: proto.CallPluginRequest) -> proto.CallPluginResponse:
         timeout = seconds(request.timeout) if request.HasField("timeout") else DEFAULT_TIMEOUT

@@ -16,7 +16,7 @@ from store_plugin.hub.access import HubAccess, HubAuth, listeners
 from store_plugin.hub.authentication.allowing import AllowRule
 from store_plugin.hub.hub import Hub
 from store_plugin.hub.kinds import KindName, Kinds
-from store_plugin.hub.peer import Peer
+from store_plugin.hub.peer import Peer, PluginKind
 from store_plugin.hub.registry import Limits, OnDuplicate, Registry
 from store_plugin.hub.settings import HubSettings
 from store_plugin.sidecar.hub.crds import PluginCrds
@@ -64,6 +64,14 @@ class PluginHub:
     def states(self) -> list[PluginState]:
         """The plugins connected now."""
         return states(self.registry)
+
+    def brought(self) -> list[tuple[str, PluginKind]]:
+        """Each kind that came, with the name of its plugin."""
+        return [(factory.plugin, factory.kind) for factory in self.kinds.of_plugins().values()]
+
+    def groups(self) -> tuple[str, ...]:
+        """The API groups that plugins may bring kinds of, as patterns."""
+        return self._settings.hub.plugin_groups
 
     async def call(self, name: str, method: str, payload: bytes, timeout: float) -> bytes:
         """One unary call, within `timeout` seconds. CallFailed; PluginDisconnected; InvalidRequest

@@ -11,6 +11,7 @@ import pytest
 from store_plugin.cli._control import connected
 from store_plugin.errors import InvalidRequest, NotReachable
 from tests.sidecar.hub.conftest import Bench
+from tests.support.local_plugin import config
 from tests.support.sidecar import PROGRAM, running_sidecar
 from tests.support.waiting import eventually
 
@@ -47,6 +48,7 @@ def test_the_status_of_a_sidecar(plugged: Bench) -> None:
 
 
 def test_the_status_as_a_table_and_for_programs(plugged: Bench) -> None:
+    plugged.wait_until_it_works()
     table = command(socket=plugged.control, of="status").stdout
     assert f"listening          {plugged.sidecar.endpoint}" in table
     assert ["plugins", "connected", "1"] in [line.split() for line in table.splitlines()]
@@ -91,6 +93,14 @@ def test_a_call_that_cannot_be_made_says_why(
     assert (called.returncode, "Traceback" in called.stderr) == (code, False)
     assert told in called.stderr
     assert "canary" not in called.stderr
+
+
+def test_configs_are_checked_against_the_schemas_of_its_plugins(plugged: Bench) -> None:
+    config(plugged.directory / "configs", "wrong", plugged.directory, shelves=3)
+    checked = command("check", str(plugged.directory / "configs"), socket=plugged.control, of="config")
+    assert checked.returncode == 1
+    assert "wrong.yaml:" in checked.stdout
+    assert "2 configs, 1 error" in checked.stdout
 
 
 def test_without_a_sidecar_it_is_said_what_to_do(tmp_path: Path) -> None:
