@@ -40,7 +40,7 @@ check: $(STAMP) ## Formatting, lint, types, import contracts, drift of generated
 	$(MAKE) --no-print-directory generate GENERATE_ARGS=--check
 
 generate: $(STAMP) ## Make the code that is made from proto/ (GENERATE_ARGS=--check: only compare)
-	$(BIN)/python tools/generate.py $(GENERATE_ARGS)
+	$(BIN)/python -m tools.generate $(GENERATE_ARGS)
 
 bench: $(STAMP) ## Measure against the floors of the same run and print the figures
 	$(BIN)/python -m bench $(BENCH_ARGS)

@@ -15,6 +15,7 @@ import google.rpc
 from grpc_tools import protoc
 
 from store_plugin.crds.collection import as_yaml, definitions
+from tools.charts import generate_charts, generated_files
 from tools.go_code import stale
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,6 +33,7 @@ def generate(target: Path) -> None:
     generate_messages(PROTO, target)
     generate_messages(ROOT / RENEWER, target / RENEWER, stubs=True)
     generate_crds(target / CRDS)
+    generate_charts(ROOT, target)
 
 
 def generate_messages(protos: Path, target: Path, *, stubs: bool = False) -> None:
@@ -77,6 +79,7 @@ def generated() -> Iterator[Path]:
     for folder in ("store_plugin", RENEWER):
         yield from (path for path in (ROOT / folder).glob("**/*_pb2*.py*") if path.suffix != ".pyc")
     yield from (ROOT / CRDS).glob("*.yaml")
+    yield from generated_files(ROOT)
 
 
 def same(one: Path, other: Path) -> bool:

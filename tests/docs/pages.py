@@ -11,7 +11,8 @@ _SPAN = re.compile(r"`([^`\n]+)`")
 
 def pages() -> list[Path]:
     """All that a person reads."""
-    return [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
+    charts = sorted((ROOT / "charts").glob("*/README.md"))
+    return [ROOT / "README.md", *sorted(DOCS.rglob("*.md")), *charts]
 
 
 def blocks(page: Path, language: str) -> list[str]:

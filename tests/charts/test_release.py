@@ -1,0 +1,96 @@
+"""A release by the real Helm on a real API server: installed, upgraded, and gone again."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.charts.switches import IMAGE, SWITCHES
+from tests.support.helm import CHART, Refused, helm
+from tests.support.kubernetes import ApiError, Cluster
+from tests.support.waiting import eventually
+
+Helm = Callable[..., str]
+VAULT = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/vaultconfigs.secrets.crossplane.io"
+
+
+@pytest.fixture
+def namespace(prepared: Cluster) -> str:
+    return prepared.namespace()
+
+
+@pytest.fixture
+def release(installed: Cluster, namespace: str, tmp_path: Path) -> Iterator[Helm]:
+    """`helm COMMAND NAME …` in a namespace; the release is gone at the end."""
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.write_text(yaml.safe_dump(installed.kubeconfig()))
+
+    def run(command: str, *arguments: str, values: dict[str, Any] | None = None) -> str:
+        place = (f"--kubeconfig={kubeconfig}", f"--namespace={namespace}")
+        return helm(command, namespace, *arguments, *place, values=values)
+
+    yield run
+    try:
+        run("uninstall", "--ignore-not-found")
+    except Refused as error:
+        raise AssertionError(f"the release is still there: {error}") from error
+
+
+def test_kinds_and_what_is_written_in_them_outlive_the_release(
+    installed: Cluster, namespace: str, release: Helm
+) -> None:
+    values = {**IMAGE, "rbac": {"sidecars": [{"namespace": namespace, "serviceAccount": "operator"}]}}
+    release("install", str(CHART), "--take-ownership", values=values)
+    owner = installed.api("GET", VAULT)["metadata"]["annotations"]["meta.helm.sh/release-name"]
+    assert owner == namespace
+    release("upgrade", str(CHART), values={**values, "standalone": {"enabled": True}})
+    deployment = f"/apis/apps/v1/namespaces/{namespace}/deployments/{namespace}"
+    assert installed.api("GET", deployment)["spec"]["replicas"] == 2
+    release("uninstall")
+    eventually(lambda: gone(installed, deployment))
+    assert installed.api("GET", VAULT)["status"]["acceptedNames"]["kind"] == "VaultConfig"
+
+
+def gone(cluster: Cluster, path: str) -> bool:
+    try:
+        cluster.api("GET", path)
+    except ApiError as error:
+        return error.status == 404
+    return False
+
+
+def test_kinds_of_others_are_not_taken_without_being_told(release: Helm) -> None:
+    with pytest.raises(Refused, match="invalid ownership metadata"):
+        release("install", str(CHART))
+
+
+@pytest.mark.parametrize(
+    ("switch", "words"),
+    [
+        pytest.param("crds", ["kubectl explain vaultconfig.spec"], id="crds"),
+        pytest.param("rbac", ["kubectl get store"], id="rbac"),
+        pytest.param("injection", ["secrets.crossplane.io/inject: default"], id="injection"),
+        pytest.param(
+            "crossplane",
+            ["configmap store-plugin-crossplane", "runtimeConfigRef.name: store-plugin"],
+            id="crossplane",
+        ),
+        pytest.param("standalone", ["store-plugin.{}:4040", "exec deployment/store-plugin"], id="standalone"),
+        pytest.param("hub", ["https://store-plugin-hub.{}.svc:8443"], id="hub"),
+        pytest.param("publisher", ["secrets.crossplane.io/publish-to: STORECONFIG"], id="publisher"),
+    ],
+)
+def test_the_notes_tell_what_to_do_next(release: Helm, namespace: str, switch: str, words: list[str]) -> None:
+    values = {"fullnameOverride": "store-plugin", **SWITCHES[switch]}
+    options = ("--dry-run=server", "--take-ownership", "--output=json")
+    notes = json.loads(release("install", str(CHART), *options, values=values))["info"]["notes"]
+    assert all(word.format(namespace) in notes for word in words), notes
+
+
+def test_the_notes_say_that_nobody_may_read_yet(release: Helm) -> None:
+    options = ("--dry-run=server", "--take-ownership", "--output=json")
+    notes = json.loads(release("install", str(CHART), *options))["info"]["notes"]
+    assert "Nobody may read store configs yet" in notes

@@ -1,0 +1,124 @@
+"""Values that make no sense are refused, with the name of the field; what the README says is so."""
+
+from typing import Any
+
+import pytest
+import yaml
+
+from store_plugin import __version__
+from tests.charts.switches import IMAGE, SWITCHES
+from tests.support.helm import CHART, CHARTS, LIBRARY, Refused, lint, render
+from tools.charts import values_of
+
+
+@pytest.mark.parametrize("values", SWITCHES.values(), ids=SWITCHES)
+def test_every_switch_passes_a_strict_lint(values: dict[str, Any]) -> None:
+    assert "0 chart(s) failed" in lint(CHART, values)
+
+
+def test_the_library_passes_a_strict_lint() -> None:
+    assert "0 chart(s) failed" in lint(LIBRARY)
+
+
+@pytest.mark.parametrize(
+    ("values", "field", "reason"),
+    [
+        pytest.param({"imagee": {}}, "", "additional properties 'imagee' not allowed", id="typo"),
+        pytest.param(
+            {"injection": {"enable": True}}, "/injection", "'enable' not allowed", id="typo in a switch"
+        ),
+        pytest.param(
+            {"sidecar": {"listens": []}}, "/sidecar", "'listens' not allowed", id="typo in the sidecar"
+        ),
+        pytest.param(
+            {"injection": {"profiles": {"default": {"adminport": 1}}}},
+            "/injection/profiles/default",
+            "'adminport' not allowed",
+            id="typo in a profile",
+        ),
+        pytest.param(
+            {"injection": {"enabled": "yes"}}, "/injection/enabled", "got string, want boolean", id="text"
+        ),
+        pytest.param(
+            {"sidecar": {"adminPort": "8090"}}, "/sidecar/adminPort", "got string, want integer", id="number"
+        ),
+        pytest.param({"sidecar": {"adminPort": 70000}}, "/sidecar/adminPort", "maximum", id="range"),
+        pytest.param({"sidecar": {"listen": []}}, "/sidecar/listen", "minItems", id="none"),
+        pytest.param({"sidecar": {"logLevel": "loud"}}, "/sidecar/logLevel", "must be one of", id="choice"),
+        pytest.param({"image": {"digest": "abc"}}, "/image/digest", "does not match pattern", id="digest"),
+        pytest.param(
+            {"injection": {"profiles": {"Not_a_label": {}}}},
+            "",
+            "'Not_a_label' does not match pattern",
+            id="name of a profile",
+        ),
+        pytest.param(
+            {"rbac": {"sidecars": ["operator"]}}, "/rbac/sidecars/0", "got string, want object", id="account"
+        ),
+        pytest.param(
+            {"rbac": {"sidecars": [{"namespace": "a"}]}},
+            "/rbac/sidecars/0",
+            "missing property 'serviceAccount'",
+            id="half an account",
+        ),
+    ],
+)
+def test_a_value_that_does_not_fit_is_refused_with_its_name(
+    values: dict[str, Any], field: str, reason: str
+) -> None:
+    with pytest.raises(Refused) as caught:
+        render(values)
+    lines = [line for line in str(caught.value).splitlines() if reason in line]
+    assert any(f"at '{field}'" in line for line in lines), caught.value
+
+
+def test_without_an_image_the_message_says_what_to_set() -> None:
+    with pytest.raises(Refused, match=r"image\.repository is empty: name the registry and repository"):
+        render({"injection": {"enabled": True}})
+
+
+@pytest.mark.parametrize(
+    ("image", "expected"),
+    [
+        pytest.param({}, f"r/store-plugin:{__version__}", id="version of the chart"),
+        pytest.param({"tag": "1.2"}, "r/store-plugin:1.2", id="tag"),
+        pytest.param(
+            {"tag": "1.2", "digest": f"sha256:{'a' * 64}"}, f"r/store-plugin@sha256:{'a' * 64}", id="digest"
+        ),
+    ],
+)
+def test_an_image_is_named_by_tag_or_digest(image: dict[str, str], expected: str) -> None:
+    made = render({**SWITCHES["injection"], "image": {"repository": "r/store-plugin", **image}})
+    assert expected in str(made)
+
+
+def test_a_sidecar_may_have_an_image_of_its_own() -> None:
+    own = {"default": {"image": {"repository": "r/vault-only"}}}
+    made = render({**IMAGE, "injection": {"enabled": True, "profiles": own}})
+    assert f"r/vault-only:{__version__}" in str(made)
+
+
+@pytest.mark.parametrize("chart", [CHART, LIBRARY], ids=lambda chart: chart.name)
+def test_a_chart_has_the_version_of_the_project(chart: Any) -> None:
+    about = yaml.safe_load((chart / "Chart.yaml").read_text())
+    assert (about["version"], about["appVersion"]) == (__version__, __version__)
+    assert all(one["version"] == __version__ for one in about.get("dependencies", []))
+
+
+def test_every_kind_can_be_left_out() -> None:
+    kinds = {
+        yaml.safe_load(path.read_text())["spec"]["names"]["kind"] for path in CHARTS.parent.glob("crds/*")
+    }
+    (crds,) = (value for value in values_of(CHART / "values.yaml") if value.name == "crds")
+    (listed,) = (value for value in crds.below if value.name == "crds.kinds")
+    assert {value.path[-1] for value in listed.below} == kinds
+    left = render({"crds": {"kinds": {"StoreConfig": False}}})
+    names = {one["spec"]["names"]["kind"] for one in left if one["kind"] == "CustomResourceDefinition"}
+    assert names == kinds - {"StoreConfig"}
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_kinds_stay_when_the_release_goes_unless_told_otherwise(keep: bool) -> None:
+    made = render({"crds": {"keep": keep}, "rbac": {"enabled": False}})
+    policies = {one["metadata"]["annotations"].get("helm.sh/resource-policy") for one in made}
+    assert policies == ({"keep"} if keep else {None})
