@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from store_plugin.access.environment import ALLOWED
+from store_plugin.access.execution.environment import ALLOWED
 from store_plugin.access.planning import ARGUMENTS_EXTENSION, CONFIG_EXTENSION, VARIABLES_EXTENSION
 from store_plugin.access.providers import AccessFile, ExecConfig, Provider, read_providers
 from tests.docs.pages import DOCS, ROOT, blocks, rows, section
