@@ -10,6 +10,7 @@ change it between the check and the start, whatever happens to the file on disk.
 """
 
 import ctypes
+import errno
 import fcntl
 import hashlib
 import json
@@ -17,12 +18,15 @@ import os
 import resource
 import select
 import signal
+import stat
 import sys
 import time
-from typing import Any
+from typing import IO, Any
 
 CONTROL, REPORT = 0, 1
 _CHUNK = 1024 * 1024
+_MOST_BYTES = 512 * 1024 * 1024
+"""As `store_plugin.trust.MAX_EXECUTABLE_BYTES`; nothing of ours is imported here."""
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 1, 36, 38
 _F_ADD_SEALS, _ALL_SEALS = 1033, 0x1 | 0x2 | 0x4 | 0x8
 _NOT_STARTED = 126
@@ -43,9 +47,12 @@ def sealed(path: str, digest: str) -> int:
     where that is not what `digest` says."""
     memory = os.memfd_create("store-plugin", os.MFD_ALLOW_SEALING)
     try:
-        with open(path, "rb") as source:
+        with _opened(path) as source:
             while chunk := source.read(_CHUNK):
-                os.write(memory, chunk)
+                if os.write(memory, chunk) != len(chunk):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                if os.fstat(memory).st_size > _MOST_BYTES:
+                    raise Refused(f"the executable has more than {_MOST_BYTES} bytes")
     except OSError as error:
         raise Refused(f"the executable cannot be read: {error.strerror}") from None
     fcntl.fcntl(memory, _F_ADD_SEALS, _ALL_SEALS)
@@ -56,6 +63,15 @@ def sealed(path: str, digest: str) -> int:
     if found.hexdigest() != digest:
         raise Refused(f"the executable is not the one that was registered: its digest is {found.hexdigest()}")
     return memory
+
+
+def _opened(path: str) -> IO[bytes]:
+    """A file, and nothing that would keep its reader waiting. Refused, OSError."""
+    source = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+    if not stat.S_ISREG(os.fstat(source.fileno()).st_mode):
+        source.close()
+        raise Refused("the executable is no file")
+    return source
 
 
 def start(task: dict[str, Any], output: int) -> int:

@@ -7,9 +7,11 @@ handlers, which takes tens of milliseconds on the event loop.
 import asyncio
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -21,6 +23,9 @@ LONGEST_LINE = 4096
 """Bytes of a line of output; of a longer one the rest is left out."""
 _CHUNK = 32 * 1024
 _BYTES_PER_SECOND = 1024 * 1024
+LINES_AT_A_TIME = 200
+"""More are taken after a while: handing one on costs, however short it is."""
+_LINES_PER_SECOND = 10_000
 _START_SECONDS = 30.0
 _END_SECONDS = 15.0
 """Beyond the grace: for killing what is left."""
@@ -73,27 +78,23 @@ class PluginProcess:
         """Start it; `on_line` gets each line of its output, as far as `longest_line` bytes.
         PluginUntrusted where the executable is not the one it should be, StoreUnavailable where it
         cannot be started."""
-        output, its_output = os.pipe2(os.O_CLOEXEC)
-        try:
-            keeping = await asyncio.to_thread(_spawn, its_output)
-        except OSError as error:
-            os.close(output)
-            raise StoreUnavailable(f"no process can be started: {error.strerror}") from None
-        finally:
-            os.close(its_output)
+        keeping, output = await _spawned()
         assert keeping.stdin is not None
         assert keeping.stdout is not None
-        reports = await _reader(keeping.stdout)
-        lines = await _reader(os.fdopen(output, "rb"))
         try:
+            reports, lines = await _reader(keeping.stdout), await _reader(output)
             os.write(keeping.stdin.fileno(), command.task())
             async with asyncio.timeout(_START_SECONDS):
                 first = json.loads(await reports.readline() or b"{}")
-        except (OSError, TimeoutError, asyncio.CancelledError):
+        except BaseException as error:
             keeping.stdin.close()
+            if isinstance(error, OSError):  # a TimeoutError is one
+                why = error.strerror or "it does not answer"
+                raise StoreUnavailable(f"its keeper does not start it: {why}") from None
             raise
         if "started" not in first:
             keeping.stdin.close()
+            await asyncio.to_thread(keeping.wait)
             raise PluginUntrusted(first.get("refused", "the keeper ended before the plugin began"))
         process = cls(keeping, first["started"], reports)
         process._grace = command.grace
@@ -120,10 +121,9 @@ class PluginProcess:
         if not self.running:
             return await self.ended()
         assert self._keeping.stdin is not None
-        try:
-            os.write(self._keeping.stdin.fileno(), b"stop\n")
-        except OSError:
-            pass  # it has ended
+        if not self._keeping.stdin.closed:  # it was killed before
+            with suppress(OSError):  # it has ended
+                os.write(self._keeping.stdin.fileno(), b"stop\n")
         try:
             async with asyncio.timeout(self._grace + _END_SECONDS):
                 return await self.ended()
@@ -137,22 +137,58 @@ class PluginProcess:
         self._keeping.stdin.close()
 
     async def _watch(self) -> None:
-        code = -9
+        code: int | None = None
         while line := await self._reports.readline():
             code = json.loads(line).get("exited", code)
         await asyncio.to_thread(self._keeping.wait)
+        if code is None:  # somebody killed the keeper: the plugin died with it, and its children go now
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
+            code = -signal.SIGKILL
         if self._keeping.stdin is not None:
             self._keeping.stdin.close()
         if not self._ended.done():
             self._ended.set_result(code)
 
 
-def _spawn(its_output: int) -> "subprocess.Popen[bytes]":
-    """Blocking."""
+async def _spawned() -> "tuple[subprocess.Popen[bytes], IO[bytes]]":
+    """The keeper, and what the plugin writes. StoreUnavailable."""
+    spawning = asyncio.create_task(asyncio.to_thread(_spawn), name="plugin keeper")
+    try:
+        return await asyncio.shield(spawning)
+    except OSError as error:
+        raise StoreUnavailable(f"no process can be started: {error.strerror}") from None
+    except asyncio.CancelledError:
+        spawning.add_done_callback(_abandoned)
+        raise
+
+
+def _spawn() -> "tuple[subprocess.Popen[bytes], IO[bytes]]":
+    """The same, blocking. Descriptors are opened and closed in here:
+    nobody who gives up waiting can close one while it is being passed on."""
+    output, its_output = os.pipe2(os.O_CLOEXEC)
+    reading = os.fdopen(output, "rb")
     command = [sys.executable, "-I", "-S", keeper.__file__, str(its_output)]
-    return subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={}, pass_fds=(its_output,)
-    )
+    try:
+        keeping = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={}, pass_fds=(its_output,)
+        )
+    except OSError:
+        reading.close()
+        raise
+    finally:
+        os.close(its_output)
+    return keeping, reading
+
+
+def _abandoned(spawning: "asyncio.Task[tuple[subprocess.Popen[bytes], IO[bytes]]]") -> None:
+    """Nobody waits for the keeper any more: without its pipes it ends."""
+    if spawning.cancelled() or spawning.exception() is not None:
+        return
+    keeping, output = spawning.result()
+    for pipe in (keeping.stdin, keeping.stdout, output):
+        if pipe is not None:
+            pipe.close()
 
 
 async def _reader(file: IO[bytes]) -> asyncio.StreamReader:
@@ -162,13 +198,17 @@ async def _reader(file: IO[bytes]) -> asyncio.StreamReader:
 
 
 async def _read_lines(output: asyncio.StreamReader, on_line: Callable[[str], None], longest: int) -> None:
-    """Line by line, and no faster than a megabyte a second: a flood fills the pipe, and its
-    writer waits."""
+    """Line by line, and no faster than a megabyte or some thousand lines a second: a flood fills the
+    pipe, and its writer waits."""
     rest = b""
     while chunk := await output.read(_CHUNK):
         *lines, rest = (rest + chunk).split(b"\n")
-        for line in lines:
-            on_line(line[:longest].decode("utf-8", "replace"))
+        for at in range(0, len(lines), LINES_AT_A_TIME):
+            some = lines[at : at + LINES_AT_A_TIME]
+            for line in some:
+                on_line(line[:longest].decode("utf-8", "replace"))
+            if len(some) == LINES_AT_A_TIME:
+                await asyncio.sleep(LINES_AT_A_TIME / _LINES_PER_SECOND)
         rest = rest[:longest]
         if len(chunk) == _CHUNK:
             await asyncio.sleep(_CHUNK / _BYTES_PER_SECOND)

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import os
 import signal
 import subprocess
 import sys
@@ -12,10 +13,12 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from store_plugin.errors import PluginUntrusted
-from store_plugin.lifecycle.process import LONGEST_LINE, Command, PluginProcess
+from store_plugin.lifecycle import keeper
+from store_plugin.lifecycle.process import LINES_AT_A_TIME, LONGEST_LINE, Command, PluginProcess
 
 Start = Callable[..., Any]
 
@@ -200,6 +203,7 @@ async def test_children_that_are_left_behind_go_with_the_plugin(
 HOST = """
 import asyncio, hashlib, sys
 from pathlib import Path
+from store_plugin.lifecycle import keeper
 from store_plugin.lifecycle.process import Command, PluginProcess
 
 async def main():
@@ -274,3 +278,61 @@ async def test_what_has_ended_can_be_stopped(start: Start, tmp_path: Path) -> No
     process = await start(script(tmp_path, "import sys; sys.exit(3)"))
     assert await process.ended() == 3
     assert await process.stop() == 3
+
+
+async def test_a_killed_keeper_takes_the_children_of_its_plugin_along(
+    start: Start, tmp_path: Path, lines: list[str]
+) -> None:
+    text = """
+        import os, subprocess, sys, time
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+        print(os.getppid(), child.pid, flush=True)
+        time.sleep(60)
+    """
+    process = await start(script(tmp_path, text))
+    await eventually(lambda: lines)
+    its_keeper, child = map(int, lines[0].split())
+    os.kill(its_keeper, signal.SIGKILL)
+    assert await process.ended() == -signal.SIGKILL
+    await eventually(lambda: not alive(child) and not alive(process.pid))
+
+
+async def test_what_is_no_file_is_not_waited_for(start: Start, tmp_path: Path) -> None:
+    """A pipe in the place of an executable would keep its reader for ever."""
+    os.mkfifo(tmp_path / "plugin")
+    with pytest.raises(PluginUntrusted, match="is no file"):
+        await start(tmp_path / "plugin", "0" * 64)
+
+
+async def test_a_start_that_is_given_up_leaves_nothing(start: Start, tmp_path: Path) -> None:
+    marker = tmp_path / "ran"
+    file = script(tmp_path, f"import time\nopen({str(marker)!r}, 'w').close()\ntime.sleep(60)")
+    for wait in (0.0, 0.001, 0.01, 0.05):
+        starting = asyncio.create_task(start(file))
+        await asyncio.wait((starting,), timeout=wait)
+        if not starting.cancel():
+            starting.result().kill()
+        await asyncio.wait((starting,))
+    await eventually(lambda: not keepers())
+
+
+def keepers() -> list[int]:
+    """Those of this process that run."""
+    below = psutil.Process().children(recursive=True)
+    return [one.pid for one in below if alive(one.pid) and keeper.__file__ in one.cmdline()]
+
+
+async def test_a_flood_of_empty_lines_is_read_no_faster_than_it_can_be_taken(
+    start: Start, tmp_path: Path, lines: list[str]
+) -> None:
+    """The event loop goes on between batches, however short the lines are."""
+    process = await start(script(tmp_path, "import os\nwhile True: os.write(1, b'\\n' * 65536)"))
+    await eventually(lambda: lines)
+    most, turns = 0, 0
+    while turns < 50:
+        before = len(lines)
+        await asyncio.sleep(0)
+        most, turns = max(most, len(lines) - before), turns + 1
+    assert most <= LINES_AT_A_TIME
+    process.kill()
+    await process.ended()
