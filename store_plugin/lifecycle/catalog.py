@@ -91,6 +91,16 @@ class Catalog:
                 db.execute("INSERT OR REPLACE INTO plugins VALUES (?, ?, ?)", (name, version, before))
             return before
 
+    def roll_back(self, name: str, failed: str, to: str) -> bool:
+        """Have `to` run instead of `failed`; False where something else is asked for by now, and
+        nothing has changed. PluginNotFound where `to` is registered no more."""
+        with self._changing(_unconfirmed) as db:
+            if self._enabled_version(db, name) != failed:
+                return False
+            self._version(db, name, to)
+            db.execute("UPDATE plugins SET enabled = ?, previous = ? WHERE name = ?", (to, failed, name))
+            return True
+
     def disable(self, name: str, confirm: Confirm = _unconfirmed) -> str:
         """Have none run; returns the version that did. PluginNotFound where none was to."""
         with self._changing(confirm) as db:

@@ -14,6 +14,7 @@ from store_plugin.errors import StorePluginError
 from store_plugin.lifecycle.audit import Value
 from store_plugin.lifecycle.instance import Ground, Instance, told
 from store_plugin.lifecycle.output import Output
+from store_plugin.lifecycle.overtaken import Overtaken, unless
 from store_plugin.lifecycle.registration import Registration
 from store_plugin.lifecycle.states import PluginStatus, State
 from store_plugin.log import Logger
@@ -30,8 +31,8 @@ CANARY_CHECKS = 3
 Record = Callable[[str, str, Mapping[str, Value]], Awaitable[None]]
 """Writes an event down; a start that cannot be written down does not happen."""
 RolledBack = Callable[[Registration, Registration], Awaitable[None]]
-"""Has the catalog say what runs again: told of the version that did not become ready, and of
-the one that goes on."""
+"""Has the catalog say what runs again, unless it asks for something else by now: told of the
+version that did not become ready, and of the one that goes on."""
 
 
 class Runner:
@@ -50,6 +51,8 @@ class Runner:
         self._coming: Instance | None = None
         self._news = asyncio.Event()
         self._restart = self._stopping = False
+        self._given_up: Registration | None = None
+        """What did not become ready, where the catalog could not be told so."""
         self._failures: deque[float] = deque(maxlen=MOST_FAILURES)
         self._backoff = Backoff(first=FIRST_WAIT, longest=LONGEST_WAIT)
         self._restarts = 0
@@ -70,23 +73,33 @@ class Runner:
             instance_id=instance.instance_id if instance is not None else "",
             pid=instance.pid if instance is not None else None,
             why=self._why,
+            wanted_version=self._wanted.version,
         )
 
     def want(self, registration: Registration) -> None:
         """Have this version run from now on."""
+        if registration == self._given_up:
+            return
+        self._given_up = None
         if registration != self._wanted:
             self._wanted = registration
             self._news.set()
 
     def restart(self) -> None:
         """Have another process, also where it had ended too often."""
-        self._restart = True
+        self._restart, self._given_up = True, None
         self._news.set()
 
     def stop(self) -> None:
         """Have it end; `run` returns then."""
         self._stopping = True
         self._news.set()
+
+    def kill(self) -> None:
+        """End whatever runs at once; `stop` was called before."""
+        for instance in (self._current, self._coming):
+            if instance is not None:
+                instance.kill()
 
     def holds(self, instance_id: str) -> bool | None:
         """Whether an instance that wants to come in is to be held; None where it is not ours,
@@ -104,9 +117,8 @@ class Runner:
             self._set(State.STOPPING)
             await self._end(self._current, "stopped")
         finally:
-            for instance in (self._current, self._coming):
-                if instance is not None:
-                    instance.kill()
+            self.kill()
+            self.output.end()
 
     async def _step(self) -> None:
         """Whatever is to be done next."""
@@ -114,6 +126,7 @@ class Runner:
         if self._restart:
             self._restart = False
             self._failures.clear()
+            self._set(State.STOPPING)
             await self._end(self._current, "restarted")
             self._current = None
         elif self._current is None:
@@ -137,19 +150,38 @@ class Runner:
         except StorePluginError as error:
             await self._failed(instance, error.message)
             return
+        except Overtaken:
+            return
         finally:
             self._coming = None
         self._current = instance
         self._release(instance)
 
-    async def _started(self, instance: Instance) -> None:
-        """Start an instance; one that does not become ready is gone when this raises."""
+    async def _started(self, instance: Instance, checks: int = 0) -> None:
+        """Start an instance, and check it so many times more; one that does not become ready is
+        killed when this raises. Overtaken where something else is asked for meanwhile."""
         await self._record("start", instance.registration.name, _about(instance))
-        try:
+
+        async def start() -> None:
             await instance.start()
+            for _ in range(checks):
+                await instance.check()
+
+        try:
+            await unless(self._asked_for_other(instance.registration), start())
+        except Overtaken:
+            instance.kill()
+            await self._end(instance, "overtaken")
+            raise
         except BaseException:
             instance.kill()
             raise
+
+    async def _asked_for_other(self, registration: Registration) -> None:
+        """Wait until this is not what shall run. Whoever asks has set more than the event."""
+        while self._wanted == registration and not self._restart and not self._stopping:
+            self._news.clear()
+            await self._news.wait()
 
     async def _attend(self, instance: Instance) -> None:
         """Wait for the end of a process, its loss, or news."""
@@ -190,12 +222,12 @@ class Runner:
         wanted = self._wanted
         new = self._coming = self._new()
         try:
-            await self._started(new)
-            for _ in range(CANARY_CHECKS):
-                await new.check()
+            await self._started(new, CANARY_CHECKS)
         except StorePluginError as error:
-            new.kill()
             await self._roll_back(wanted, old.registration, error.message)
+            return
+        except Overtaken:
+            self._set(State.READY)
             return
         finally:
             self._coming = None
@@ -210,7 +242,9 @@ class Runner:
             await self._rolled_back(new, old)
         except StorePluginError as error:
             self._log.error("the catalog still asks for what failed", plugin=new.name, error=error.message)
-        self._wanted = old
+            self._given_up = new
+        if self._wanted == new:
+            self._wanted = old
         self._set(State.READY, f"version {new.version} did not become ready: {why}")
 
     async def _note(self, event: str, name: str, fields: Mapping[str, Value]) -> None:

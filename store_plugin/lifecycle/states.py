@@ -32,3 +32,5 @@ class PluginStatus:
     instance_id: str = ""
     pid: int | None = None
     why: str = ""
+    wanted_version: str = ""
+    """What it is asked to run; another than `version` while that is tried."""

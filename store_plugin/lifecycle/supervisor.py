@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 
 from store_plugin.errors import PluginNotFound, PluginRefused, StorePluginError
 from store_plugin.hub.peer import Peer
@@ -31,6 +32,9 @@ class Supervisor:
         self._runners: dict[str, Runner] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._looking = asyncio.Lock()
+        self._gone = asyncio.Event()
+        """Set when a plugin has ended: the catalog may ask for it again."""
+        self._ended = False
 
     async def run(self) -> None:
         """Follow the catalog until cancelled; then everything is ended, in order."""
@@ -46,6 +50,8 @@ class Supervisor:
         before that is done. What reading the catalog raises."""
         async with self._looking:
             enabled = await asyncio.to_thread(self._catalog.enabled)
+            if self._ended:
+                return
             for name in self._runners.keys() - enabled.keys():
                 self._runners[name].stop()
             for name, wanted in enabled.items():
@@ -89,8 +95,11 @@ class Supervisor:
     async def _keep(self, name: str, runner: Runner) -> None:
         try:
             await runner.run()
+            self._gone.set()
         except StorePluginError as error:
             self._log.error("plugin is not run any more", plugin=name, error=error.message)
+        except Exception:
+            self._log.error("plugin is not run any more", plugin=name, exc_info=True)
         finally:
             self._runners.pop(name, None)
             self._tasks.pop(name, None)
@@ -105,7 +114,9 @@ class Supervisor:
                 if error.message != problem:
                     problem = error.message
                     self._log.error("the catalog cannot be read; what runs goes on", error=problem)
-            await asyncio.sleep(LOOK_SECONDS)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._gone.wait(), LOOK_SECONDS)
+            self._gone.clear()
 
     async def _tell_head(self) -> None:
         while True:
@@ -113,7 +124,13 @@ class Supervisor:
             self._log.info("audit head", head=head)
             await asyncio.sleep(HEAD_SECONDS)
 
+    def kill(self) -> None:
+        """End every process at once, after `run` was cancelled: there is no time for more."""
+        for runner in self._runners.values():
+            runner.kill()
+
     async def _stop_all(self) -> None:
+        self._ended = True
         for runner in self._runners.values():
             runner.stop()
         if tasks := tuple(self._tasks.values()):
@@ -126,7 +143,7 @@ class Supervisor:
         """The catalog must say what runs, or the bad version would be tried again and again."""
         self._log.error("plugin rolled back", plugin=new.name, version=new.version, to=old.version)
         async with self._looking:
-            await asyncio.to_thread(self._catalog.enable, new.name, old.version)
+            await asyncio.to_thread(self._catalog.roll_back, new.name, new.version, old.version)
 
     def _runner(self, name: str) -> Runner:
         if (runner := self._runners.get(name)) is None:

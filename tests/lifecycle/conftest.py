@@ -69,6 +69,8 @@ class World:
     audit: AuditLog
     log: RecordingLog
     scratch: Path
+    running: "asyncio.Task[None]"
+    """The supervisor's."""
     environ: dict[str, str] = field(default_factory=dict)
 
     def install(self, version: str, *, before: str = "", extra: str = "", **run: Any) -> Registration:
@@ -133,7 +135,7 @@ async def world_in(directory: Path) -> AsyncIterator[World]:
     async with hub:
         running = asyncio.create_task(supervisor.run())
         try:
-            yield World(layout, hub, supervisor, catalog, content, audit, log, directory, environ)
+            yield World(layout, hub, supervisor, catalog, content, audit, log, directory, running, environ)
         finally:
             running.cancel()
             await asyncio.wait((running,))

@@ -60,9 +60,28 @@ def test_one_version_is_enabled_and_the_one_before_is_known(catalog: Catalog) ->
     assert catalog.enabled() == {}
 
 
+def test_only_what_failed_is_rolled_back(catalog: Catalog) -> None:
+    for number in ("1.0", "2.0", "3.0"):
+        catalog.register(version(number))
+    catalog.enable("echo", "1.0")
+    catalog.enable("echo", "2.0")
+    assert catalog.roll_back("echo", "2.0", "1.0")
+    assert catalog.enabled()["echo"].registration.version == "1.0"
+    catalog.enable("echo", "3.0")
+    assert not catalog.roll_back("echo", "2.0", "1.0")
+    assert catalog.enabled()["echo"].registration.version == "3.0"
+    catalog.disable("echo")
+    assert not catalog.roll_back("echo", "3.0", "1.0")
+    assert catalog.enabled() == {}
+
+
 UNKNOWN: dict[str, Callable[[Catalog], object]] = {
     "enable": lambda catalog: catalog.enable("echo", "9"),
     "disable": lambda catalog: catalog.disable("echo"),
+    "roll back": lambda catalog: (
+        catalog.enable("echo", "1.0"),
+        catalog.roll_back("echo", "1.0", "9"),
+    ),
     "deregister": lambda catalog: catalog.deregister("echo", "9"),
     "look": lambda catalog: catalog.version("echo", "9"),
 }

@@ -12,6 +12,7 @@ import pytest
 from store_plugin.errors import Code, PluginNotFound, StoreUnavailable
 from store_plugin.hub.events import EventKind
 from store_plugin.lifecycle import runner as runner_module
+from store_plugin.lifecycle import supervisor as supervisor_module
 from store_plugin.lifecycle.states import State
 from store_plugin.plugin import Plugin
 from store_plugin.stream.outcomes import failed
@@ -189,6 +190,103 @@ async def test_an_update_takes_over_and_no_call_fails(world: World) -> None:
     assert before.pid is not None
     assert not alive(before.pid)
     assert world.events() == ["start", "start", "updated", "exit"]
+
+
+SLOW = "import time; print('here', os.getpid(), flush=True); time.sleep(60)"
+"""Never connects."""
+
+
+async def begun(world: World) -> int:
+    """The pid of a plugin that is slow, once it runs."""
+    await eventually(lambda: world.supervisor.output("echo").last())
+    return int(world.supervisor.output("echo").last()[0].split()[1])
+
+
+async def test_an_update_waits_for_no_version_that_is_not_wanted_any_more(world: World) -> None:
+    """Another version, asked for while one is being tried, neither waits for that nor is lost."""
+    world.install("1.0")
+    world.install("2.0", before=SLOW, start_timeout=600)
+    world.install("3.0")
+    await world.enable("1.0")
+    before = await world.ready("1.0")
+    await world.enable("2.0")
+    slow = await begun(world)
+    await world.enable("3.0")
+    await world.ready("3.0")
+    await eventually(lambda: before.pid is not None and not alive(before.pid))
+    assert not alive(slow)
+    assert world.catalog.enabled()["echo"].registration.version == "3.0"
+    assert "roll-back" not in world.events()
+
+
+@pytest.mark.parametrize("how", ["disabled", "the sidecar ends"])
+async def test_the_end_waits_for_no_start(world: World, how: str) -> None:
+    world.install("1.0", before=SLOW, start_timeout=600)
+    await world.enable("1.0")
+    slow = await begun(world)
+    if how == "disabled":
+        world.catalog.disable("echo")
+        await world.supervisor.look()
+    else:
+        world.running.cancel()
+    await eventually(lambda: world.status is None)
+    assert not alive(slow)
+    assert world.events() == ["start", "exit"]
+
+
+async def test_a_roll_back_takes_back_nothing_that_was_asked_for_since(world: World) -> None:
+    """What was disabled while a bad version was tried stays disabled, told to the supervisor or not."""
+    world.install("1.0")
+    marker = world.scratch / "go"
+    wait = f"import time\nwhile not os.path.exists({str(marker)!r}): time.sleep(0.01)\nsys.exit(9)"
+    world.install("2.0", before=wait)
+    await world.enable("1.0")
+    await world.ready("1.0")
+    await world.enable("2.0")
+    await eventually(lambda: world.events().count("start") == 2)
+    world.catalog.disable("echo")
+    marker.touch()
+    await eventually(lambda: world.status is None)
+    assert world.catalog.enabled() == {}
+
+
+async def test_a_version_that_the_catalog_cannot_be_told_of_is_not_tried_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.install("1.0")
+    world.install("2.0", before="sys.exit(9)")
+    await world.enable("1.0")
+    await world.ready("1.0")
+
+    def full(*_: object) -> bool:
+        raise StoreUnavailable("No space left on device")
+
+    monkeypatch.setattr(world.catalog, "roll_back", full)
+    await world.enable("2.0")
+    await eventually(lambda: "roll-back" in world.events())
+    await world.ready("1.0")
+    await world.supervisor.look()
+    await world.supervisor.look()
+    assert world.events().count("roll-back") == 1
+    monkeypatch.undo()
+    await world.enable("1.0")
+    await world.enable("2.0")
+    await eventually(lambda: world.events().count("roll-back") == 2)
+
+
+async def test_what_is_enabled_again_at_once_runs_again_at_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor_module, "LOOK_SECONDS", 3600.0)
+    await asyncio.sleep(0)
+    world.install("1.0")
+    await world.enable("1.0")
+    before = await world.ready("1.0")
+    world.catalog.disable("echo")
+    await world.supervisor.look()
+    await world.enable("1.0")
+    await eventually(lambda: world.status is not None and world.status.instance_id != before.instance_id)
+    await world.ready("1.0")
 
 
 async def test_what_nobody_enabled_is_not_known(world: World) -> None:

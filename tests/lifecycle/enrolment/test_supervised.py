@@ -52,7 +52,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     async with hub:
         running = asyncio.create_task(supervisor.run())
         try:
-            yield World(layout, hub, supervisor, catalog, content, audit, log, tmp_path)
+            yield World(layout, hub, supervisor, catalog, content, audit, log, tmp_path, running)
         finally:
             running.cancel()
             await asyncio.wait((running,))
