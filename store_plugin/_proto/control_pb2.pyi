@@ -129,3 +129,83 @@ class SetLogLevelRequest(_message.Message):
 class SetLogLevelResponse(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
+
+class ManagedPluginsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ManagedPluginsResponse(_message.Message):
+    __slots__ = ("directory", "plugins")
+    DIRECTORY_FIELD_NUMBER: _ClassVar[int]
+    PLUGINS_FIELD_NUMBER: _ClassVar[int]
+    directory: str
+    plugins: _containers.RepeatedCompositeFieldContainer[ManagedPlugin]
+    def __init__(self, directory: _Optional[str] = ..., plugins: _Optional[_Iterable[_Union[ManagedPlugin, _Mapping]]] = ...) -> None: ...
+
+class ManagedPlugin(_message.Message):
+    __slots__ = ("name", "version", "digest", "state", "since", "restarts", "instance", "pid", "why", "wanted_version")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    RESTARTS_FIELD_NUMBER: _ClassVar[int]
+    INSTANCE_FIELD_NUMBER: _ClassVar[int]
+    PID_FIELD_NUMBER: _ClassVar[int]
+    WHY_FIELD_NUMBER: _ClassVar[int]
+    WANTED_VERSION_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    version: str
+    digest: str
+    state: str
+    since: _timestamp_pb2.Timestamp
+    restarts: int
+    instance: str
+    pid: int
+    why: str
+    wanted_version: str
+    def __init__(self, name: _Optional[str] = ..., version: _Optional[str] = ..., digest: _Optional[str] = ..., state: _Optional[str] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., restarts: _Optional[int] = ..., instance: _Optional[str] = ..., pid: _Optional[int] = ..., why: _Optional[str] = ..., wanted_version: _Optional[str] = ...) -> None: ...
+
+class RestartPluginRequest(_message.Message):
+    __slots__ = ("name",)
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    def __init__(self, name: _Optional[str] = ...) -> None: ...
+
+class RestartPluginResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class PluginOutputRequest(_message.Message):
+    __slots__ = ("name", "lines", "follow")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    LINES_FIELD_NUMBER: _ClassVar[int]
+    FOLLOW_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    lines: int
+    follow: bool
+    def __init__(self, name: _Optional[str] = ..., lines: _Optional[int] = ..., follow: bool = ...) -> None: ...
+
+class PluginOutputResponse(_message.Message):
+    __slots__ = ("lines", "lost")
+    LINES_FIELD_NUMBER: _ClassVar[int]
+    LOST_FIELD_NUMBER: _ClassVar[int]
+    lines: _containers.RepeatedCompositeFieldContainer[OutputLine]
+    lost: int
+    def __init__(self, lines: _Optional[_Iterable[_Union[OutputLine, _Mapping]]] = ..., lost: _Optional[int] = ...) -> None: ...
+
+class OutputLine(_message.Message):
+    __slots__ = ("at", "text")
+    AT_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    at: _timestamp_pb2.Timestamp
+    text: str
+    def __init__(self, at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., text: _Optional[str] = ...) -> None: ...
+
+class CatalogChangedRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class CatalogChangedResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...

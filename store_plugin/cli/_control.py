@@ -1,6 +1,7 @@
 """Asking a running sidecar over its control socket."""
 
 import os
+import socket
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ import grpc
 from google.protobuf.message import Message
 
 from store_plugin._proto import control_pb2 as proto
-from store_plugin.errors import Code, InvalidRequest, NotReachable
+from store_plugin.errors import Code, InvalidRequest, NotReachable, StorePluginError
 from store_plugin.stream.frames import duration
 from store_plugin.wire import error_from
 
@@ -58,6 +59,31 @@ class Control:
     def set_log_level(self, level: str) -> None:
         self._call("SetLogLevel", proto.SetLogLevelRequest(level=level), proto.SetLogLevelResponse)
 
+    def managed_plugins(self) -> proto.ManagedPluginsResponse:
+        """Those that the sidecar runs itself, and out of which directory."""
+        return self._call("ManagedPlugins", proto.ManagedPluginsRequest(), proto.ManagedPluginsResponse)
+
+    def restart_plugin(self, name: str) -> None:
+        """Have another process of a plugin; not waited for."""
+        self._call("RestartPlugin", proto.RestartPluginRequest(name=name), proto.RestartPluginResponse)
+
+    def catalog_changed(self) -> None:
+        """Have it look at what is to run."""
+        self._call("CatalogChanged", proto.CatalogChangedRequest(), proto.CatalogChangedResponse)
+
+    def plugin_output(self, name: str, lines: int, follow: bool) -> Iterator[proto.PluginOutputResponse]:
+        """What a plugin has written, and with `follow` what it writes, until it is run no more."""
+        request = proto.PluginOutputRequest(name=name, lines=lines, follow=follow)
+        call: Any = self._channel.unary_stream(
+            f"/{SERVICE}/PluginOutput",
+            proto.PluginOutputRequest.SerializeToString,
+            proto.PluginOutputResponse.FromString,
+        )
+        try:
+            yield from call(request, timeout=None if follow else _SECONDS)
+        except grpc.RpcError as error:
+            raise _typed(error) from None
+
     def _call(
         self, method: str, request: Message, response: type[ResponseT], timeout: float = _SECONDS
     ) -> ResponseT:
@@ -67,11 +93,14 @@ class Control:
         try:
             found: ResponseT = call(request, timeout=timeout)
         except grpc.RpcError as error:
-            failure: Any = error
-            raise error_from(
-                Code(failure.code().value[0]), failure.details() or "", failure.trailing_metadata() or ()
-            ) from None
+            raise _typed(error) from None
         return found
+
+
+def _typed(failure: Any) -> StorePluginError:
+    return error_from(
+        Code(failure.code().value[0]), failure.details() or "", failure.trailing_metadata() or ()
+    )
 
 
 @contextmanager
@@ -87,7 +116,7 @@ def connected(path: Path, seconds: float = _SECONDS) -> Iterator[Control]:
         try:
             grpc.channel_ready_future(channel).result(seconds)
         except grpc.FutureTimeoutError:
-            raise NotReachable(f"no sidecar answers at {path}: is it running? Else {_ADVICE}") from None
+            raise _nobody_at(path) from None
         yield Control(channel, path)
 
 
@@ -132,3 +161,15 @@ def _check(path: Path) -> None:
         raise InvalidRequest(f"{path} may not be opened: its owner is who runs the sidecar") from None
     if not stat.S_ISSOCK(mode):
         raise InvalidRequest(f"{path} is not a socket")
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(1.0)
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            raise _nobody_at(path) from None
+        except OSError as error:
+            raise InvalidRequest(f"{path} cannot be opened: {error.strerror or error}") from None
+
+
+def _nobody_at(path: Path) -> NotReachable:
+    return NotReachable(f"no sidecar answers at {path}: is it running? Else {_ADVICE}")

@@ -55,6 +55,11 @@ class Layout:
         """What is asked of every plugin in this directory."""
         return self.root / "settings.json"
 
+    @property
+    def control_socket(self) -> Path:
+        """Where the sidecar that runs on it answers commands, unless it was told another place."""
+        return self.root / "control.sock"
+
     def prepare(self) -> None:
         """Make what is missing, owner-only. ConfigInvalid where others could change it, or it
         cannot be made. Blocking."""

@@ -20,6 +20,7 @@ from store_plugin.config.table import ConfigTable
 from store_plugin.dispatch.router import Router
 from store_plugin.endpoints import Endpoint, Transport
 from store_plugin.engine import LocationLocks
+from store_plugin.errors import InvalidRequest
 from store_plugin.sidecar.admin import AdminServer, View
 from store_plugin.sidecar.call import Handler, Interceptor, compose
 from store_plugin.sidecar.crds import bring_crds
@@ -125,8 +126,7 @@ class _Sidecar:
     async def _serve(self, stack: AsyncExitStack, opened: Opened) -> None:
         watching = asyncio.create_task(self._follow(opened), name="config source")
         stack.push_async_callback(_end, watching)
-        if self._settings.control_socket is not None:
-            await self._start_control(self._settings.control_socket, stack)
+        await self._start_control(stack)
         if self._plugins is not None:
             await self._start_hub(self._plugins, stack, opened)
         await self._start_listeners(stack)
@@ -175,19 +175,33 @@ class _Sidecar:
             kinds_changed=opened.source.kinds_changed, reopen=self._router.reopen, cluster=opened.cluster
         )
 
-    async def _start_control(self, path: Path, stack: AsyncExitStack) -> None:
+    async def _start_control(self, stack: AsyncExitStack) -> None:
+        """Where it was asked for, or else where commands about its plugins look for it; nobody
+        asked for that one, so where it cannot be the sidecar does without."""
+        if (path := self._settings.control_socket) is not None:
+            await self._control_at(path, stack)
+        elif self._plugins is not None and self._plugins.managed is not None:
+            try:
+                await self._control_at(self._plugins.managed.control_socket, stack)
+            except InvalidRequest as error:
+                self._log.warning("no control socket: pass --control-socket", error=error.message)
+
+    async def _control_at(self, path: Path, stack: AsyncExitStack) -> None:
         # Only where it is asked for, as the hub.
+        from store_plugin.sidecar.control.managed import ManagedMethods
         from store_plugin.sidecar.control.server import ControlServer
         from store_plugin.sidecar.control.service import ControlService, Running
 
+        plugins = self._plugins
         running = Running(
             [str(listener.endpoint) for listener in self._listeners],
             lambda: self._serving,
             lambda: self._admission.in_flight,
             self._router.counts,
-            self._plugins,
+            plugins,
         )
-        server = ControlServer(path, ControlService(running), self._log)
+        managed = ManagedMethods(plugins.managed if plugins is not None else None)
+        server = ControlServer(path, ControlService(running), managed, self._log)
         stack.push_async_callback(server.stop)
         await server.start()
 

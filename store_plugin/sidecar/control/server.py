@@ -1,6 +1,7 @@
 """The socket of the Control service: its file's rights are all that is asked for."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -10,6 +11,7 @@ from store_plugin._proto import control_pb2 as proto
 from store_plugin.endpoints import Endpoint, Transport
 from store_plugin.errors import Bug, InvalidRequest, StorePluginError
 from store_plugin.sidecar.call import Context
+from store_plugin.sidecar.control.managed import ManagedMethods
 from store_plugin.sidecar.control.service import ControlService
 from store_plugin.sockets import private_umask, protect, remove_stale_socket
 from store_plugin.store import Logger
@@ -19,12 +21,13 @@ _MODE = 0o600
 _STOP_SECONDS = 0.5
 
 Method = Callable[[Any], Awaitable[Any]]
+StreamMethod = Callable[[Any], AsyncGenerator[Any, None]]
 
 
 class ControlServer:
     """Serves on a path socket of mode 0600."""
 
-    def __init__(self, path: Path, service: ControlService, log: Logger) -> None:
+    def __init__(self, path: Path, service: ControlService, managed: ManagedMethods, log: Logger) -> None:
         self._endpoint = Endpoint(Transport.PATH, str(path.absolute()))
         self._path = path
         self._log = log
@@ -36,6 +39,9 @@ class ControlServer:
             "Kinds": (service.kinds, proto.KindsRequest),
             "CallPlugin": (service.call_plugin, proto.CallPluginRequest),
             "SetLogLevel": (service.set_log_level, proto.SetLogLevelRequest),
+            "ManagedPlugins": (managed.managed_plugins, proto.ManagedPluginsRequest),
+            "RestartPlugin": (managed.restart_plugin, proto.RestartPluginRequest),
+            "CatalogChanged": (managed.catalog_changed, proto.CatalogChangedRequest),
         }
         handlers = {
             name: grpc.unary_unary_rpc_method_handler(
@@ -43,6 +49,11 @@ class ControlServer:
             )
             for name, (method, request) in methods.items()
         }
+        handlers["PluginOutput"] = grpc.unary_stream_rpc_method_handler(
+            self._streamed(managed.plugin_output),
+            proto.PluginOutputRequest.FromString,
+            lambda message: message.SerializeToString(),
+        )
         generic = grpc.method_handlers_generic_handler(descriptor.full_name, handlers)
         self._server.add_generic_rpc_handlers((generic,))
 
@@ -66,17 +77,31 @@ class ControlServer:
 
     def _answered(self, method: Method) -> Callable[[Any, Context], Awaitable[Any]]:
         async def answered(request: Any, context: Context) -> Any:
-            try:
+            async with self._told(context):
                 return await method(request)
-            except CallFailed as failure:
-                await _abort(context, failure)
-            except StorePluginError as error:
-                await _abort(context, failed_with(error))
-            except Exception:
-                self._log.error("control call failed unexpectedly", exc_info=True)
-                await _abort(context, failed_with(Bug("internal error; the sidecar's log tells more")))
 
         return answered
+
+    def _streamed(self, method: StreamMethod) -> Callable[[Any, Context], AsyncIterator[Any]]:
+        async def streamed(request: Any, context: Context) -> AsyncIterator[Any]:
+            async with self._told(context), aclosing(method(request)) as messages:
+                async for message in messages:
+                    yield message
+
+        return streamed
+
+    @asynccontextmanager
+    async def _told(self, context: Context) -> AsyncIterator[None]:
+        """What is raised ends the call, with its code, reason and text."""
+        try:
+            yield
+        except CallFailed as failure:
+            await _abort(context, failure)
+        except StorePluginError as error:
+            await _abort(context, failed_with(error))
+        except Exception:
+            self._log.error("control call failed unexpectedly", exc_info=True)
+            await _abort(context, failed_with(Bug("internal error; the sidecar's log tells more")))
 
 
 async def _abort(context: Context, failure: CallFailed) -> NoReturn:

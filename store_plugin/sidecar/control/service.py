@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from store_plugin import __version__
 from store_plugin._proto import control_pb2 as proto
 from store_plugin.dispatch.state import Counts
 from store_plugin.errors import InvalidRequest
+from store_plugin.sidecar.control.times import timestamp
 from store_plugin.stream.frames import duration, seconds
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -100,7 +99,7 @@ class ControlService:
         return proto.StatusResponse(
             version=__version__,
             serving=running.serving(),
-            started=_timestamp(self._started),
+            started=timestamp(self._started),
             listening=running.listening,
             in_flight=running.in_flight(),
             configs=configs,
@@ -150,13 +149,7 @@ def _plugin(state: PluginShown) -> proto.Plugin:
         user=state.user,
         kinds=state.kinds,
         services=state.services,
-        since=_timestamp(datetime.fromisoformat(state.since)),
+        since=timestamp(datetime.fromisoformat(state.since)),
         in_flight=state.in_flight,
         silent_for=duration(state.silent_for),
     )
-
-
-def _timestamp(moment: datetime) -> Timestamp:
-    found = Timestamp()
-    found.FromDatetime(moment)
-    return found

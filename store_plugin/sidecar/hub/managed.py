@@ -2,7 +2,7 @@
 they enrol, and the listener where nobody else gets in."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from store_plugin.endpoints import Endpoint
@@ -23,17 +23,21 @@ from store_plugin.lifecycle.enrolment import (
 )
 from store_plugin.lifecycle.instance import Ground
 from store_plugin.lifecycle.layout import Layout
+from store_plugin.lifecycle.output import Output
+from store_plugin.lifecycle.states import PluginStatus
 from store_plugin.lifecycle.supervisor import Supervisor
 from store_plugin.store import Logger
 
 _ANY_PORT = Endpoint.parse("127.0.0.1:0")
+_LEAST_GRACE = 2.0
+"""Seconds that a plugin without calls needs to end in order."""
 
 
 class ManagedPlugins:
     """Belongs to one event loop. ConfigInvalid where the directory cannot be used."""
 
     def __init__(self, directory: Path, registry: Registry, environ: Mapping[str, str], log: Logger) -> None:
-        layout = Layout(directory)
+        self._layout = layout = Layout(directory.absolute())
         layout.prepare()
         self._log = log
         self._catalog, self._audit = Catalog(layout.catalog), AuditLog(layout.audit)
@@ -51,6 +55,33 @@ class ManagedPlugins:
         ground = Ground(registry, ContentStore(layout.content), self._enrolment.environment, environ)
         self.supervisor = Supervisor(self._catalog, self._audit, ground, log)
         self._running: asyncio.Task[None] | None = None
+
+    @property
+    def directory(self) -> Path:
+        """The plugins directory."""
+        return self._layout.root
+
+    @property
+    def control_socket(self) -> Path:
+        """Where commands about this directory look for the sidecar."""
+        return self._layout.control_socket
+
+    def statuses(self) -> Sequence[PluginStatus]:
+        """Of all that run or should, by name."""
+        return self.supervisor.statuses()
+
+    def restart(self, name: str) -> None:
+        """Have another process of a plugin. PluginNotFound."""
+        self.supervisor.restart(name)
+
+    def output(self, name: str) -> Output:
+        """What a plugin has written. PluginNotFound."""
+        return self.supervisor.output(name)
+
+    async def catalog_changed(self) -> None:
+        """Take in what the catalog says now, once plugins are run at all. What reading it raises."""
+        if self._running is not None:
+            await self.supervisor.look()
 
     async def listener(self) -> HubListener:
         """The hub's listener for them: mTLS on loopback, certificates of their own CA only."""
@@ -71,9 +102,13 @@ class ManagedPlugins:
         await self._enrolment.start()
         self._running = asyncio.create_task(self.supervisor.run(), name="plugin supervisor")
 
-    async def stop(self) -> None:
-        """End all of them, in order; nothing of them is left then."""
+    async def stop(self, grace: float) -> None:
+        """End all of them, in order; nothing of them is left then. Who has not ended after
+        `grace` seconds is killed."""
         if self._running is not None:
             self._running.cancel()
-            await asyncio.wait((self._running,))
+            _, late = await asyncio.wait((self._running,), timeout=max(grace, _LEAST_GRACE))
+            if late:
+                self.supervisor.kill()
+                await asyncio.wait(late)
         await self._enrolment.stop()

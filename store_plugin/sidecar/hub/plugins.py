@@ -126,7 +126,7 @@ class PluginHub:
         """Plugins have `grace` seconds to finish the calls they have."""
         async with self._cluster:
             if self.managed is not None:
-                await self.managed.stop()
+                await self.managed.stop(grace)
             if self._hub is not None:
                 await self._hub.stop(grace)
             for task in self._listening:
