@@ -25,7 +25,9 @@ COMMANDS: Mapping[str, LazyCommand] = {
     "exec-credential": LazyCommand(
         "store_plugin.cli.exec_credential", "Be a credential plugin of kubectl.", "exec_credential"
     ),
-    "plugin": LazyCommand("store_plugin.cli.plugin", "Look after plugins: install, register, enable, write."),
+    "plugin": LazyCommand(
+        "store_plugin.cli.plugin", "Look after plugins: install, register, enable, watch, write."
+    ),
     "access": LazyCommand(
         "store_plugin.cli.access", "Reach the clusters of a fleet by their ClusterProfiles."
     ),

@@ -2,10 +2,6 @@
 registered, enabled, used, crashed, updated, rolled back, disabled, removed, and all of it recorded."""
 
 import json
-import re
-import subprocess
-import sys
-import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,64 +11,12 @@ import pytest
 from store_plugin.client import Client
 from store_plugin.errors import StorePluginError
 from store_plugin.model import ConfigReference
-from tests.support.local_plugin import API_VERSION, KIND, NAME, ROOT, config
-from tests.support.sidecar import PROGRAM, SidecarProcess, running_sidecar
+from tests.support.desk import Desk, executable
+from tests.support.local_plugin import API_VERSION, KIND, NAME, config
+from tests.support.sidecar import SidecarProcess, running_sidecar
 from tests.support.waiting import eventually
 
 FILES = ConfigReference(API_VERSION, KIND, "files")
-PLUGIN = """\
-import sys
-sys.path[:0] = {paths!r}
-from store_plugin.errors import StoreUnavailable
-from store_plugin.plugin import Plugin
-from stores.local import factory
-
-plugin = Plugin({name!r}, {version!r})
-plugin.serve_store(factory, api_version={api_version!r}, kind={kind!r})
-
-@plugin.on_check
-async def check():
-    if {broken!r}:
-        raise StoreUnavailable("the files are not there")
-
-plugin.main()
-"""
-
-
-def executable(directory: Path, version: str, *, broken: bool = False) -> Path:
-    paths = [str(ROOT), *[path for path in sys.path if "site-packages" in path]]
-    text = PLUGIN.format(
-        paths=paths, name=NAME, version=version, api_version=API_VERSION, kind=KIND, broken=broken
-    )
-    path = directory / f"files-{version}"
-    path.write_text(f"#!{sys.executable} -S\n{textwrap.dedent(text)}")
-    path.chmod(0o755)
-    return path
-
-
-class Desk:
-    """A person at the command line."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self.plugins = directory / "plugins"
-
-    def run(self, *arguments: str, expect: int = 0) -> str:
-        command = [PROGRAM, *arguments, "--plugins-dir", str(self.plugins)]
-        ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
-        assert ended.returncode == expect, f"{arguments}: {ended.stdout}{ended.stderr}"
-        return ended.stdout + ended.stderr
-
-    def introduce(self, version: str, *, broken: bool = False) -> None:
-        """Install and register a version."""
-        said = self.run("plugin", "install", str(executable(self.directory, version, broken=broken)))
-        digest = re.search(r"[0-9a-f]{64}", said)
-        assert digest, said
-        self.run("plugin", "register", digest[0])
-
-    def events(self) -> list[str]:
-        said = self.run("audit", "tail", "--raw", "-n", "1000")
-        return [record["event"] for record in map(json.loads, said.splitlines()) if record["plugin"] == NAME]
 
 
 @pytest.fixture
@@ -104,26 +48,31 @@ def test_a_whole_life(desk: Desk, sidecar: SidecarProcess) -> None:
                 return False
 
         desk.introduce("1.0")
-        desk.run("plugin", "enable", NAME, "1.0")
+        desk.run("plugin", "enable", NAME, "1.0", "--wait")
         eventually(works, within=60)
         assert client.apply(FILES, "team/db", {"password": b"sesame"}).changed
         assert client.get(FILES, "team/db").data == {"password": b"sesame"}
 
-        (running,) = (p for p in psutil.Process(sidecar.pid).children(recursive=True) if not p.children())
-        running.kill()
+        psutil.Process(desk.shown("plugin", "status", NAME)["pid"]).kill()
         eventually(lambda: "crash" in desk.events(), within=30)
         eventually(works, within=60)
+        assert desk.shown("plugin", "status", NAME)["restarts"] == 1
+        before = desk.shown("plugin", "status", NAME)["instance"]
+        desk.run("plugin", "restart", NAME, "--wait")
+        assert desk.shown("plugin", "status", NAME)["instance"] != before
+        eventually(works, within=60)
 
-        desk.introduce("2.0")
-        desk.run("plugin", "enable", NAME, "2.0")
-        eventually(lambda: "updated" in desk.events(), within=60)
+        desk.run("plugin", "update", NAME, str(executable(desk.directory, "2.0")), "--wait")
         assert client.get(FILES, "team/db").data == {"password": b"sesame"}
 
-        desk.introduce("3.0", broken=True)
-        desk.run("plugin", "enable", NAME, "3.0")
-        eventually(lambda: "roll-back" in desk.events(), within=60)
+        broken = executable(desk.directory, "3.0", broken=True, before='print("broken", flush=True)')
+        told = desk.run("plugin", "update", NAME, str(broken), "--wait", expect=1)
+        assert "the files are not there" in told
+        assert "broken" in desk.run("plugin", "logs", NAME)
+        (listed,) = desk.shown("plugin", "list")
+        assert (listed["version"], listed["state"], listed["enabled"]) == ("2.0", "Ready", "2.0")
         assert client.get(FILES, "team/db").data == {"password": b"sesame"}
-        assert "2.0" in desk.run("plugin", "available")
+        assert {"updated", "roll-back"} < set(desk.events())
 
         desk.run("plugin", "disable", NAME)
         eventually(lambda: not works(), within=60)

@@ -23,6 +23,13 @@ COMMANDS: Mapping[str, LazyCommand] = {
     ),
     "enable": LazyCommand(f"{_HERE}.enable", "Have a registered version run."),
     "disable": LazyCommand(f"{_HERE}.enable", "Have no version of a plugin run."),
+    "update": LazyCommand(f"{_HERE}.update", "Install, register and enable a new version of a plugin."),
+    "list": LazyCommand(
+        f"{_HERE}.list", "List the plugins that are registered, and how they are doing.", "list_"
+    ),
+    "status": LazyCommand(f"{_HERE}.list", "Tell how one plugin is doing."),
+    "restart": LazyCommand(f"{_HERE}.restart", "Have the running sidecar start a plugin anew."),
+    "logs": LazyCommand(f"{_HERE}.logs", "Show what a plugin writes, over all its processes."),
     "deregister": LazyCommand(f"{_HERE}.remove", "Take versions of a plugin out of the catalog."),
     "remove": LazyCommand(f"{_HERE}.remove", "Take versions out, and delete what nothing needs any more."),
     "export": LazyCommand(f"{_HERE}.export", "Write the catalog as YAML."),
@@ -32,7 +39,7 @@ COMMANDS: Mapping[str, LazyCommand] = {
 
 @click.group(cls=LazyGroup, lazy=COMMANDS)
 def plugin() -> None:
-    """Look after plugins: install, register, enable, write.
+    """Look after plugins: install, register, enable, watch, write.
 
     What changes is in the audit record before it is in force: see 'store-plugin audit'.
     """

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from store_plugin.cli.plugin._completing import VARIABLE, complete_name, complete_version
+
 if TYPE_CHECKING:
     from store_plugin.lifecycle.layout import Layout
     from store_plugin.lifecycle.packages.pip import Sources
@@ -18,7 +20,7 @@ plugins_dir_option = click.option(
     "--plugins-dir",
     metavar="DIR",
     type=click.Path(path_type=Path),
-    envvar="STORE_PLUGIN_PLUGINS_DIR",
+    envvar=VARIABLE,
     show_envvar=True,
     required=True,
     help="Where the sidecar keeps its plugins and all about them.",
@@ -29,8 +31,10 @@ signature_option = click.option(
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Its signature, as 'cosign sign-blob' writes it.",
 )
-name_argument = click.argument("name", metavar="NAME")
-version_argument = click.argument("version", metavar="[VERSION]", required=False)
+name_argument = click.argument("name", metavar="NAME", shell_complete=complete_name)
+version_argument = click.argument(
+    "version", metavar="[VERSION]", required=False, shell_complete=complete_version
+)
 
 
 def build_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -73,3 +77,8 @@ def say_next(command: str) -> None:
 def note(text: str) -> None:
     """Something to know while a command works; not part of its result."""
     click.echo(text, err=True)
+
+
+def printable(text: str) -> str:
+    """What a program of somebody wrote, for a terminal: what would steer it is spelled out."""
+    return "".join(c if c.isprintable() or c == "\t" else c.encode("unicode_escape").decode() for c in text)

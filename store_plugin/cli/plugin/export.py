@@ -6,6 +6,7 @@ from typing import TextIO
 import click
 
 from store_plugin.cli.plugin._shared import layout_of, plugins_dir_option
+from store_plugin.cli.plugin._sidecar import control_socket_option, told_to
 
 
 @click.command()
@@ -24,7 +25,8 @@ def export(plugins_dir: Path) -> None:
 @click.command("import")
 @click.argument("file", metavar="FILE|-", type=click.File())
 @plugins_dir_option
-def import_(file: TextIO, plugins_dir: Path) -> None:
+@control_socket_option
+def import_(file: TextIO, plugins_dir: Path, control_socket: Path | None) -> None:
     """Have the catalog be as an export says.
 
     What is not in the export is deregistered. All executables have to be installed before.
@@ -32,5 +34,7 @@ def import_(file: TextIO, plugins_dir: Path) -> None:
     from store_plugin.lifecycle.administration.exporting import MAX_EXPORT_BYTES, imported
     from store_plugin.lifecycle.administration.registering import Registrar
 
-    export = imported(Registrar(layout_of(plugins_dir)), file.read(MAX_EXPORT_BYTES + 1))
+    layout = layout_of(plugins_dir)
+    export = imported(Registrar(layout), file.read(MAX_EXPORT_BYTES + 1))
     click.echo(f"{len(export.plugins)} registered, {len(export.enabled)} enabled")
+    told_to(layout, control_socket)

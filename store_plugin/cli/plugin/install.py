@@ -1,6 +1,5 @@
 """`store-plugin plugin install`: an executable comes into the plugins directory."""
 
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,45 +7,19 @@ import click
 
 from store_plugin.cli._output import emit
 from store_plugin.cli._parameters import output_option
-from store_plugin.cli.plugin._shared import (
-    SHORT,
-    build_options,
-    layout_of,
-    note,
-    plugins_dir_option,
-    say_next,
-    signature_option,
-    sources,
-)
+from store_plugin.cli.plugin._incoming import Named, incoming_options
+from store_plugin.cli.plugin._shared import SHORT, layout_of, plugins_dir_option, say_next
 
 if TYPE_CHECKING:
     from store_plugin.lifecycle.administration.installing import Incoming, Installed
-    from store_plugin.lifecycle.packages.pip import Sources
 
 
 @click.command()
 @click.argument("what", metavar="PATH|WHEEL|DIR|NAME[==VERSION]")
-@click.option("--repository", metavar="DIR|URL", help="Take NAME from there: a directory, or https://.")
-@signature_option
-@click.option(
-    "--key",
-    metavar="PUB",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Public key that must have signed it; left out: any of the trusted ones.",
-)
-@build_options
+@incoming_options
 @plugins_dir_option
 @output_option()
-def install(
-    what: str,
-    repository: str | None,
-    signature: Path | None,
-    key: Path | None,
-    wheels: Path | None,
-    from_index: bool,
-    plugins_dir: Path,
-    output: str,
-) -> None:
+def install(what: str, named: Named, plugins_dir: Path, output: str) -> None:
     """Bring an executable into the plugins directory.
 
     It is copied by its SHA-256, and run from nowhere else. A Python project or a wheel is built into
@@ -55,46 +28,9 @@ def install(
     from store_plugin.lifecycle.administration.installing import Installer
 
     installer = Installer(layout_of(plugins_dir))
-    with tempfile.TemporaryDirectory(prefix="store-plugin-install-") as temporary:
-        if repository is not None:
-            incoming = _fetched(repository, what, key, Path(temporary))
-        else:
-            incoming = _local(Path(what), signature, key, sources(wheels, from_index), Path(temporary))
+    with named.incoming(what) as incoming:
         installed = installer.install(incoming)
     _show(incoming, installed, output)
-
-
-def _fetched(repository: str, what: str, key: Path | None, directory: Path) -> "Incoming":
-    from store_plugin.lifecycle.administration.installing import Incoming
-    from store_plugin.lifecycle.repository.fetching import fetch
-
-    name, _, version = what.partition("==")
-    fetched = fetch(repository, name, version or None, directory)
-    release = fetched.release
-    return Incoming(
-        fetched.file,
-        f"{fetched.where}#{release.file}",
-        name=release.name,
-        version=release.version,
-        digest=release.digest,
-        signature=release.signature,
-        key=key,
-    )
-
-
-def _local(
-    path: Path, signature: Path | None, key: Path | None, given: "Sources", temporary: Path
-) -> "Incoming":
-    from store_plugin.lifecycle.administration.installing import Incoming
-    from store_plugin.lifecycle.administration.trust import read_signature
-    from store_plugin.lifecycle.packages.building import build, is_buildable
-
-    text = read_signature(signature) if signature else None
-    if not is_buildable(path):
-        return Incoming(path, str(path.absolute()), signature=text, key=key)
-    note(f"building {path} with pip")
-    built = build(path, temporary / "plugin.pyz", given)
-    return Incoming(built.file, str(path.absolute()), built.name, built.version, signature=text, key=key)
 
 
 def _show(incoming: "Incoming", installed: "Installed", output: str) -> None:

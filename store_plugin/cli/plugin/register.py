@@ -1,18 +1,13 @@
 """`store-plugin plugin register`: an executable becomes a version of a plugin."""
 
-import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from store_plugin.cli._output import emit
 from store_plugin.cli._parameters import output_option
-from store_plugin.cli.plugin._shared import layout_of, note, plugins_dir_option, say_next
-
-if TYPE_CHECKING:
-    from store_plugin.lifecycle.administration.origins import Origin
-    from store_plugin.lifecycle.administration.registering import Registrar, RegistrationConfig
+from store_plugin.cli.plugin._identity import Said, identity_of
+from store_plugin.cli.plugin._shared import layout_of, plugins_dir_option, say_next
 
 
 @click.command()
@@ -43,7 +38,8 @@ def register(
     registrar = Registrar(layout_of(plugins_dir))
     digest, origin = installed_executable(registrar, what)
     given = read_config(config) if config else RegistrationConfig()
-    found_name, found_version = _identity(registrar, digest, origin, given, name, version)
+    said = Said(name or given.name, version or given.version)
+    found_name, found_version = identity_of(registrar, digest, origin, said)
     registration = checked(found_name, found_version, digest, registrar.signer_of(digest), given)
     registrar.register(registration)
     if output != "table":
@@ -52,23 +48,3 @@ def register(
     signer = f"signed by {registration.signer}" if registration.signer else "not signed"
     click.echo(f"registered {registration.name} {registration.version}, sha256 {digest}, {signer}")
     say_next(f"enable {registration.name} {registration.version}")
-
-
-def _identity(
-    registrar: "Registrar",
-    digest: str,
-    origin: "Origin | None",
-    given: "RegistrationConfig",
-    name: str | None,
-    version: str | None,
-) -> tuple[str, str]:
-    """Name and version: the person's words count most, then the config's, then its origin's."""
-    name = name or given.name or (origin.name if origin else None)
-    version = version or given.version or (origin.version if origin else None)
-    if name is None or version is None:
-        from store_plugin.lifecycle.administration.describing import describe
-
-        note("running it with --describe to ask for its name and version")
-        told = asyncio.run(describe(registrar.content.path(digest), digest))
-        name, version = name or told.name, version or told.version
-    return name, version

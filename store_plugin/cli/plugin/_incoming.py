@@ -1,0 +1,103 @@
+"""What a person names to be brought into the plugins directory: a file, a project that is built first,
+or a release of a repository."""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import update_wrapper
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from store_plugin.cli.plugin._shared import build_options, note, signature_option, sources
+
+if TYPE_CHECKING:
+    from store_plugin.lifecycle.administration.installing import Incoming
+    from store_plugin.lifecycle.packages.pip import Sources
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What was said of it."""
+
+    repository: str | None
+    signature: Path | None
+    key: Path | None
+    wheels: Path | None
+    from_index: bool
+
+    @contextmanager
+    def incoming(self, what: str) -> Iterator["Incoming"]:
+        """Fetched or built, for as long as the block lasts. InvalidRequest, PluginUntrusted,
+        NotReachable."""
+        with tempfile.TemporaryDirectory(prefix="store-plugin-install-") as temporary:
+            if self.repository is not None:
+                yield _fetched(self.repository, what, self.key, Path(temporary))
+            else:
+                given = sources(self.wheels, self.from_index)
+                yield _local(Path(what), self.signature, self.key, given, Path(temporary))
+
+
+def incoming_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options; the command gets them as `named`, a Named."""
+
+    def run(
+        repository: str | None,
+        signature: Path | None,
+        key: Path | None,
+        wheels: Path | None,
+        from_index: bool,
+        **others: Any,
+    ) -> None:
+        command(named=Named(repository, signature, key, wheels, from_index), **others)
+
+    shown: Callable[..., None] = update_wrapper(run, command)
+    for option in (build_options, _KEY, signature_option, _REPOSITORY):
+        shown = option(shown)
+    return shown
+
+
+_REPOSITORY = click.option(
+    "--repository", metavar="DIR|URL", help="Take NAME from there: a directory, or https://."
+)
+_KEY = click.option(
+    "--key",
+    metavar="PUB",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Public key that must have signed it; left out: any of the trusted ones.",
+)
+
+
+def _fetched(repository: str, what: str, key: Path | None, directory: Path) -> "Incoming":
+    from store_plugin.lifecycle.administration.installing import Incoming
+    from store_plugin.lifecycle.repository.fetching import fetch
+
+    name, _, version = what.partition("==")
+    fetched = fetch(repository, name, version or None, directory)
+    release = fetched.release
+    return Incoming(
+        fetched.file,
+        f"{fetched.where}#{release.file}",
+        name=release.name,
+        version=release.version,
+        digest=release.digest,
+        signature=release.signature,
+        key=key,
+    )
+
+
+def _local(
+    path: Path, signature: Path | None, key: Path | None, given: "Sources", temporary: Path
+) -> "Incoming":
+    from store_plugin.lifecycle.administration.installing import Incoming
+    from store_plugin.lifecycle.administration.trust import read_signature
+    from store_plugin.lifecycle.packages.building import build, is_buildable
+
+    text = read_signature(signature) if signature else None
+    if not is_buildable(path):
+        return Incoming(path, str(path.absolute()), signature=text, key=key)
+    note(f"building {path} with pip")
+    built = build(path, temporary / "plugin.pyz", given)
+    return Incoming(built.file, str(path.absolute()), built.name, built.version, signature=text, key=key)
