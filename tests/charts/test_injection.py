@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from store_plugin.cli.serve import serve
+from store_plugin.sidecar.settings import Settings, host_and_port
 from tests.support.helm import Manifest, Refused, render
 from tests.support.injection import SIDECAR, Injection, injecting, pod
 from tests.support.kubernetes import ApiError, Cluster
@@ -61,6 +63,15 @@ def test_a_labelled_pod_gets_the_sidecar_once_and_first(place: Injection) -> Non
     assert "--crds=off" in sidecar["args"]
     assert sidecar["securityContext"]["capabilities"] == {"drop": ["ALL"]}
     assert {volume["name"] for volume in spec["volumes"]} >= {"store-plugin-tmp", "store-plugin-api"}
+
+
+def test_the_options_of_an_injected_sidecar_are_those_of_the_command(place: Injection) -> None:
+    sidecar = place.admitted(pod("default"))["initContainers"][0]
+    options = serve.make_context(sidecar["args"][0], sidecar["args"][1:]).params
+    assert options["listen"] == Settings().listen
+    assert options["config_dir"] is None
+    port = sidecar["readinessProbe"]["httpGet"]["port"]
+    assert host_and_port(options["health_listen"]) == ("0.0.0.0", port)
 
 
 def test_the_sidecar_has_a_token_whether_the_pod_has_one_or_not(place: Injection) -> None:

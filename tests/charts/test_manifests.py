@@ -5,16 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from store_plugin.cli.serve import serve
 from store_plugin.sidecar.hub.settings import HubOptions
 from store_plugin.sidecar.settings import Settings
 from tests.charts.switches import NAMESPACE, SWITCHES
-from tests.docs.pages import ROOT
-from tests.support.helm import Manifest, kubectl, only, render
-from tests.support.kubernetes import ApiError, Cluster
-from tests.support.waiting import eventually
+from tests.support.helm import Manifest, kubectl, render
+from tests.support.kubernetes import Cluster
 
 
 @pytest.mark.parametrize("values", SWITCHES.values(), ids=SWITCHES)
@@ -49,10 +46,6 @@ def containers(value: object) -> Iterator[Manifest]:
             yield from containers(inner)
 
 
-def rights(manifests: list[Manifest]) -> list[Any]:
-    return [rule for one in manifests for rule in one.get("rules", [])]
-
-
 # The commands.
 
 
@@ -84,71 +77,3 @@ def test_the_hub_listens_where_it_may(switch: str, auth: str, listen: str) -> No
     assert (options["hub_auth"], address.address) == (auth, listen)
     assert (options["hub_audience"], options["hub_namespace"]) == ("store-plugin-hub", NAMESPACE)
     assert options["hub_plugin_groups"] == ("stores.example.org",)
-
-
-# Rights.
-
-
-@pytest.mark.parametrize(
-    ("switch", "file", "roles"),
-    [
-        ("rbac", "sidecar.yaml", ["store-plugin-sidecar"]),
-        (
-            "standalone",
-            "standalone.yaml",
-            ["store-plugin-status", "store-plugin-status-events", "store-plugin-status-lease"],
-        ),
-        ("hub", "plugins.yaml", ["store-plugin-hub-events"]),
-    ],
-)
-def test_the_rights_are_those_that_were_shown_to_be_enough(switch: str, file: str, roles: list[str]) -> None:
-    """tests/integration/test_roles.py shows it of the files."""
-    documents = yaml.safe_load_all((ROOT / "deploy" / "rbac" / file).read_text())
-    wanted = rights([one for one in documents if "crds" not in one["metadata"]["name"]])
-    assert rights([one for one in render(SWITCHES[switch]) if one["metadata"]["name"] in roles]) == wanted
-
-
-def test_a_plugin_may_register_its_name_and_nothing_else() -> None:
-    made = [one for one in render(SWITCHES["hub"]) if one["metadata"]["name"] == "store-plugin-plugin-folder"]
-    (rule,) = rights(made)
-    assert rule == {
-        "apiGroups": ["secrets.crossplane.io"],
-        "resources": ["plugins"],
-        "resourceNames": ["folder"],
-        "verbs": ["register"],
-    }
-    assert [one["name"] for one in only(made, "RoleBinding")["subjects"]] == ["store-plugin-plugin-folder"]
-
-
-def test_a_sidecar_reads_configs_and_writes_none(prepared: Cluster, tmp_path: Path) -> None:
-    namespace = prepared.namespace()
-    token = prepared.token(prepared.service_account(namespace, "operator"))
-    account = {"namespace": namespace, "serviceAccount": "operator"}
-    values = {
-        "fullnameOverride": namespace,
-        "rbac": {"sidecars": [account], "secrets": [{"namespace": namespace, "names": ["vault-token"]}]},
-        "crds": {"enabled": False},
-    }
-    made = render(values)
-    kubectl(prepared, tmp_path, "apply", "--server-side", manifests=made)
-    try:
-        configs = "/apis/secrets.crossplane.io/v1alpha1/vaultconfigs"
-        eventually(lambda: allowed(prepared, "GET", configs, token))
-        secret = f"/api/v1/namespaces/{namespace}/secrets"
-        named = "?fieldSelector=metadata.name%3Dvault-token"
-        eventually(lambda: allowed(prepared, "GET", f"{secret}{named}", token))
-        assert not allowed(prepared, "POST", configs, token)
-        assert not allowed(prepared, "GET", secret, token)
-        assert not allowed(prepared, "POST", secret, token)
-        assert not allowed(prepared, "GET", f"/api/v1/namespaces/default/secrets{named}", token)
-        assert not allowed(prepared, "GET", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", token)
-    finally:
-        kubectl(prepared, tmp_path, "delete", manifests=made)
-
-
-def allowed(cluster: Cluster, method: str, path: str, token: str) -> bool:
-    try:
-        cluster.api(method, path, {} if method == "POST" else None, token=token)
-    except ApiError as error:
-        return error.status != 403
-    return True
