@@ -18,6 +18,7 @@ from uuid import uuid4
 
 import psutil
 
+from bench.access import access
 from bench.cluster import configs_of_a_cluster
 from bench.exec_credential import exec_credential
 from bench.figures import Table
@@ -64,12 +65,16 @@ def main() -> None:
         "--kubernetes", action="store_true", help="measure configs of a cluster, and nothing else"
     )
     parser.add_argument("--lifecycle", action="store_true", help="measure the life of plugins only")
+    parser.add_argument("--access", action="store_true", help="measure the consumer of ClusterProfiles only")
     parser.add_argument("--exec-credential", action="store_true", help="measure the credential plugin only")
     options = parser.parse_args()
     table = Table()
     if options.lifecycle:
         with temporary_directory() as directory:
             lifecycle(table, Path(directory), options.rounds)
+    elif options.access:
+        with temporary_directory() as directory:
+            access(table, Path(directory), options.rounds)
     elif options.exec_credential:
         with temporary_directory() as directory:
             exec_credential(table, Path(directory), options.rounds)

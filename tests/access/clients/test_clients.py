@@ -14,6 +14,7 @@ import kubernetes.client
 import pytest
 
 from store_plugin.access import AccessConfig
+from store_plugin.access.exec_credential import API_VERSIONS, ExecStatus, status_text
 from store_plugin.errors import ConfigInvalid, LoginRefused
 from tests.support.certificates import CertificateAuthority
 from tests.support.exec_plugins import ExecPlugin, access_file, profile, provider
@@ -150,6 +151,17 @@ def test_a_body_is_sent_again_too(fleet: Fleet, ask: Names) -> None:
 
         answer = asyncio.run(create())
     assert answer.status.allowed
+
+
+@CLIENTS
+def test_a_plugin_may_be_any_program_that_prints_a_credential(
+    fleet: Fleet, ask: Names, tmp_path: Path
+) -> None:
+    answer = tmp_path / "credential.json"
+    token = fleet.cluster.token(fleet.user)
+    answer.write_text(status_text(API_VERSIONS[0], ExecStatus(token)))
+    with AccessConfig.from_file(access_file(tmp_path, provider("cat", args=[str(answer)]))) as fleet.access:
+        assert "kube-system" in ask(fleet, fleet.profile())
 
 
 @CONNECTED

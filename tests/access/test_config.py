@@ -1,0 +1,104 @@
+"""The consumer as programs set it up; the cases are those of the library in Go, and more."""
+
+import argparse
+import json
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+import store_plugin.access
+from store_plugin.access import AccessConfig, ClusterProfile, Provider
+from store_plugin.access.options import DEFAULT, NAMES, access_option, add_access_argument
+from store_plugin.errors import ConfigInvalid
+from tests.support.exec_plugins import access_file, profile, provider
+
+
+@pytest.mark.parametrize("names", [["a", "b"], [], None], ids=["some", "none", "null"])
+def test_a_config_has_the_providers_it_was_given_in_their_order(
+    tmp_path: Path, names: list[str] | None
+) -> None:
+    entries = None if names is None else [provider("p", name) for name in names]
+    (tmp_path / "file").write_text(json.dumps({"providers": entries}))
+    with AccessConfig.from_file(tmp_path / "file") as access:
+        assert [one.name for one in access.providers] == (names or [])
+
+
+def test_building_runs_nothing_and_changes_nothing(tmp_path: Path) -> None:
+    found = profile()
+    before = json.dumps(found)
+    with AccessConfig.from_file(access_file(tmp_path, provider("no-such-plugin"))) as access:
+        for build in (access.build_config, access.build_aio_config):
+            made = build(found)
+            assert made.host == "https://127.0.0.1:6443"
+            assert made is not build(found)
+    assert json.dumps(found) == before
+
+
+def test_clusters_share_a_login_only_if_the_plugin_would_see_the_same(tmp_path: Path) -> None:
+    with AccessConfig.from_file(access_file(tmp_path, provider("p", provideClusterInfo=True))) as access:
+        login = access.member(profile()).login
+        assert access.member(ClusterProfile.from_object(profile())).login is login
+        assert access.member(profile(server="https://other")).login is not login
+        assert access.member(profile("other")).login is not login
+
+
+def test_an_expression_that_is_no_name_of_the_package_is_none() -> None:
+    assert store_plugin.access.AccessConfig is AccessConfig
+    with pytest.raises(AttributeError):
+        store_plugin.access.Nothing  # noqa: B018
+
+
+@pytest.fixture
+def command() -> click.Command:
+    @click.command()
+    @access_option()
+    def program(access_config: AccessConfig) -> None:
+        click.echo(" ".join(one.name for one in access_config.providers))
+
+    return program
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_click_option_reads_the_file(command: click.Command, tmp_path: Path, name: str) -> None:
+    file = access_file(tmp_path, provider("p", "a"), provider("p", "b"))
+    assert CliRunner().invoke(command, [name, str(file)]).output == "a b\n"
+
+
+def test_the_click_option_has_the_default_of_consumers_in_go(
+    command: click.Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    missing = CliRunner().invoke(command, [])
+    assert missing.exit_code == 2
+    assert f"the access config {DEFAULT} cannot be read" in missing.output
+    access_file(tmp_path, provider("p", "a"), name=DEFAULT)
+    assert CliRunner().invoke(command, []).output == "a\n"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_argument_of_argparse_reads_the_file(tmp_path: Path, name: str) -> None:
+    parser = argparse.ArgumentParser()
+    add_access_argument(parser)
+    file = access_file(tmp_path, provider("p", "a"))
+    with parser.parse_args([name, str(file)]).access_config as access:
+        assert [one.name for one in access.providers] == ["a"]
+
+
+def test_the_argument_of_argparse_tells_what_is_wrong(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parser = argparse.ArgumentParser()
+    add_access_argument(parser)
+    (tmp_path / "file").write_text('{"providers": [{}]}')
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--access-config", str(tmp_path / "file")])
+    assert "file:1: providers[0].name: is required" in capsys.readouterr().err
+
+
+def test_a_provider_made_in_code_is_checked_too() -> None:
+    with AccessConfig([Provider.model_validate(provider("p", "tests"))]) as access:
+        assert access.choose(profile())[0].name == "tests"
+        with pytest.raises(ConfigInvalid, match="no provider"):
+            access.build_config(profile(provider="other"))
