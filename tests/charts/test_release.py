@@ -1,6 +1,8 @@
 """A release by the real Helm on a real API server: installed, upgraded, and gone again."""
 
 import json
+import re
+import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ import pytest
 import yaml
 
 from tests.charts.switches import IMAGE, SWITCHES
+from tests.docs.pages import ROOT, blocks
 from tests.support.helm import CHART, Refused, helm
 from tests.support.kubernetes import ApiError, Cluster
 from tests.support.waiting import eventually
@@ -88,6 +91,27 @@ def test_the_notes_tell_what_to_do_next(release: Helm, namespace: str, switch: s
     options = ("--dry-run=server", "--take-ownership", "--output=json")
     notes = json.loads(release("install", str(CHART), *options, values=values))["info"]["notes"]
     assert all(word.format(namespace) in notes for word in words), notes
+
+
+COMMANDS = [
+    command.replace("\\\n", " ")
+    for block in blocks(CHART / "README.md", "console")
+    for command in re.findall(r"^\$ (helm (?:[^\n]|\\\n)+?)$(?!\n  )", block, re.MULTILINE)
+]
+
+
+def test_commands_of_the_page_are_found() -> None:
+    assert len(COMMANDS) == 2
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=["injection", "standalone"])
+def test_an_installation_of_the_page_is_taken(prepared: Cluster, tmp_path: Path, command: str) -> None:
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.write_text(yaml.safe_dump(prepared.kubeconfig()))
+    program, install, name, chart, *options = shlex.split(command)
+    assert (program, ROOT / chart) == ("helm", CHART)
+    dry = ("--dry-run=server", "--take-ownership", f"--kubeconfig={kubeconfig}")
+    assert "STATUS: pending-install" in helm(install, name, str(CHART), *options, *dry)
 
 
 def test_the_notes_say_that_nobody_may_read_yet(release: Helm) -> None:

@@ -1,0 +1,113 @@
+"""The sidecar as the chart starts it, under the rights that the chart gives: it serves Crossplane's
+own client, or an operator's, and each right is enough."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from store_plugin.client import Client
+from tests.charts.switches import IMAGE
+from tests.integration.place import Place
+from tests.integration.status_of import conditions
+from tests.support.crossplane import CrossplaneAuthority
+from tests.support.crossplane_client import crossplane_client
+from tests.support.helm import Manifest, kubectl, render
+from tests.support.injection import injecting, pod
+from tests.support.kubernetes import Cluster
+from tests.support.openbao import OpenBao
+from tests.support.pod import sidecar_in_pod
+from tests.support.ports import free_port
+from tests.support.waiting import eventually
+
+CROSSPLANE = "crossplane-system"
+_ADDRESSES = ("--listen", "--admin-listen", "--health-listen")
+
+
+@pytest.fixture
+def place(installed: Cluster, bao: OpenBao, tmp_path: Path) -> Iterator[Place]:
+    """An account without rights, and a VaultConfig whose token is in a Secret."""
+    made = Place(installed, bao, tmp_path)
+    for binding in made.bindings:
+        installed.api("DELETE", binding)
+    yield made
+    made.delete()
+
+
+def installed_chart(place: Place, **values: Any) -> list[Manifest]:
+    """All of a release but its Pods and kinds, in the cluster."""
+    account = {"namespace": place.namespace, "serviceAccount": place.user.rpartition(":")[2]}
+    rights = {
+        "sidecars": [account],
+        "secrets": [{"namespace": place.namespace, "names": ["vault-token"]}],
+    }
+    release = {
+        **IMAGE,
+        "fullnameOverride": place.namespace,
+        "rbac": rights,
+        "crds": {"enabled": False},
+        **values,
+    }
+    made = render(release, namespace=place.namespace)
+    roles = [one for one in made if "rbac" in one["apiVersion"]]
+    kubectl(place.cluster, place.directory, "apply", "--server-side", manifests=roles)
+    return made
+
+
+def options_of(container: Manifest) -> list[str]:
+    """What a container is started with besides its addresses, which are the test's own."""
+    command, *options = container["args"]
+    assert command == "serve"
+    return [option for option in options if not option.startswith(_ADDRESSES)]
+
+
+def sidecar_of(manifests: list[Manifest], kind: str) -> Manifest:
+    (spec,) = (one["spec"] for one in manifests if one["kind"] == kind)
+    containers = spec.get("deploymentTemplate", {"spec": spec})["spec"]["template"]["spec"]["containers"]
+    (found,) = (one for one in containers if one["name"] == "store-plugin")
+    return dict(found)
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        pytest.param("DeploymentRuntimeConfig", {"crossplane": {"enabled": True}}, id="crossplane"),
+        pytest.param(
+            "Deployment",
+            {"standalone": {"enabled": True, "serviceAccount": {"name": "sidecar"}}},
+            id="standalone",
+        ),
+    ],
+)
+def test_crossplane_publishes_through_the_sidecar_of_the_chart(
+    place: Place, kind: str, values: dict[str, Any]
+) -> None:
+    container = sidecar_of(installed_chart(place, **values), kind)
+    authority = CrossplaneAuthority()
+    certs = authority.server(CROSSPLANE).write(place.directory / "certs")
+    caller = authority.client(f"crossplane.{CROSSPLANE}").write(place.directory / "caller")
+    options = [*options_of(container), "--certs-dir", str(certs)]
+    listen = [f"127.0.0.1:{free_port()}", str(place.directory / "socket")]
+    with (
+        sidecar_in_pod(place.cluster, place.user, place.directory, *options, listen=listen) as sidecar,
+        crossplane_client(sidecar.endpoint, f"ess.{CROSSPLANE}", caller, place.reference) as crossplane,
+    ):
+        assert crossplane.write("db", {"user": b"admin"}, owner="uid-1", scope="team-a").error == ""
+        assert crossplane.read("db", scope="team-a").data == {"user": b"admin"}
+        if "--write-status" in options:
+            eventually(lambda: conditions(place).keys() == {"Ready", "Synced"}, 30)
+    assert "cannot be written" not in sidecar.log
+
+
+def test_an_operator_publishes_through_an_injected_sidecar(place: Place) -> None:
+    installed_chart(place)
+    with injecting(place.cluster, place.directory, {"default": {}}) as policies:
+        (container,) = policies.admitted(pod("default"))["initContainers"]
+    options = options_of(container)
+    with (
+        sidecar_in_pod(place.cluster, place.user, place.directory, *options) as sidecar,
+        Client(sidecar.endpoint) as client,
+    ):
+        assert client.apply(place.reference, "team-a/db", {"user": b"admin"}).changed
+        assert "store_plugin_config_problems 0.0" in sidecar.http("/metrics")
