@@ -18,6 +18,7 @@ from store_plugin.errors import InvalidRequest
 from store_plugin.hub.channel import PluginChannel
 from store_plugin.hub.health import Healthy
 from store_plugin.hub.local import LocalInstance
+from store_plugin.hub.logs import Refusals
 from store_plugin.hub.registry import Entry, Registry
 from store_plugin.hub.service import Admit, Authenticate, Authorize, Entrance, Joined, PluginStreams
 from store_plugin.hub.settings import HubSettings
@@ -70,7 +71,8 @@ class Hub:
         self.registry = registry
         self._listeners = listeners
         self._log = log or StandardLogger("store_plugin.hub")
-        self._streams = PluginStreams(self.registry, self.settings, self._log, admit, joined)
+        self._refusals = Refusals(registry, self._log)
+        self._streams = PluginStreams(registry, self.settings, self._log, self._refusals, admit, joined)
         self._threads = ThreadPoolExecutor(_MOST_THREADS, "local-plugin")
         """Starts none until a plain function is called."""
         self._servers: list[grpc.aio.Server] = []
@@ -98,26 +100,23 @@ class Hub:
         return self._streams.dropped
 
     async def start(self) -> None:
-        """Listen. InvalidRequest where an endpoint is taken or cannot be bound."""
-        for listener in self._listeners:
-            with private_umask():
-                server, endpoint = self._server(listener)
-            await server.start()
-            if listener.endpoint.transport is Transport.PATH:
-                protect(Path(listener.endpoint.address), listener.socket_mode, listener.socket_group)
-            self._servers.append(server)
-            self._endpoints.append(endpoint)
-            self._log.info("hub listening", endpoint=str(endpoint))
+        """Listen. InvalidRequest where an endpoint is taken or cannot be bound: then nothing listens."""
+        try:
+            for listener in self._listeners:
+                await self._listen(listener)
+        except BaseException:
+            await self._close()
+            raise
         self._watching = asyncio.create_task(self._streams.watch(), name="hub heartbeats")
 
     async def stop(self, grace: float = 20.0) -> None:
         """Take no more plugins, let calls under way finish for `grace` seconds, close."""
         if self._watching is not None:
             self._watching.cancel()
-        await self._streams.drain(grace)
-        await asyncio.gather(*(server.stop(0.5) for server in self._servers))
-        await self._streams.aclose()
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        try:
+            await self._streams.drain(grace)
+        finally:
+            await self._close()
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -126,12 +125,29 @@ class Hub:
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
 
+    async def _listen(self, listener: HubListener) -> None:
+        with private_umask():
+            server, endpoint = self._server(listener)
+        await server.start()
+        self._servers.append(server)
+        if listener.endpoint.transport is Transport.PATH:
+            protect(Path(listener.endpoint.address), listener.socket_mode, listener.socket_group)
+        self._endpoints.append(endpoint)
+        self._log.info("hub listening", endpoint=str(endpoint))
+
+    async def _close(self) -> None:
+        if self._watching is not None:
+            await asyncio.wait((self._watching,))
+        await asyncio.gather(*(server.stop(0.5) for server in self._servers))
+        await self._streams.aclose()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
     def _server(self, listener: HubListener) -> tuple[grpc.aio.Server, Endpoint]:
         server = grpc.aio.server(options=self._options())
         entrance = Entrance(listener.authenticate, listener.authorize, listener.private)
         handlers: Any = self._streams.handlers(entrance)
         server.add_generic_rpc_handlers((*handlers, *listener.handlers))
-        health = Healthy(listener.authenticate, self.registry, self._log)
+        health = Healthy(listener.authenticate, self._refusals)
         health_pb2_grpc.add_HealthServicer_to_server(health, server)
         address = listener.endpoint.listen_address
         if listener.endpoint.transport is Transport.PATH:

@@ -15,7 +15,8 @@ from store_plugin.stream.frames import Metadata, metadata_of
 from store_plugin.stream.outcomes import CallFailed, checked_code, code_from_words, failed
 
 MOST_RESPONSES = 256
-"""Of one server stream that nobody has taken yet."""
+MOST_RESPONSE_BYTES = 16 * 1024 * 1024
+"""Of one server stream that nobody has taken yet; a single larger response may wait alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,8 @@ class PendingCall:
         """Whether the peer is done with it."""
         self._when_answered: Callable[[], None] | None = None
         self._replies: asyncio.Queue[Reply | CallFailed] = asyncio.Queue()
+        self._bytes = 0
+        """Of those responses."""
         self._waiter: asyncio.Future[Reply] | None = None
         if not streaming:
             self._waiter = asyncio.get_running_loop().create_future()
@@ -52,6 +55,7 @@ class PendingCall:
         found = await self._replies.get()
         if isinstance(found, CallFailed):
             raise found
+        self._bytes -= len(found.payload)
         return found
 
     def add(self, reply: Reply, *, more: bool) -> bool:
@@ -62,8 +66,10 @@ class PendingCall:
             if not self._waiter.done():
                 self._waiter.set_result(reply)
             return True
-        if self._replies.qsize() >= MOST_RESPONSES:
+        size = self._bytes + len(reply.payload)
+        if self._replies.qsize() >= MOST_RESPONSES or (self._bytes and size > MOST_RESPONSE_BYTES):
             return False
+        self._bytes = size
         self._replies.put_nowait(reply if more else replace(reply, last=True))
         return True
 

@@ -12,7 +12,7 @@ from enum import StrEnum
 from itertools import count
 from typing import Protocol
 
-from store_plugin.errors import AlreadyConnected, Overloaded, StorePluginError
+from store_plugin.errors import AlreadyConnected, Overloaded
 from store_plugin.hub.events import EventKind, Events, RegistryEvent
 from store_plugin.hub.peer import Peer
 from store_plugin.hub.pending import Reply
@@ -106,11 +106,7 @@ class Registry:
         AlreadyConnected, Overloaded."""
         peer = instance.peer
         twins = [entry for entry in self._entries.get(peer.name, ()) if _twins(entry.peer, peer)]
-        try:
-            self._check(peer, twins)
-        except StorePluginError as refusal:
-            self._tell(EventKind.REFUSED, peer, refusal.message)
-            raise
+        self._check(peer, twins)
         entry = Entry(instance, next(self._generations), drain, hold)
         self._entries.setdefault(peer.name, []).append(entry)
         self._number += 1

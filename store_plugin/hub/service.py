@@ -21,7 +21,7 @@ from store_plugin.errors import (
     StoreUnavailable,
 )
 from store_plugin.hub.codec import ENVELOPED, PLAIN, Codec
-from store_plugin.hub.logs import PluginLog
+from store_plugin.hub.logs import PluginLog, Refusals
 from store_plugin.hub.peer import Identity, Peer, registered_peer
 from store_plugin.hub.registry import Entry, Registry
 from store_plugin.hub.session import Session
@@ -77,10 +77,12 @@ class PluginStreams:
         registry: Registry,
         settings: HubSettings,
         log: Logger,
+        refusals: Refusals,
         admit: Admit,
         joined: Joined,
     ) -> None:
         self._registry = registry
+        self._refusals = refusals
         self._settings = settings
         self._log = log
         self._admit = admit
@@ -156,17 +158,16 @@ class PluginStreams:
                 first = await self._first_frame(codec, context)
                 peer = registered_peer(first, identity, private=entrance.private)
                 await entrance.authorize(identity, peer.name)
+                self._check_running()  # whoever was asked above may have taken long
                 hold = bool(self._admit(peer))
-                session = Session(peer, Outbox(_writer(codec, context)))
+                most = self._settings.max_message_bytes
+                session = Session(peer, Outbox(_writer(codec, context)), most_bytes=most)
                 entry = self._registry.add(session, lambda: self._drain_later(session), hold=hold)
-                self._joined(peer)
                 told = await self._attend(session, entry, codec, context)
             finally:
                 self._streams -= 1
         except StorePluginError as refusal:
-            name = peer.name if peer else ""
-            self._log.warning("plugin refused", plugin=name, user=user, error=refusal.message)
-            self._registry.refuse(name, user, refusal.message)
+            self._refusals.tell(peer.name if peer else "", user, refusal.message)
             told = failed_with(refusal)
         if peer is not None and peer.features:
             await _say_goodbye(codec, context, told)
@@ -178,27 +179,34 @@ class PluginStreams:
     ) -> CallFailed | None:
         """Serve a registered stream until it ends; returns what its peer is to be told."""
         self._sessions[session] = entry
-        peer = session.peer
-        self._log.info("plugin connected", plugin=peer.name, version=peer.version, user=peer.identity.user)
-        if peer.features:
-            session.outbox.offer(self._acknowledgement(session))
-        tasks = (
-            asyncio.create_task(self._write(session), name="plugin outbox"),
-            asyncio.create_task(self._read(session, codec, context), name="plugin stream"),
-        )
+        peer, tasks = session.peer, list[asyncio.Task[None]]()
         try:
+            self._joined(peer)
+            user = peer.identity.user
+            self._log.info("plugin connected", plugin=peer.name, version=peer.version, user=user)
+            if peer.features:
+                session.outbox.offer(self._acknowledgement(session))
+            tasks += (
+                asyncio.create_task(self._write(session), name="plugin outbox"),
+                asyncio.create_task(self._read(session, codec, context), name="plugin stream"),
+            )
             return (await asyncio.shield(session.ended)).told
         finally:
-            # Where the connection broke, this is all that tells the calls under way.
+            # Where the connection broke, this is all that tells the calls under way. Nothing is
+            # awaited before the last of it: this may be cancelled again.
             session.end(_gone(peer))
             for task in tasks:
                 task.cancel()
-            await asyncio.wait(tasks)
-            del self._sessions[session]
-            self._dropped += session.dropped
-            why = session.ended.result().why.message
-            self._registry.remove(entry, why)
-            self._log.info("plugin gone", plugin=peer.name, instance=peer.instance_id, why=why)
+            self._forget(session, entry)
+            if tasks:
+                await asyncio.wait(tasks)
+
+    def _forget(self, session: Session, entry: Entry) -> None:
+        del self._sessions[session]
+        self._dropped += session.dropped
+        why, peer = session.ended.result().why.message, session.peer
+        self._registry.remove(entry, why)
+        self._log.info("plugin gone", plugin=peer.name, instance=peer.instance_id, why=why)
 
     async def _read(self, session: Session, codec: Codec, context: Context) -> None:
         log = PluginLog(session.peer.name, self._log)
@@ -237,9 +245,12 @@ class PluginStreams:
             raise InvalidRequest("the stream ended before `register`")
         return codec.read(data)
 
-    def _take_stream(self) -> None:
+    def _check_running(self) -> None:
         if self._stopping:
             raise StoreUnavailable("the hub is stopping", retry_after=1.0)
+
+    def _take_stream(self) -> None:
+        self._check_running()
         most = _MOST_STREAMS_PER_PLUGIN * self._settings.limits.plugins
         if self._streams >= most:
             raise Overloaded(f"{most} streams are open, the limit", retry_after=10.0)

@@ -39,8 +39,16 @@ class End:
 class Session:
     """A connected plugin instance. Belongs to one event loop."""
 
-    def __init__(self, peer: Peer, outbox: Outbox, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        peer: Peer,
+        outbox: Outbox,
+        *,
+        most_bytes: int = frames.DEFAULT_MAX_MESSAGE_BYTES,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.peer = peer
+        self._most_bytes = most_bytes
         self.outbox = outbox
         self.draining = False
         self.asked_to_come_again = False
@@ -140,6 +148,9 @@ class Session:
             self.outbox.offer(frames.drain(grace))
         try:
             async with asyncio.timeout(grace):
+                if self.peer.legacy:
+                    async with self._only_one:
+                        pass  # those who wait for their turn have had it
                 await self._pending.idle()
         except TimeoutError:
             pass
@@ -211,6 +222,11 @@ class Session:
             timeout=timeout if told else None,
             metadata=metadata if told else (),
         )
+        if (size := frame.ByteSize()) > self._most_bytes:  # it would end the stream, and all calls with it
+            raise failed(
+                Code.RESOURCE_EXHAUSTED,
+                f"the request to {method} takes {size} bytes, and {self._most_bytes} is the limit",
+            )
         try:
             await self.outbox.put(frame)
         except Closed:

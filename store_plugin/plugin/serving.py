@@ -77,6 +77,8 @@ class HubStream:
         self._heartbeat = 0.0
         """How often the hub pings, in seconds; 0: never."""
         self._silent_beats = 0
+        self._most_bytes = frames.DEFAULT_MAX_MESSAGE_BYTES
+        """Of a frame, which the hub tells."""
 
     @property
     def in_flight(self) -> int:
@@ -174,6 +176,7 @@ class HubStream:
             case "registered":
                 self._features = known(frame.registered.features)
                 self._heartbeat = frames.seconds(frame.registered.heartbeat_interval)
+                self._most_bytes = frame.registered.max_message_bytes or self._most_bytes
                 self._acknowledged.set()
 
     def _begin(self, call: proto.PluginRPCCall) -> None:
@@ -205,16 +208,25 @@ class HubStream:
         handler = self._table.find(call.method)
         if not handler.response_streaming:
             response = await self._invoker.unary(handler, call.payload, state)
-            await self.outbox.put(frames.response(call.request_id, response, trailing=self._trailing(state)))
+            await self._reply(frames.response(call.request_id, response, trailing=self._trailing(state)))
             return
         if Feature.SERVER_STREAMING not in self._features:
             raise failed(Code.UNIMPLEMENTED, f"this hub takes one response to {call.method} only")
 
         async def send(response: bytes) -> None:
-            await self._put(frames.response(call.request_id, response, more=True))
+            await self._reply(frames.response(call.request_id, response, more=True))
 
         await self._invoker.streamed(handler, call.payload, state, send)
         await self._put(frames.response(call.request_id, b"", trailing=self._trailing(state)))
+
+    async def _reply(self, frame: frames.Frame) -> None:
+        """A response. CallFailed for one that would end the stream, and all calls with it."""
+        if (size := frame.ByteSize()) > self._most_bytes:
+            raise failed(
+                Code.RESOURCE_EXHAUSTED,
+                f"the response takes {size} bytes, and {self._most_bytes} is the limit",
+            )
+        await self._put(frame)
 
     async def _put(self, frame: frames.Frame) -> None:
         """A reply; where the stream has ended meanwhile there is nobody to get it."""

@@ -79,7 +79,8 @@ class OpenStores:
             try:
                 store = await asyncio.shield(held.opening)
             except Exception:
-                self._stores.pop(key, None)
+                if self._stores.get(key) is held:  # somebody may have begun another meanwhile
+                    del self._stores[key]
                 raise
             yield store
         finally:

@@ -20,31 +20,33 @@ from store_plugin.store import Logger
 
 
 class PluginCrds:
-    """Applies or compares them, one batch after the other, beside everything else."""
+    """Applies or compares them, one batch after the other, beside everything else. What comes
+    while a batch is under way is the next one, the latest of each kind."""
 
     def __init__(self, settings: Settings, log: Logger) -> None:
         self._settings = settings
         self._log = log
-        self._one_at_a_time = asyncio.Lock()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._wanted: dict[tuple[str, str], PluginKind] = {}
+        self._bringing: asyncio.Task[None] | None = None
 
     def bring(self, kinds: Sequence[PluginKind]) -> None:
         """Begin with these kinds; what goes wrong is told in the log."""
         if self._settings.crds == "off":
             return
-        task = asyncio.create_task(self._bring(kinds), name="CRDs of a plugin")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._wanted.update({(kind.api_version, kind.kind): kind for kind in kinds})
+        if self._bringing is None or self._bringing.done():
+            self._bringing = asyncio.create_task(self._bring_all(), name="CRDs of plugins")
 
     async def aclose(self) -> None:
         """Leave what is not done."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._bringing is not None:
+            self._bringing.cancel()
+            await asyncio.wait((self._bringing,))
 
-    async def _bring(self, kinds: Sequence[PluginKind]) -> None:
+    async def _bring_all(self) -> None:
         settings = self._settings
-        async with self._one_at_a_time:
+        while self._wanted:
+            kinds, self._wanted = tuple(self._wanted.values()), {}
             await bring_crds(
                 settings.crds, settings.kubeconfig, settings.context, self._log, partial(definitions, kinds)
             )

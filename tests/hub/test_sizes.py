@@ -1,0 +1,67 @@
+"""What is too large fails its own call, and no other."""
+
+import asyncio
+from typing import Any
+
+import grpc
+import pytest
+
+from store_plugin.hub import pending
+from store_plugin.hub.settings import HubSettings
+from store_plugin.stream import frames
+from store_plugin.stream.features import ALL
+from tests.hub.conftest import StartHub, StartPlugin, eventually
+from tests.hub.raw import RawPlugin
+from tests.support.echo import Echo, EchoStub
+
+LIMIT = 64 * 1024
+
+
+class Large(Echo):
+    """Answers with as many bytes as it is asked for."""
+
+    async def Say(self, request: bytes, context: Any) -> bytes:
+        return b"x" * int(request)
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [(b"%d" % LIMIT, "the response takes"), (b"1".zfill(LIMIT), "the request to")],
+    ids=["response", "request"],
+)
+async def test_a_message_over_the_limit_fails_its_call_and_the_stream_lives(
+    start_hub: StartHub, start_plugin: StartPlugin, asked: bytes, told: str
+) -> None:
+    hub = await start_hub(HubSettings(max_message_bytes=LIMIT))
+    servicer = Large()
+    await start_plugin(servicer=servicer)
+    await hub.plugin("echo").channel_ready()
+    stub = EchoStub(hub.plugin("echo"))
+    beside = stub.Wait(b"0.3")
+    await eventually(lambda: servicer.waiting)
+    with pytest.raises(grpc.aio.AioRpcError, match=told) as failure:
+        await stub.Say(asked, timeout=10)
+    assert failure.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert str(LIMIT) in str(failure.value.details())
+    assert await beside == b"0.3"
+    assert await stub.Say(b"%d" % (LIMIT - 100)) == b"x" * (LIMIT - 100)
+    assert hub.registry.entries()[0].generation == 1
+
+
+async def test_responses_that_nobody_takes_are_bounded_in_bytes(
+    start_hub: StartHub, endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pending, "MOST_RESPONSE_BYTES", 100_000)
+    hub = await start_hub()
+    async with RawPlugin(endpoint) as plugin:
+        await plugin.register(features=ALL)
+        await plugin.receive()
+        stream: Any = EchoStub(hub.plugin("raw")).Count(b"1")
+        asked = (await plugin.receive()).rpc_call
+        for _ in range(40):
+            await plugin.send(frames.response(asked.request_id, b"x" * 10_000, more=True))
+        assert (await plugin.receive()).cancel.request_id == asked.request_id
+        with pytest.raises(grpc.aio.AioRpcError) as failure:
+            async for _ in stream:
+                await asyncio.sleep(0)
+        assert failure.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
