@@ -53,10 +53,11 @@ class ApiClient(Protocol):
 
 
 class ClusterApi:
-    """JSON in, JSON out, errors of ours."""
+    """JSON in, JSON out, errors of ours. `accept`: for answers that are less than whole objects."""
 
-    def __init__(self, client: ApiClient) -> None:
+    def __init__(self, client: ApiClient, accept: str = "application/json") -> None:
         self._client = client
+        self._accept = accept
 
     async def find(self, path: str, **names: str) -> Json | None:
         """The object at `path`, whose `{names}` are put in quoted; None where there is none."""
@@ -141,7 +142,7 @@ class ClusterApi:
                     path,
                     path_params=dict(names),
                     query_params=list((query or {}).items()),
-                    header_params={"Accept": "application/json", "Content-Type": content_type},
+                    header_params={"Accept": self._accept, "Content-Type": content_type},
                     body=body,
                     auth_settings=["BearerToken"],
                 )
