@@ -9,6 +9,9 @@ from store_plugin.cli._lazy import LazyCommand, LazyGroup
 
 COMMANDS: Mapping[str, LazyCommand] = {
     "serve": LazyCommand("store_plugin.cli.serve", "Serve the External Secret Store protocol."),
+    "publisher": LazyCommand(
+        "store_plugin.cli.publisher", "Publish the Secrets of a cluster that ask for it."
+    ),
     "get": LazyCommand("store_plugin.cli.get", "Show a secret."),
     "apply": LazyCommand("store_plugin.cli.apply", "Merge keys and labels into a secret."),
     "delete": LazyCommand("store_plugin.cli.delete", "Remove keys of a secret, or the whole secret."),

@@ -1,4 +1,4 @@
-"""Options of `serve`: each is also read from the environment."""
+"""Options of what runs as a server: each is also read from the environment."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -10,9 +10,9 @@ from store_plugin.errors import InvalidRequest
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
 
-def setting(name: str, **attributes: Any) -> Callable[[CommandT], CommandT]:
-    """An option that is also read from STORE_PLUGIN_NAME."""
-    variable = "STORE_PLUGIN_" + name.split("/")[0].lstrip("-").replace("-", "_").upper()
+def setting(name: str, *, prefix: str = "STORE_PLUGIN_", **attributes: Any) -> Callable[[CommandT], CommandT]:
+    """An option that is also read from STORE_PLUGIN_NAME, or whatever the prefix is."""
+    variable = prefix + name.split("/")[0].lstrip("-").replace("-", "_").upper()
     return click.option(name, envvar=variable, show_envvar=True, show_default=True, **attributes)
 
 

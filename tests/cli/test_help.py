@@ -55,6 +55,7 @@ def test_every_command_is_there() -> None:
         "plugins",
         "plugins list",
         "plugins call",
+        "publisher",
     }
     assert {path.removeprefix("store-plugin ") for path in ALL} == expected
 

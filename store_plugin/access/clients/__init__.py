@@ -1,1 +1,0 @@
-"""Clients of the kubernetes library, and the logins that they share."""

@@ -1,0 +1,77 @@
+"""One cluster of the fleet: where it is, and our login to it. What both kinds of client share."""
+
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from store_plugin.access.certificates import CertificateFiles
+from store_plugin.access.exec_credential import ExecStatus
+from store_plugin.access.logins import Login
+from store_plugin.access.profiles import ClusterAccess
+from store_plugin.errors import ConfigInvalid
+
+REFUSED = 401
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """Made by `AccessConfig.member`."""
+
+    profile: str
+    """Its name, for messages."""
+    access: ClusterAccess
+    login: Login = field(repr=False)
+    files: CertificateFiles = field(repr=False)
+    key: str = field(repr=False)
+    """Names its certificate's file."""
+
+    def certificate_file(self, status: ExecStatus) -> Path:
+        """The certificate and key of `status`, as a file. Blocking; ConfigInvalid where they are
+        no pair."""
+        path = self.files.write(self.key, status)
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(path)
+        except (ssl.SSLError, OSError):
+            self.files.remove(self.key)
+        else:
+            return path
+        raise ConfigInvalid(
+            f"profile {self.profile}: the plugin of provider {self.access.provider!r} answers with a "
+            "certificate and a key that are no pair in PEM"
+        )
+
+    def bearer(self, status: ExecStatus) -> str:
+        """The header for a client that can show nothing else. ConfigInvalid."""
+        if status.token:
+            return f"Bearer {status.token}"
+        raise ConfigInvalid(
+            f"profile {self.profile}: the plugin of provider {self.access.provider!r} answers with a client "
+            "certificate: make the client with AccessConfig.connect or connect_aio"
+        )
+
+    def arguments(self) -> dict[str, Any]:
+        """What both kinds of Configuration are made with."""
+        access = self.access
+        if access.proxy_url.startswith("socks"):
+            raise ConfigInvalid(
+                f"profile {self.profile}: proxy-url is of a kind that this client cannot use; "
+                "http:// and https:// are"
+            )
+        # An empty text would be taken for authorities, none of which is there.
+        authority = access.certificate_authority_data.decode("ascii") or None
+        return {
+            "host": access.server,
+            "ca_cert_data": authority,
+            "verify_ssl": not access.insecure_skip_tls_verify,
+            "tls_server_name": access.tls_server_name or None,
+            # Left out: what the environment names.
+            **({"proxy": access.proxy_url} if access.proxy_url else {}),
+        }
+
+
+def authorized(headers: Mapping[str, Any] | None, status: ExecStatus) -> dict[str, Any]:
+    """The headers of a request with the token of `status`, and with no other."""
+    given = {name: value for name, value in (headers or {}).items() if name.lower() != "authorization"}
+    return {**given, "authorization": f"Bearer {status.token}"} if status.token else given

@@ -1,0 +1,99 @@
+"""`store-plugin publisher`: the operator that publishes Secrets."""
+
+from functools import partial
+from pathlib import Path
+
+import click
+
+from store_plugin.cli._settings import setting
+from store_plugin.publisher.settings import Settings
+from store_plugin.publisher.wishes.wish import Defaults, DeletionPolicy
+
+_option = partial(setting, prefix="STORE_PLUGIN_PUBLISHER_")
+
+
+@click.command()
+@_option(
+    "--kubeconfig",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Names the cluster; left out: the one this Pod runs in.",
+)
+@_option("--context", default=None, help="Context of the kubeconfig; left out: its current one.")
+@_option(
+    "--store-configs",
+    metavar="GROUP/VERSION",
+    default="secrets.crossplane.io/v1alpha1",
+    help="API version of the StoreConfigs.",
+)
+@_option(
+    "--namespaces", multiple=True, help="Look at Secrets of these only; repeatable; left out: of all of them."
+)
+@_option(
+    "--default-store-config",
+    default=None,
+    help="StoreConfig of connection Secrets that say nothing; {namespace} in it is the Secret's.",
+)
+@_option(
+    "--deletion-policy",
+    type=click.Choice([policy.value for policy in DeletionPolicy]),
+    default="Retain",
+    help="What happens in the store when a Secret goes that does not say.",
+)
+@_option(
+    "--refresh-interval",
+    type=click.FloatRange(min=10.0),
+    default=3600.0,
+    help="Seconds between two fetches of a Secret that does not say.",
+)
+@_option(
+    "--resync-interval",
+    type=click.FloatRange(min=0.0),
+    default=3600.0,
+    help="Seconds after which a published Secret is compared with the store again; 0: never.",
+)
+@_option(
+    "--concurrency", type=click.IntRange(min=1, max=256), default=16, help="Secrets worked on at a time."
+)
+@_option(
+    "--cluster-id",
+    default=None,
+    help="Tells this cluster from others with the same store; left out: the UID of kube-system.",
+)
+@_option(
+    "--certs-dir",
+    type=click.Path(path_type=Path),
+    default="/certs",
+    help="ca.crt, tls.crt and tls.key, for sidecars on TCP.",
+)
+@_option("--server-name", default=None, help="Name in the sidecar's certificate where it is not the host's.")
+@_option("--token-file", type=click.Path(path_type=Path), default=None, help="File with the token to show.")
+@_option(
+    "--timeout",
+    type=click.FloatRange(min=0.1),
+    default=30.0,
+    help="Seconds that a call to the sidecar may take.",
+)
+@_option("--admin-listen", default="127.0.0.1:8082", help="Probes and metrics over HTTP.")
+@_option(
+    "--log-level",
+    type=click.Choice(("debug", "info", "warning", "error")),
+    default="info",
+    help="Least level that is logged.",
+)
+@_option("--log-format", type=click.Choice(("json", "console")), default="json", help="How log lines look.")
+def publisher(
+    default_store_config: str | None, deletion_policy: str, refresh_interval: float, **options: object
+) -> None:
+    """Publish the Secrets of a cluster that ask for it.
+
+    They ask with the annotation or label secrets.crossplane.io/publish-to: STORECONFIG;
+    secrets.crossplane.io/fetch-from goes the other way. SIGTERM ends it; what was under way is
+    found by the next one.
+    """
+    from store_plugin.publisher.app import run
+    from store_plugin.sidecar.logs import configure_logs
+
+    defaults = Defaults(default_store_config, DeletionPolicy(deletion_policy), refresh_interval)
+    settings = Settings(defaults=defaults, **options)  # type: ignore[arg-type]
+    run(settings, configure_logs(settings.log_level, settings.log_format))

@@ -1,0 +1,1 @@
+"""The publisher's dealings with the API server: Secrets, StoreConfigs, Events."""

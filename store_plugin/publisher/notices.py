@@ -1,0 +1,52 @@
+"""From what happens in the cluster to the Secrets that have to be looked at."""
+
+from store_plugin.publisher.cluster.watching import Seen
+from store_plugin.publisher.conditions import Condition, Reason, Target
+from store_plugin.publisher.queue import Key, WorkQueue
+from store_plugin.publisher.records import Records
+
+
+class Notices:
+    """What watches call."""
+
+    def __init__(self, queue: WorkQueue, records: Records) -> None:
+        self._queue = queue
+        self._records = records
+
+    def changed(self, seen: Seen, urgent: bool) -> None:
+        """A Secret came or changed, or is there (not urgent). Our own writes are known already."""
+        record = self._records.get(seen.key)
+        if record is None:
+            self._claim(seen)
+        elif record.version == seen.version:
+            return
+        self._queue.add(seen.key, urgent=urgent)
+
+    def gone(self, key: Key) -> None:
+        """A Secret is there no more, or nobody watches it."""
+        self._queue.add(key)
+
+    def store_config_changed(self, name: str) -> None:
+        """All Secrets that refer to it may mean something else now."""
+        for key, record in self._records:
+            if record.store_config == name or record.reason is Reason.REMOVAL_BLOCKED:
+                self._queue.add(key)
+
+    def store_is_back(self, store_config: str) -> None:
+        """Those who could not be published or filled try again."""
+        for key, record in self._records:
+            if record.store_config == store_config and record.failures:
+                self._queue.add(key)
+
+    def name_is_free(self, target: Target) -> None:
+        """Those who wait for a name try again."""
+        namespace = target.name.partition("/")[0]
+        for key, record in self._records:
+            if record.reason is Reason.NAME_TAKEN and key.namespace == namespace:
+                self._queue.add(key)
+
+    def _claim(self, seen: Seen) -> None:
+        """What was published before this process began keeps its name, whoever is looked at first."""
+        said = Condition.read(seen.said)
+        if said and said.good and said.target and said.target.name.startswith(f"{seen.key.namespace}/"):
+            self._records.hold(seen.key, said.target)

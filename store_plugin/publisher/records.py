@@ -1,0 +1,106 @@
+"""What the publisher remembers of each Secret that concerns it: no values, and little of it.
+
+All of it can be lost: after a restart every Secret is compared with the store once, which
+costs a read and no write.
+"""
+
+import hmac
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from time import monotonic
+
+from store_plugin.publisher.conditions import Reason, Target
+from store_plugin.publisher.queue import Key
+
+
+class Fingerprints:
+    """Tells whether something is the same as before. The key is of this process and is never
+    written anywhere, so that a fingerprint says nothing to anybody else."""
+
+    def __init__(self) -> None:
+        self._key = secrets.token_bytes(32)
+
+    def of(self, what: str, data: Mapping[str, bytes]) -> bytes:
+        """16 bytes for data and what is done with it."""
+        seal = hmac.new(self._key, f"{len(what)}:{what}".encode(), "sha256")
+        for key, value in sorted(data.items()):
+            seal.update(f"{len(key)}:{key}{len(value)}:".encode())
+            seal.update(value)
+        return seal.digest()[:16]
+
+
+@dataclass(slots=True)
+class Record:
+    """One Secret."""
+
+    version: str = ""
+    """resourceVersion that was worked on, our own writes included."""
+    store_config: str = ""
+    fingerprint: bytes = field(default=b"", repr=False)
+    """Of what was published last; empty: it has to be compared with the store."""
+    compared_at: float = 0.0
+    direction: str = ""
+    reason: Reason | None = None
+    failures: int = 0
+    failing_since: float = 0.0
+    told_at: float = 0.0
+    """When an Event last said that its removal is blocked."""
+
+    def failed(self) -> None:
+        """Once more in a row."""
+        if not self.failures:
+            self.failing_since = monotonic()
+        self.failures += 1
+
+    def worked(self) -> None:
+        self.failures = 0
+
+    def has_failed_for(self, seconds: float) -> bool:
+        """Whether it has not worked for so long."""
+        return self.failures > 0 and monotonic() > self.failing_since + seconds
+
+
+class Records:
+    """All of them, and who has which name."""
+
+    def __init__(self) -> None:
+        self._records: dict[Key, Record] = {}
+        self._holders: dict[Target, Key] = {}
+        self._held: dict[Key, Target] = {}
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def __iter__(self) -> Iterator[tuple[Key, Record]]:
+        return iter(self._records.items())
+
+    def get(self, key: Key) -> Record | None:
+        return self._records.get(key)
+
+    def of(self, key: Key) -> Record:
+        """The record, a new one where there is none."""
+        return self._records.setdefault(key, Record())
+
+    def forget(self, key: Key) -> None:
+        self._records.pop(key, None)
+        self.release(key)
+
+    def holder(self, target: Target) -> Key | None:
+        """The Secret that is published there."""
+        return self._holders.get(target)
+
+    def hold(self, key: Key, target: Target) -> None:
+        """Note where a Secret is published; it is at one place only."""
+        if self._held.get(key) != target:
+            self.release(key)
+            self._held[key] = target
+        self._holders.setdefault(target, key)
+
+    def release(self, key: Key) -> Target | None:
+        """The place that a Secret gives up, where it had one."""
+        target = self._held.pop(key, None)
+        if target is not None and self._holders.get(target) == key:
+            del self._holders[target]
+            return target
+        return None

@@ -1,0 +1,1 @@
+"""What a Secret asks for with its annotations; checked here, and nowhere else."""

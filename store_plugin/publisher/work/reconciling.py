@@ -1,0 +1,114 @@
+"""One Secret, from how it is to how it should be: the same way whatever has happened."""
+
+import random
+
+from store_plugin.publisher.cluster.events import Events
+from store_plugin.publisher.cluster.secrets import ClusterSecrets, FoundSecret
+from store_plugin.publisher.conditions import TRANSIENT, Condition, Reason, Refused
+from store_plugin.publisher.queue import Key
+from store_plugin.publisher.records import Record, Records
+from store_plugin.publisher.wishes.annotations import STATUS
+from store_plugin.publisher.wishes.wish import Defaults, Direction, read_wish
+from store_plugin.publisher.work.fetching import Fetching
+from store_plugin.publisher.work.publishing import Publishing
+from store_plugin.publisher.work.removing import Removing
+
+_PATIENCE = 10.0
+"""Seconds for which what goes by itself is not told: two writes for each Secret are saved."""
+_FIRST_PAUSE = 0.5
+_LONGEST_PAUSE = 15.0
+_LONGEST_PAUSE_OF_MISTAKES = 300.0
+"""What a person has to mend shows in a Secret or a StoreConfig, which are watched; except for
+what they mend in the store."""
+
+
+class Reconciler:
+    """`look_after` may be called for any Secret at any time, by one worker at a time each."""
+
+    def __init__(
+        self,
+        secrets: ClusterSecrets,
+        publishing: Publishing,
+        fetching: Fetching,
+        removing: Removing,
+        events: Events,
+        records: Records,
+        defaults: Defaults,
+    ) -> None:
+        self._secrets = secrets
+        self._publishing = publishing
+        self._fetching = fetching
+        self._removing = removing
+        self._events = events
+        self._records = records
+        self._defaults = defaults
+
+    async def look_after(self, key: Key) -> float | None:
+        """Seconds until it is to be looked at again, None: when it changes. Raises what the API
+        server answers, StorePluginError; what the store answers is told about the Secret."""
+        secret = await self._secrets.read(key)
+        if secret is None:
+            self._publishing.give_up(key)
+            self._records.forget(key)
+            return None
+        record, said = self._records.of(key), Condition.read(secret.head.annotations.get(STATUS))
+        record.version = secret.version
+        try:
+            return await self._as_it_should_be(secret, record, said)
+        except Refused as error:
+            return await self._tell_failure(secret, record, said, error)
+
+    async def _as_it_should_be(
+        self, secret: FoundSecret, record: Record, said: Condition | None
+    ) -> float | None:
+        if said is not None and said.target is not None:
+            record.store_config = said.target.store_config
+        if secret.being_deleted:
+            await self._removing.let_go(secret, record, said)
+            return None
+        wish = read_wish(secret.head, self._defaults)
+        if wish is None:
+            await self._removing.let_go(secret, record, said)
+            self._records.forget(secret.key)
+            return None
+        record.direction, record.store_config = wish.direction, wish.target.store_config
+        again: float | None
+        if wish.direction is Direction.PUBLISH:
+            condition, again = await self._publishing.publish(secret, wish, record, said)
+        else:
+            condition, again = await self._fetching.fetch(secret, wish, record, said)
+        record.worked()
+        await self._say(secret, record, said, condition)
+        return again
+
+    async def _tell_failure(
+        self, secret: FoundSecret, record: Record, said: Condition | None, error: Refused
+    ) -> float:
+        record.failed()
+        record.fingerprint = b""
+        kind = record.direction or (said.kind if said else Direction.PUBLISH)
+        condition = Condition(kind, error.reason, error.message, said.target if said else None)
+        if error.reason not in TRANSIENT or record.has_failed_for(_PATIENCE):
+            await self._say(secret, record, said, condition)
+        if error.away and error.retry_after is not None:
+            return error.retry_after  # all Secrets of the store take turns
+        return max(_pause(record.failures, error.reason), error.retry_after or 0.0)
+
+    async def _say(
+        self, secret: FoundSecret, record: Record, said: Condition | None, condition: Condition
+    ) -> None:
+        """Where it is news. An Event tells of what is wrong, and that it is right again."""
+        record.reason = condition.reason
+        if not condition.says_more_than(said):
+            return
+        record.version = await self._secrets.say(secret, record.version, condition.following(said).written())
+        changed = said.reason is not condition.reason if said else not condition.good
+        if changed and condition.reason is not Reason.REMOVAL_BLOCKED:  # which tells by itself
+            await self._events.tell(secret.key, secret.uid, condition.reason, condition.message)
+
+
+def _pause(failures: int, reason: Reason) -> float:
+    """Growing, and never the same for two Secrets."""
+    longest = _LONGEST_PAUSE if reason in TRANSIENT else _LONGEST_PAUSE_OF_MISTAKES
+    due = min(_FIRST_PAUSE * 2 ** min(failures, 12), longest)
+    return random.uniform(due / 2, due)

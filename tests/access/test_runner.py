@@ -1,0 +1,206 @@
+"""One run of a plugin, behaving and misbehaving."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import psutil
+import pytest
+
+from store_plugin.access.collecting import LONGEST_ANSWER
+from store_plugin.access.exec_credential import API_VERSIONS, EXEC_INFO, ExecInfo
+from store_plugin.access.runner import ExecCall, Executable, Runner
+from store_plugin.errors import (
+    ConfigInvalid,
+    LoginRefused,
+    PluginUntrusted,
+    StorePluginError,
+    StoreUnavailable,
+)
+from tests.support.exec_plugins import ExecPlugin
+from tests.support.waiting import eventually
+
+CANARY = "canary-5b1f"
+V1, V1BETA1 = API_VERSIONS
+
+
+def call(path: object, *arguments: str, version: str = V1, hint: str = "", **environment: str) -> ExecCall:
+    return ExecCall(
+        provider="tests",
+        command=str(path),
+        arguments=arguments,
+        environment={"PATH": "/usr/bin:/bin", **environment},
+        info=ExecInfo(version),
+        install_hint=hint,
+    )
+
+
+def test_arguments_environment_and_request_reach_the_plugin_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VAULT_TOKEN", CANARY)
+    plugin = ExecPlugin(tmp_path, body=f'printf "%s|" "$@" > {tmp_path}/args; env > {tmp_path}/env; exit 1\n')
+    with pytest.raises(LoginRefused):
+        Runner().run(call(plugin.path, "--a", "b c", CLIENT_ID="x"))
+    assert (tmp_path / "args").read_text() == "--a|b c|"
+    seen = dict(line.split("=", 1) for line in (tmp_path / "env").read_text().splitlines())
+    assert seen["CLIENT_ID"] == "x"
+    assert json.loads(seen[EXEC_INFO]) == {
+        "apiVersion": V1,
+        "kind": "ExecCredential",
+        "spec": {"interactive": False},
+    }
+    assert "VAULT_TOKEN" not in seen
+
+
+def test_a_name_is_found_on_the_plugins_own_path(tmp_path: Path) -> None:
+    plugin = ExecPlugin(tmp_path, "found-by-name")
+    plugin.answers("t")
+    assert Runner().run(call("found-by-name", PATH=f"{tmp_path}:/bin:/usr/bin")).token == "t"
+
+
+def test_a_missing_plugin_is_told_with_its_install_hint(tmp_path: Path) -> None:
+    for command in (tmp_path / "missing", "missing-on-path"):
+        with pytest.raises(ConfigInvalid, match=r"'tests'.*missing.* is not there.*; apt install it"):
+            Runner().run(call(command, hint="apt install it\n"))
+
+
+def test_a_file_that_is_not_executable_and_one_that_is_no_program_are_told(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("hello")
+    with pytest.raises(ConfigInvalid, match="is not executable"):
+        Runner().run(call(tmp_path / "text"))
+    (tmp_path / "text").chmod(0o700)
+    with pytest.raises(ConfigInvalid, match="cannot be executed: Exec format error"):
+        Runner().run(call(tmp_path / "text"))
+    (tmp_path / "text").write_text("#!/no/such/interpreter\n")
+    with pytest.raises(ConfigInvalid, match="cannot be executed: No such file"):
+        Runner().run(call(tmp_path / "text"))
+
+
+ANSWER = json.dumps({"apiVersion": V1, "kind": "ExecCredential", "status": {"token": CANARY}})
+
+
+@pytest.mark.parametrize(
+    ("body", "error", "problem"),
+    [
+        ("exit 7\n", LoginRefused, "failed with exit code 7"),
+        (f"echo '{ANSWER}'; echo {CANARY} >&2; exit 1\n", LoginRefused, "failed with exit code 1"),
+        ("kill -SEGV $$\n", StoreUnavailable, "was ended by SIGSEGV"),
+        ("kill -KILL $$\n", StoreUnavailable, "was ended by SIGKILL"),
+        (f"echo {CANARY}\n", ConfigInvalid, "does not answer as one: what it printed is no JSON object"),
+        ("", ConfigInvalid, "no JSON object"),
+        ("printf '\\377\\376'\n", ConfigInvalid, "no JSON object"),
+        (f"echo '{ANSWER.replace('/v1', '/v1beta1')}'\n", ConfigInvalid, "answers in another version"),
+        (f"echo '{ANSWER} {ANSWER}'\n", ConfigInvalid, "no JSON object"),
+        ("head -c 10000000 /dev/zero\n", ConfigInvalid, "prints more than a credential can be"),
+    ],
+    ids=[
+        "exit",
+        "exit-after-answer",
+        "crash",
+        "killed",
+        "garbage",
+        "nothing",
+        "bytes",
+        "version",
+        "two",
+        "10MB",
+    ],
+)
+def test_a_plugin_that_misbehaves_is_told_without_what_it_said(
+    tmp_path: Path, body: str, error: type[StorePluginError], problem: str
+) -> None:
+    plugin = ExecPlugin(tmp_path, body=body)
+    with pytest.raises(error, match=problem) as caught:
+        Runner().run(call(plugin.path))
+    assert CANARY not in str(caught.value) + repr(caught.value.__context__)
+    assert "provider 'tests'" in str(caught.value)
+
+
+def test_endless_output_takes_no_more_memory_than_an_answer_may(tmp_path: Path) -> None:
+    plugin = ExecPlugin(tmp_path, body="exec cat /dev/zero\n")
+    before = psutil.Process().memory_info().rss
+    with pytest.raises(ConfigInvalid, match="prints more"):
+        Runner().run(call(plugin.path))
+    assert psutil.Process().memory_info().rss - before < 16 * LONGEST_ANSWER
+
+
+def test_a_flood_on_standard_error_is_no_answer_and_no_obstacle(tmp_path: Path) -> None:
+    plugin = ExecPlugin(tmp_path, body=f"head -c 3000000 /dev/zero >&2; echo '{ANSWER}'\n")
+    assert Runner().run(call(plugin.path)).token == CANARY
+
+
+def test_a_plugin_that_hangs_is_ended_with_its_children(tmp_path: Path) -> None:
+    plugin = ExecPlugin(tmp_path, body=f"sleep 600 & echo $! > {tmp_path}/child; wait\n")
+    with pytest.raises(StoreUnavailable, match=r"no answer within 0.5 s") as caught:
+        Runner(timeout=0.5).run(call(plugin.path))
+    assert caught.value.retry_after
+    child = int((tmp_path / "child").read_text())
+    eventually(lambda: not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE)
+
+
+def test_a_child_that_holds_the_output_open_delays_nobody(tmp_path: Path) -> None:
+    plugin = ExecPlugin(tmp_path, body=f"sleep 600 & echo '{ANSWER}'\n")
+    assert Runner(timeout=20).run(call(plugin.path)).token == CANARY
+
+
+def test_a_credential_that_has_expired_is_refused(tmp_path: Path) -> None:
+    plugin = ExecPlugin(tmp_path)
+    plugin.answers(CANARY, lasts=timedelta(seconds=-5))
+    with pytest.raises(LoginRefused, match="had expired at 20") as caught:
+        Runner().run(call(plugin.path))
+    assert CANARY not in str(caught.value)
+
+
+def test_a_plugin_reads_nothing_from_our_standard_input(tmp_path: Path) -> None:
+    plugin = ExecPlugin(tmp_path, body=f"read -r line && exit 9; echo '{ANSWER}'\n")
+    assert Runner().run(call(plugin.path)).token == CANARY
+
+
+def test_standard_error_goes_to_whom_it_concerns(tmp_path: Path) -> None:
+    plugin = ExecPlugin(tmp_path, body="echo first >&2; echo; echo 'not allowed' >&2; exit 1\n")
+    lines: list[tuple[str, str]] = []
+    with pytest.raises(LoginRefused):
+        Runner(on_output=lambda name, line: lines.append((name, line))).run(call(plugin.path))
+    assert lines == [("tests", "first"), ("tests", "not allowed")]
+
+
+def test_w5_an_executable_is_verified_before_it_is_run(tmp_path: Path) -> None:
+    plugin = ExecPlugin(tmp_path)
+    plugin.answers("t")
+    asked: list[tuple[str, Path]] = []
+
+    @contextmanager
+    def refusing(name: str, path: Path) -> Iterator[Executable]:
+        asked.append((name, path))
+        raise PluginUntrusted("nobody signed it")
+        yield
+
+    with pytest.raises(PluginUntrusted):
+        Runner(verify=refusing).run(call(plugin.path))
+    assert asked == [("tests", plugin.path)]
+    assert plugin.runs == 0
+
+
+def test_w5_what_is_executed_may_be_an_open_file(tmp_path: Path) -> None:
+    plugin = ExecPlugin(tmp_path, body=f"echo '{ANSWER}'\n")
+
+    @contextmanager
+    def opened(_name: str, path: Path) -> Iterator[Executable]:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            yield Executable(Path(f"/proc/self/fd/{descriptor}"), (descriptor,))
+        finally:
+            os.close(descriptor)
+
+    assert Runner(verify=opened).run(call(plugin.path)).token == CANARY
+
+
+def test_a_plugin_is_in_a_session_of_its_own(tmp_path: Path) -> None:
+    """So that signals to ours do not end it, and it can be ended with all it started."""
+    plugin = ExecPlugin(tmp_path, body=f"cut -d' ' -f6 /proc/$$/stat > {tmp_path}/sid; echo '{ANSWER}'\n")
+    Runner().run(call(plugin.path))
+    assert int((tmp_path / "sid").read_text()) != os.getsid(0)

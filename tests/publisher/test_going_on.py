@@ -1,0 +1,131 @@
+"""Restarts and outages: nothing is lost, and nothing is written that is there already. Counted
+at the store, behind a proxy, and at the API server, by its audit log."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.support.background_proxy import background_proxy
+from tests.support.proxy import Proxy
+from tests.support.publisher import (
+    Publisher,
+    PublisherPlace,
+    publisher_account,
+    running_publisher,
+    vault_configs,
+)
+from tests.support.sidecar import running_sidecar
+
+LOGIN = {"username": "admin", "password": "pw"}
+MANY = 40
+
+
+@contextmanager
+def counted(place: PublisherPlace, directory: Path) -> Iterator[tuple[PublisherPlace, Proxy, str]]:
+    """The place with a sidecar of its own, the proxy between it and OpenBao, and a StoreConfig."""
+    with background_proxy(place.bao.address) as proxy:
+        configs = vault_configs(directory, place.bao, place.mount, proxy.address)
+        with running_sidecar(configs) as sidecar:
+            own = replace(place, endpoint=sidecar.endpoint, directory=directory)
+            yield own, proxy, own.store_config(f"counted-{place.namespace}")
+
+
+def writes(proxy: Proxy) -> int:
+    """Of data and of metadata."""
+    return sum(proxy.count(method, part) for method in ("POST", "PUT") for part in ("/data/", "/metadata/"))
+
+
+def names(number: int = MANY) -> list[str]:
+    return [f"db-{one}" for one in range(number)]
+
+
+def published(place: PublisherPlace) -> bool:
+    found = place.cluster.api("GET", f"/api/v1/namespaces/{place.namespace}/secrets")["items"]
+    said = [one["metadata"].get("annotations", {}).get("secrets.crossplane.io/status", "") for one in found]
+    return all('"Published", "status": "True"' in one for one in said)
+
+
+def looked_at(publisher: Publisher) -> float:
+    return publisher.figure("calls_total", operation="publish", outcome="ok")
+
+
+@pytest.mark.parametrize("policy", ["Retain", "Delete"])
+def test_a_restart_writes_nothing(place: PublisherPlace, tmp_path: Path, policy: str) -> None:
+    user = publisher_account(place.cluster)
+    with counted(place, tmp_path) as (own, proxy, config):
+        options = ("--namespaces", own.namespace, "--deletion-policy", policy)
+        with running_publisher(own, *options, user=user) as publisher:
+            for name in names():
+                own.put(name, LOGIN, publish_to=config)
+            own.eventually(lambda: published(own), publisher)
+            assert publisher.stop() == 0
+        assert all(own.stored(name) == LOGIN for name in names())
+        before = writes(proxy)
+        assert before >= MANY
+        with own.cluster.recorded(user) as requests, running_publisher(own, *options, user=user) as publisher:
+            own.eventually(lambda: looked_at(publisher) == MANY, publisher)
+            assert publisher.stop() == 0
+        assert writes(proxy) == before
+        assert {request.verb for request in requests} == {"get", "list", "watch"}
+
+
+def test_what_a_killed_publisher_did_not_finish_is_finished(place: PublisherPlace, tmp_path: Path) -> None:
+    with counted(place, tmp_path) as (own, proxy, config):
+        options = ("--namespaces", own.namespace, "--deletion-policy", "Delete", "--concurrency", "2")
+        with running_publisher(own, *options) as publisher:
+            proxy.delay = 0.05
+            for name in names():
+                own.put(name, LOGIN, publish_to=config)
+            own.delete(names()[0])
+            own.eventually(lambda: looked_at(publisher) > 3, publisher)
+            publisher.process.kill()
+            publisher.process.wait()
+        proxy.delay = 0.0
+        own.delete(names()[1])
+        own.change(names()[2], {"password": "while nobody looked"})
+        with running_publisher(own, *options) as publisher:
+            own.eventually(lambda: own.secret(names()[0]) is own.secret(names()[1]) is None, publisher)
+            own.eventually(lambda: published(own), publisher)
+            own.eventually(lambda: own.stored(names()[2])["password"] == "while nobody looked", publisher)
+        assert [own.stored(name) for name in names()[:2]] == [{}, {}]
+        assert all(own.stored(name) == LOGIN for name in names()[3:])
+        # What was published and not said yet is written once, and not again.
+        assert all(own.version(name) == 1 for name in names()[3:])
+
+
+def test_nothing_is_lost_while_the_sidecar_is_down(place: PublisherPlace, tmp_path: Path) -> None:
+    configs = vault_configs(tmp_path, place.bao, place.mount)
+    options = ("--namespaces", place.namespace, "--deletion-policy", "Delete")
+    with running_sidecar(configs) as sidecar:
+        own = replace(place, endpoint=sidecar.endpoint, directory=tmp_path)
+        config = own.store_config(f"down-{place.namespace}")
+        with running_publisher(own, *options) as publisher:
+            for name in names(5):
+                own.put(name, LOGIN, publish_to=config)
+            own.eventually(lambda: published(own), publisher)
+            sidecar.kill()
+            own.change("db-0", {"password": "meanwhile"})
+            own.delete("db-1")
+            own.put("new", LOGIN, publish_to=config)
+            own.eventually(
+                lambda: publisher.figure("calls_total", operation="publish", outcome="NotReachable") >= 1,
+                publisher,
+            )
+            assert own.secret("db-1") is not None
+            with running_sidecar(configs, listen=[sidecar.endpoint]):
+                own.eventually(lambda: own.stored("db-0")["password"] == "meanwhile", publisher)
+                own.eventually(lambda: own.stored("new") == LOGIN, publisher)
+                own.eventually(lambda: own.secret("db-1") is None, publisher)
+                assert own.stored("db-1") == {}
+                own.eventually(lambda: published(own), publisher)
+
+
+def test_a_lost_secret_is_published_again_when_it_is_time(place: PublisherPlace, tmp_path: Path) -> None:
+    with running_publisher(place, "--namespaces", place.namespace, "--resync-interval", "1") as publisher:
+        place.put("db", LOGIN, publish_to="vault")
+        place.eventually(lambda: place.reason("db") == "Published", publisher)
+        place.bao.api("POST", f"{place.mount}/data/{place.namespace}/db", {"data": {"password": "drifted"}})
+        place.eventually(lambda: place.stored("db") == LOGIN, publisher)

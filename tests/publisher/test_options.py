@@ -1,0 +1,36 @@
+"""What the options say: which Secrets, and with which rights. Each test has a publisher of its own."""
+
+from tests.support.kubernetes import Cluster
+from tests.support.publisher import PublisherPlace, running_publisher, shipped_rules
+
+LOGIN = {"username": "admin", "password": "pw"}
+
+
+def test_connection_secrets_are_published_by_default_where_that_is_set(place: PublisherPlace) -> None:
+    place.store_config(place.namespace)
+    options = ("--default-store-config", "{namespace}", "--namespaces", place.namespace)
+    with running_publisher(place, *options) as publisher:
+        place.put("db", LOGIN, kind="connection.crossplane.io/v1alpha1")
+        place.put("kept", LOGIN, kind="connection.crossplane.io/v1alpha1", publish_to="")
+        place.put("other", LOGIN)
+        place.eventually(lambda: place.reason("db") == "Published", publisher)
+        assert place.status("db")["storeConfig"] == place.namespace
+        place.change("db", {"password": "new"})
+        place.eventually(lambda: place.stored("db")["password"] == "new", publisher)
+        place.eventually(publisher.is_idle, publisher)
+        assert place.stored("kept") == place.stored("other") == {}
+        assert publisher.stop() == 0
+
+
+def test_a_role_in_one_namespace_is_enough(place: PublisherPlace, cluster: Cluster) -> None:
+    user = cluster.service_account(cluster.namespace(), "publisher")
+    rules = shipped_rules()
+    inside = [rule for rule in rules if rule["resources"][0] in ("secrets", "events")]
+    cluster.allow(user, inside, place.namespace)
+    cluster.allow(user, [rule for rule in rules if rule["resources"] == ["storeconfigs"]])
+    options = ("--namespaces", place.namespace, "--cluster-id", "test")
+    with running_publisher(place, *options, user=user) as publisher:
+        place.put("db", LOGIN, publish_to="vault")
+        place.put("wrong", LOGIN, publish_to="vault", keys="port")
+        place.eventually(lambda: place.reason("db") == "Published", publisher)
+        place.eventually(lambda: place.events("wrong"), publisher)
