@@ -4,9 +4,15 @@ import gc
 import os
 import sys
 
+_FIRST_PROCESS = 1
+
 
 def main() -> None:
     """Run the command line; exits with its code."""
+    if os.getpid() == _FIRST_PROCESS:
+        from store_plugin.cli._init import keep_a_child
+
+        keep_a_child()
     # gRPC reads it when it is imported, which several commands' modules do. Its lines are
     # noise; ours say what failed.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
