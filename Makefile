@@ -7,10 +7,10 @@ STAMP  := $(VENV)/.installed
 WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n < 8 ? n + 1 : 8)))
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo tools test check generate bench lock format clean
+.PHONY: help venv demo tools test e2e e2e-tools image check generate bench lock format clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.x")'
@@ -30,7 +30,19 @@ tools: ## Build the servers that tests run against (needs Go; once, some minutes
 
 test: $(STAMP) ## Run all tests against the real servers (WORKERS=n processes; 0: in one)
 	@$(PYTHON) tools/build.py --optional
+	@$(PYTHON) -m tools.containers --optional
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(PYTEST_ARGS)
+
+e2e: $(STAMP) ## Run the image's tests and the end to end in containers (as root; part of test)
+	@$(PYTHON) tools/build.py --optional
+	@$(PYTHON) -m tools.containers --optional
+	$(BIN)/python -m pytest $(PYTEST_ARGS) tests/image tests/e2e
+
+e2e-tools: ## Install podman and make the base image that those need (Debian, as root; once)
+	$(PYTHON) -m tools.containers
+
+image: $(STAMP) ## Build the image: IMAGE_ARGS="--variant vault --tag NAME", --help for all
+	$(BIN)/python -m tools.image $(IMAGE_ARGS)
 
 check: $(STAMP) ## Formatting, lint, types, import contracts, drift of generated code
 	$(BIN)/ruff format --check .
@@ -49,8 +61,9 @@ format: $(STAMP) ## Format the code and mend what the linter can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-lock: ## Renew constraints.txt from pyproject.toml (review the result)
+lock: $(STAMP) ## Renew constraints.txt and requirements/ from pyproject.toml (review the result)
 	$(PYTHON) tools/lock.py
+	$(BIN)/python -m tools.hashes
 
 clean: ## Remove the virtual environment and all caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

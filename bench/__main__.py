@@ -22,6 +22,7 @@ from bench.access import access
 from bench.cluster import configs_of_a_cluster
 from bench.exec_credential import exec_credential
 from bench.figures import Table
+from bench.image import image
 from bench.lifecycle import lifecycle
 from bench.plugins import plugins
 from bench.process import Load, background, resident_mb, run_load
@@ -67,9 +68,12 @@ def main() -> None:
     parser.add_argument("--lifecycle", action="store_true", help="measure the life of plugins only")
     parser.add_argument("--access", action="store_true", help="measure the consumer of ClusterProfiles only")
     parser.add_argument("--exec-credential", action="store_true", help="measure the credential plugin only")
+    parser.add_argument("--image", action="store_true", help="measure the image only, as root, with podman")
     options = parser.parse_args()
     table = Table()
-    if options.lifecycle:
+    if options.image:
+        image(table, options.rounds)
+    elif options.lifecycle:
         with temporary_directory() as directory:
             lifecycle(table, Path(directory), options.rounds)
     elif options.access:

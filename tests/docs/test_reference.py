@@ -21,6 +21,7 @@ from stores.local.spec import LocalSpec
 from stores.vault.spec import VaultSpec
 from tests.docs.pages import DOCS, ROOT, code, rows, section
 from tools.build import TOOLS
+from tools.containers import PROGRAMS
 
 OPERATIONS = DOCS / "operations.md"
 CONFIGS = DOCS / "configs.md"
@@ -213,12 +214,20 @@ def declared() -> set[str]:
 
 
 BUILT = "Servers for tests: built with Go, never installed for users"
+PACKAGED = "Programs for tests of containers: Debian's packages"
 
 
 def test_the_dependencies_documented_are_those_declared() -> None:
-    installed = DEPENDENCIES.read_text().replace(section(DEPENDENCIES, BUILT), "")
+    installed = DEPENDENCIES.read_text()
+    for others in (BUILT, PACKAGED):
+        installed = installed.replace(section(DEPENDENCIES, others), "")
     documented = {plain(name) for row in rows(installed) for name in row[0].split(", ")}
     assert documented == declared()
+
+
+def test_the_packages_documented_are_those_installed_for_containers() -> None:
+    documented = {name for row in rows(section(DEPENDENCIES, PACKAGED)) for name in row[0].split(", ")}
+    assert documented == set(PROGRAMS)
 
 
 def test_the_tools_documented_are_those_built() -> None:

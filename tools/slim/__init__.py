@@ -2,5 +2,5 @@
 and with compiled code for what is run.
 
 Dockerfile runs it with the environment's own Python, where store-plugin is installed and
-nothing else may be needed. docs/decisions/0042 tells what goes and why.
+nothing else may be needed. docs/decisions/0043 tells what goes and why.
 """
