@@ -33,6 +33,12 @@ from store_plugin.endpoints import DEFAULT_ENDPOINT, Endpoint
     help="Run the plugins that are enabled in this directory (store-plugin plugin …); none: it runs none.",
 )
 @setting(
+    "--plugins-cert-life",
+    type=click.FloatRange(min=0.25, max=168.0),
+    default=24.0,
+    help="Hours that certificates of these plugins live, 15 minutes to 7 days; each is renewed in time.",
+)
+@setting(
     "--certs-dir",
     type=click.Path(path_type=Path),
     default="/certs",

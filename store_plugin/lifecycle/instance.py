@@ -24,6 +24,9 @@ Welcome = Callable[[str, str, str], Awaitable[Mapping[str, str]]]
 """What a new process is given to find and enter the hub: variables of its environment, for its
 name, instance and digest."""
 
+Vouch = Callable[[Registration], Awaitable[None]]
+"""Asked before each start; PluginUntrusted where it must not be."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ground:
@@ -31,6 +34,7 @@ class Ground:
 
     registry: Registry
     content: ContentStore
+    vouch: Vouch
     welcome: Welcome
     environ: Mapping[str, str] = field(repr=False)
 

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 
-from store_plugin.errors import StorePluginError
+from store_plugin.errors import PluginUntrusted, StorePluginError
 from store_plugin.lifecycle.audit import Value
 from store_plugin.lifecycle.instance import Ground, Instance, told
 from store_plugin.lifecycle.output import Output
@@ -147,6 +147,9 @@ class Runner:
         instance = self._coming = self._new()
         try:
             await self._started(instance)
+        except PluginUntrusted as error:
+            await self._failed(instance, error.message, "refuse-start")
+            return
         except StorePluginError as error:
             await self._failed(instance, error.message)
             return
@@ -160,6 +163,7 @@ class Runner:
     async def _started(self, instance: Instance, checks: int = 0) -> None:
         """Start an instance, and check it so many times more; one that does not become ready is
         killed when this raises. Overtaken where something else is asked for meanwhile."""
+        await self._ground.vouch(instance.registration)
         await self._record("start", instance.registration.name, _about(instance))
 
         async def start() -> None:
@@ -201,14 +205,14 @@ class Runner:
             await instance.stop()
             await self._failed(instance, "it hung: the process was there, and not connected")
 
-    async def _failed(self, instance: Instance, why: str) -> None:
-        """Note an end that nobody asked for, and wait before the next start."""
+    async def _failed(self, instance: Instance, why: str, event: str = "crash") -> None:
+        """Note an end that nobody asked for, or a start that must not be, and wait before the next."""
         lived = time.monotonic() - instance.started_at
         self._failures.append(time.monotonic())
         self._restarts += 1
         self._set(State.WAITING, why)
         self._log.warning("plugin ended", plugin=instance.registration.name, why=why)
-        await self._note("crash", instance.registration.name, {**_about(instance), "why": why})
+        await self._note(event, instance.registration.name, {**_about(instance), "why": why})
         try:
             async with asyncio.timeout(self._backoff.after(lived)):
                 await self._news.wait()

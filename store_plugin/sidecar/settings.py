@@ -24,7 +24,7 @@ class Pod:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Durations are in seconds."""
+    """Durations are in seconds, where nothing else is said."""
 
     config_dir: Path | None = None
     """None: configs come from the cluster."""
@@ -57,6 +57,8 @@ class Settings:
     hub: HubOptions = field(default_factory=HubOptions)
     plugins_dir: Path | None = None
     """Of the plugins that the sidecar runs; None: it runs none."""
+    plugins_cert_life: float = 24.0
+    """Hours that certificates of these plugins live."""
 
     write_status: bool = False
     lease_namespace: str | None = None

@@ -267,6 +267,11 @@ def test_following_ends_with_the_plugin(run: Run, script: Script) -> None:
     assert "not run any more" in found[0].stderr
 
 
+@pytest.mark.parametrize("hours", ["0.2", "169", "a day"])
+def test_the_life_of_certificates_has_bounds(run: Run, hours: str) -> None:
+    assert "--plugins-cert-life" in run("serve", "--plugins-cert-life", hours, code=2).output
+
+
 # Completion.
 
 

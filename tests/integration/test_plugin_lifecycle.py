@@ -3,6 +3,7 @@ registered, enabled, used, crashed, updated, rolled back, disabled, removed, and
 
 import json
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import psutil
@@ -30,12 +31,20 @@ def sidecar(desk: Desk) -> Iterator[SidecarProcess]:
     configs.mkdir()
     config(configs, "files", desk.directory)
     arguments = ("--plugins-dir", str(desk.plugins), "--hub-plugin-groups", "*.example.org")
+    arguments += ("--plugins-cert-life", "2")
     with running_sidecar(configs, *arguments) as sidecar:
         yield sidecar
 
 
 def shown(sidecar: SidecarProcess) -> list[dict[str, object]]:
     return list(json.loads(sidecar.http("/plugins")))
+
+
+def certificate_life(desk: Desk) -> timedelta:
+    """Of the newest certificate, to the minute."""
+    (enrol,) = (record for record in desk.records() if record["event"] == "enrol")
+    life = datetime.fromisoformat(enrol["not_after"]) - datetime.fromisoformat(enrol["time"])
+    return timedelta(minutes=round(life / timedelta(minutes=1)))
 
 
 def test_a_whole_life(desk: Desk, sidecar: SidecarProcess) -> None:
@@ -49,6 +58,7 @@ def test_a_whole_life(desk: Desk, sidecar: SidecarProcess) -> None:
 
         desk.introduce("1.0")
         desk.run("plugin", "enable", NAME, "1.0", "--wait")
+        assert certificate_life(desk) == timedelta(hours=2)
         eventually(works, within=60)
         assert client.apply(FILES, "team/db", {"password": b"sesame"}).changed
         assert client.get(FILES, "team/db").data == {"password": b"sesame"}

@@ -15,6 +15,7 @@ import pytest
 from store_plugin.endpoints import Endpoint
 from store_plugin.hub.authentication import any_name, anyone
 from store_plugin.hub.hub import Hub, HubListener
+from store_plugin.lifecycle.administration.vouching import Vouching
 from store_plugin.lifecycle.audit import AuditLog
 from store_plugin.lifecycle.catalog import Catalog, now
 from store_plugin.lifecycle.content import ContentStore
@@ -129,7 +130,7 @@ async def world_in(directory: Path) -> AsyncIterator[World]:
     async def welcome(name: str, instance: str, digest: str) -> Mapping[str, str]:
         return {"STORE_PLUGIN_HUB": str(endpoint), "STORE_PLUGIN_INSTANCE": instance}
 
-    ground = Ground(hub.registry, content, welcome, environ)
+    ground = Ground(hub.registry, content, Vouching(layout, audit).check, welcome, environ)
     supervisor = Supervisor(catalog, audit, ground, log)
     supervisors.append(supervisor)
     async with hub:

@@ -74,6 +74,10 @@ class Desk:
         assert digest, said
         self.run("plugin", "register", digest[0])
 
-    def events(self) -> list[str]:
+    def records(self) -> list[dict[str, Any]]:
+        """What is recorded of the plugin."""
         said = self.run("audit", "tail", "--raw", "-n", "1000")
-        return [record["event"] for record in map(json.loads, said.splitlines()) if record["plugin"] == NAME]
+        return [record for record in map(json.loads, said.splitlines()) if record["plugin"] == NAME]
+
+    def events(self) -> list[str]:
+        return [record["event"] for record in self.records()]

@@ -45,7 +45,8 @@ def list_(plugins_dir: Path, output: str) -> None:
 def remove(key: str, plugins_dir: Path) -> None:
     """Trust a key no more.
 
-    What is registered stays, and is not enabled again where signatures are required.
+    What only this key has signed stays registered and does not start any more. What runs goes on:
+    restart or disable it.
     """
     _keys(plugins_dir).remove(key)
     click.echo(f"{key} is trusted no more")

@@ -87,12 +87,18 @@ class Registrar:
 
     def enable(self, name: str, version: str | None = None) -> tuple[str, str | None]:
         """Have a version run, left out: the one registered last. Returns it, and the one that ran.
-        PluginNotFound; PluginUntrusted where signatures are demanded and it has none."""
+        PluginNotFound; PluginUntrusted where signatures are demanded and it has none, or nobody who
+        is trusted now vouches for it and somebody did."""
         chosen = version or self._newest(name)
         found = self.catalog.version(name, chosen)
         if not self.content.has(found.digest):
             raise PluginNotFound(f"the executable of {name} {chosen} is gone: {_INSTALL}")
-        if self.signer_of(found.digest) != found.signer and read_settings(self._layout).require_signature:
+        signer = self.signer_of(found.digest)
+        if found.signer and not signer:
+            raise PluginUntrusted(
+                f"no trusted key vouches for {name} {chosen} any more: it was signed by {found.signer}"
+            )
+        if signer != found.signer and read_settings(self._layout).require_signature:
             raise PluginUntrusted(f"plugin {name} {chosen} was registered before signatures were demanded")
         before = self._change(
             "enable", name, {"version": chosen}, lambda confirm: self.catalog.enable(name, chosen, confirm)

@@ -3,6 +3,7 @@ they enrol, and the listener where nobody else gets in."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 
 from store_plugin.endpoints import Endpoint
@@ -11,6 +12,7 @@ from store_plugin.errors import PluginRefused
 from store_plugin.hub.hub import HubListener
 from store_plugin.hub.peer import Peer
 from store_plugin.hub.registry import Registry
+from store_plugin.lifecycle.administration.vouching import Vouching
 from store_plugin.lifecycle.audit import AuditLog
 from store_plugin.lifecycle.catalog import Catalog
 from store_plugin.lifecycle.content import ContentStore
@@ -21,6 +23,7 @@ from store_plugin.lifecycle.enrolment import (
     enabled_in,
     plugin_listener,
 )
+from store_plugin.lifecycle.enrolment.authority import DEFAULT_LIFE
 from store_plugin.lifecycle.instance import Ground
 from store_plugin.lifecycle.layout import Layout
 from store_plugin.lifecycle.output import Output
@@ -36,13 +39,20 @@ _LEAST_GRACE = 2.0
 class ManagedPlugins:
     """Belongs to one event loop. ConfigInvalid where the directory cannot be used."""
 
-    def __init__(self, directory: Path, registry: Registry, environ: Mapping[str, str], log: Logger) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        registry: Registry,
+        environ: Mapping[str, str],
+        log: Logger,
+        certificate_life: timedelta = DEFAULT_LIFE,
+    ) -> None:
         self._layout = layout = Layout(directory.absolute())
         layout.prepare()
         self._log = log
         self._catalog, self._audit = Catalog(layout.catalog), AuditLog(layout.audit)
         self._may_run = enabled_in(self._catalog)
-        self._authority = Authority(layout.authority)
+        self._authority = Authority(layout.authority, life=certificate_life)
         self._hub_endpoint = _ANY_PORT
         self._enrolment = EnrolmentServer(
             self._authority,
@@ -52,7 +62,9 @@ class ManagedPlugins:
             log,
             hub=lambda: self._hub_endpoint,
         )
-        ground = Ground(registry, ContentStore(layout.content), self._enrolment.environment, environ)
+        vouching = Vouching(layout, self._audit)
+        content = ContentStore(layout.content)
+        ground = Ground(registry, content, vouching.check, self._enrolment.environment, environ)
         self.supervisor = Supervisor(self._catalog, self._audit, ground, log)
         self._running: asyncio.Task[None] | None = None
 

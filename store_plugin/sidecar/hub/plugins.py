@@ -8,6 +8,7 @@ be able to do other things.
 import asyncio
 from collections.abc import Callable, Collection, Mapping
 from contextlib import AsyncExitStack
+from datetime import timedelta
 
 from store_plugin import backend
 from store_plugin.cluster_api import ClusterApi
@@ -49,7 +50,8 @@ class PluginHub:
         self.kinds = Kinds(built_in, self.registry, options.plugin_groups)
         self.managed = None
         if settings.plugins_dir is not None:
-            self.managed = ManagedPlugins(settings.plugins_dir, self.registry, environ, log)
+            life = timedelta(hours=settings.plugins_cert_life)
+            self.managed = ManagedPlugins(settings.plugins_dir, self.registry, environ, log, life)
         self._on_event = on_event
         self._versions: dict[str, frozenset[str]] = {}
         self._kinds_changed: KindsChanged = _nobody

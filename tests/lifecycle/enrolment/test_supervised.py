@@ -8,6 +8,7 @@ import pytest
 
 from store_plugin.endpoints import Endpoint
 from store_plugin.hub.hub import Hub
+from store_plugin.lifecycle.administration.vouching import Vouching
 from store_plugin.lifecycle.audit import AuditLog
 from store_plugin.lifecycle.catalog import Catalog
 from store_plugin.lifecycle.content import ContentStore
@@ -46,7 +47,8 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         invitation = await server.environment(name, instance, digest)
         return {**invitation, "STORE_PLUGIN_INSTANCE": "its own word"}
 
-    supervisor = Supervisor(catalog, audit, Ground(hub.registry, content, welcome, {}), log)
+    ground = Ground(hub.registry, content, Vouching(layout, audit).check, welcome, {})
+    supervisor = Supervisor(catalog, audit, ground, log)
     supervisors.append(supervisor)
     await server.start()
     async with hub:
