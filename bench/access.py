@@ -11,11 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
 
-from store_plugin.access.execution.runner import ExecCall, Runner
-
 from bench.figures import Table
 from store_plugin.access import AccessConfig
 from store_plugin.access.exec_credential import EXEC_INFO, ExecInfo, info_text
+from store_plugin.access.execution.runner import ExecCall, Runner
 from store_plugin.access.planning import ARGUMENTS_EXTENSION, CONFIG_EXTENSION, VARIABLES_EXTENSION
 from tests.support.certificates import CertificateAuthority
 from tests.support.exec_plugins import ExecPlugin, access_file, profile, provider

@@ -10,23 +10,23 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Self
 
-from store_plugin.access.certificates import CertificateFiles
+from store_plugin.access.clients.certificates import CertificateFiles
+from store_plugin.access.clients.logins import Login
+from store_plugin.access.clients.member import Member
 from store_plugin.access.exec_credential import info_text
-from store_plugin.access.logins import Login
-from store_plugin.access.member import Member
+from store_plugin.access.execution.runner import TIMEOUT, ExecCall, OnOutput, Runner, Verify
+from store_plugin.access.execution.trust import ExecutableTrust
 from store_plugin.access.planning import planned
 from store_plugin.access.profiles import ClusterAccess, ClusterProfile
 from store_plugin.access.providers import Provider, read_providers
-from store_plugin.access.runner import TIMEOUT, ExecCall, OnOutput, Runner, Verify
-from store_plugin.access.trust import ExecutableTrust
 from store_plugin.errors import ConfigInvalid
 
 if TYPE_CHECKING:
     import kubernetes.aio.client
     import kubernetes.client
 
-    from store_plugin.access.aio import AsyncClusterClient
-    from store_plugin.access.threaded import ClusterClient
+    from store_plugin.access.clients.aio import AsyncClusterClient
+    from store_plugin.access.clients.threaded import ClusterClient
 
 MOST_LOGINS = 10_000
 """Credentials that are kept; beyond it the one that was not used longest is forgotten."""
@@ -98,7 +98,7 @@ class AccessConfig:
     ) -> "kubernetes.client.Configuration":
         """For `kubernetes.client.ApiClient`: the plugin runs at the first request, and again
         when its token has expired or was refused. A certificate needs `connect`. ConfigInvalid."""
-        from store_plugin.access.threaded import configuration
+        from store_plugin.access.clients.threaded import configuration
 
         return configuration(self.member(profile))
 
@@ -106,7 +106,7 @@ class AccessConfig:
         self, profile: "ClusterProfile | Mapping[str, Any]"
     ) -> "kubernetes.aio.client.Configuration":
         """The same for `kubernetes.aio.client.ApiClient`; nothing of it blocks the loop."""
-        from store_plugin.access.aio import configuration
+        from store_plugin.access.clients.aio import configuration
 
         return configuration(self.member(profile))
 
@@ -114,13 +114,13 @@ class AccessConfig:
         """An ApiClient for threads that also takes client certificates, and tries a request
         again that the server refused the credential of. Nothing is run or sent before the first
         request. ConfigInvalid."""
-        from store_plugin.access.threaded import ClusterClient
+        from store_plugin.access.clients.threaded import ClusterClient
 
         return ClusterClient(self.member(profile))
 
     def connect_aio(self, profile: "ClusterProfile | Mapping[str, Any]") -> "AsyncClusterClient":
         """The same for asyncio; on the loop that it is to work on."""
-        from store_plugin.access.aio import AsyncClusterClient
+        from store_plugin.access.clients.aio import AsyncClusterClient
 
         return AsyncClusterClient(self.member(profile))
 

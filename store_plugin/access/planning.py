@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
-from store_plugin.access.environment import inherited
 from store_plugin.access.exec_credential import (
     EXEC_INFO,
     GROUP,
@@ -17,9 +16,10 @@ from store_plugin.access.exec_credential import (
     ExecCluster,
     ExecInfo,
 )
+from store_plugin.access.execution.environment import inherited
+from store_plugin.access.execution.runner import ExecCall
 from store_plugin.access.profiles import ClusterAccess, ClusterProfile
 from store_plugin.access.providers import ExecConfig, Provider
-from store_plugin.access.runner import ExecCall
 from store_plugin.errors import ConfigInvalid
 
 CONFIG_EXTENSION = f"{GROUP}/exec"

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from store_plugin.access import AccessConfig, ClusterProfile, Provider
 from store_plugin.access.exec_credential import API_VERSIONS
+from store_plugin.access.execution.runner import ExecCall
 from store_plugin.access.planning import (
     ARGUMENTS_EXTENSION,
     CONFIG_EXTENSION,
     VARIABLES_EXTENSION,
     planned,
 )
-from store_plugin.access.runner import ExecCall
 from store_plugin.errors import ConfigInvalid
 from tests.support.exec_plugins import profile, provider
 

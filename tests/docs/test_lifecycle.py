@@ -1,9 +1,6 @@
 """The page about the life of plugins: each command of the walk answers as it is shown."""
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,42 +10,14 @@ from store_plugin.lifecycle.administration.registering import RegistrationConfig
 from store_plugin.lifecycle.layout import Layout
 from store_plugin.lifecycle.repository.index import Release
 from store_plugin.spec import Manifest
-from tests.docs.pages import DOCS, blocks, rows, section
+from tests.docs.pages import DOCS, rows, section
+from tests.docs.walks import take_walk
 
 PAGE = DOCS / "lifecycle.md"
-WALK = [
-    block.partition("\n")[::2]
-    for text in blocks(PAGE, "console")
-    for block in re.split(r"^\$ ", text, flags=re.MULTILINE)
-    if block
-]
-"""(command, what it answers)."""
-
-
-def pattern(shown: str) -> str:
-    """`...` stands for anything; a line of it for any lines."""
-    lines = [re.escape(line).replace(r"\.\.\.", ".*") for line in shown.rstrip("\n").splitlines()]
-    return "".join("(.*\n)*?" if line == ".*" else f"{line}\n" for line in lines)
 
 
 def test_the_walk_goes_as_it_is_shown(tmp_path: Path) -> None:
-    """In one shell, so that what is exported stays."""
-    script = "".join(f"{command}\necho '--end {number}'\n" for number, (command, _) in enumerate(WALK))
-    environ = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "HOME": str(tmp_path)}
-    ended = subprocess.run(
-        ["bash", "-e", "-c", script],
-        cwd=tmp_path,
-        env=environ,
-        capture_output=True,
-        text=True,
-        timeout=110,
-        check=False,
-    )
-    answers = re.split(r"^--end \d+\n", ended.stdout, flags=re.MULTILINE)
-    for (command, shown), answer in zip(WALK, answers, strict=False):
-        assert re.fullmatch(pattern(shown), answer), f"$ {command}\n{answer}\n{ended.stderr[-2000:]}"
-    assert ended.returncode == 0, ended.stderr[-2000:]
-    assert len(answers) == len(WALK) + 1
+    take_walk(PAGE, tmp_path)
 
 
 def spelled(model: type[Manifest], path: str = "") -> set[str]:

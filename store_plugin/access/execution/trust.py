@@ -14,8 +14,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from store_plugin.access.execution.runner import Executable
 from store_plugin.access.providers import Provider
-from store_plugin.access.runner import Executable
 from store_plugin.errors import PluginUntrusted
 from store_plugin.trust import MAX_EXECUTABLE_BYTES, Untrusted, signers_in, verified
 

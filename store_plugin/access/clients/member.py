@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from store_plugin.access.certificates import CertificateFiles
+from store_plugin.access.clients.certificates import CertificateFiles
+from store_plugin.access.clients.logins import Login
 from store_plugin.access.exec_credential import ExecStatus
-from store_plugin.access.logins import Login
 from store_plugin.access.profiles import ClusterAccess
 from store_plugin.errors import ConfigInvalid
 

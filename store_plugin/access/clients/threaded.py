@@ -7,9 +7,9 @@ from kubernetes.client import ApiClient, Configuration
 from kubernetes.client.rest import RESTClientObject
 from urllib3.util.retry import Retry
 
+from store_plugin.access.clients.logins import Login
+from store_plugin.access.clients.member import REFUSED, Member, authorized
 from store_plugin.access.exec_credential import ExecStatus
-from store_plugin.access.logins import Login
-from store_plugin.access.member import REFUSED, Member, authorized
 
 
 class _Token:

@@ -10,9 +10,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from store_plugin.access.collecting import LONGEST_ANSWER
 from store_plugin.access.exec_credential import API_VERSIONS, EXEC_INFO, ExecInfo
-from store_plugin.access.runner import ExecCall, Executable, Runner
+from store_plugin.access.execution.collecting import LONGEST_ANSWER
+from store_plugin.access.execution.runner import ExecCall, Executable, Runner
 from store_plugin.errors import (
     ConfigInvalid,
     LoginRefused,

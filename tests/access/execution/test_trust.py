@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from store_plugin.access import AccessConfig
 from store_plugin.access.exec_credential import API_VERSIONS, ExecInfo, ExecStatus, status_text
+from store_plugin.access.execution.runner import ExecCall, Runner
+from store_plugin.access.execution.trust import ExecutableTrust
 from store_plugin.access.providers import Provider
-from store_plugin.access.runner import ExecCall, Runner
-from store_plugin.access.trust import ExecutableTrust
 from store_plugin.errors import ConfigInvalid, PluginUntrusted
 from tests.support.exec_plugins import access_file, profile, provider
 

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from store_plugin.access.collecting import Collected, collected
 from store_plugin.access.exec_credential import EXEC_INFO, ExecInfo, ExecStatus, info_text, parse_status
+from store_plugin.access.execution.collecting import Collected, collected
 from store_plugin.errors import ConfigInvalid, LoginRefused, StorePluginError, StoreUnavailable
 
 TIMEOUT = 30.0

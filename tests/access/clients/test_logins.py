@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from store_plugin.access.certificates import CertificateFiles
+from store_plugin.access.clients.certificates import CertificateFiles
+from store_plugin.access.clients.logins import PAUSE, Login
 from store_plugin.access.exec_credential import ExecStatus
-from store_plugin.access.logins import PAUSE, Login
 from store_plugin.errors import LoginRefused, StoreUnavailable
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)

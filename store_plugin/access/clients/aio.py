@@ -7,8 +7,8 @@ import aiohttp
 from kubernetes.aio.client import ApiClient, Configuration
 from kubernetes.aio.client.rest import RESTClientObject
 
+from store_plugin.access.clients.member import REFUSED, Member, authorized
 from store_plugin.access.exec_credential import ExecStatus
-from store_plugin.access.member import REFUSED, Member, authorized
 
 _KEPT = 2
 """Sessions with an older certificate that are left open for answers under way."""

@@ -1,0 +1,1 @@
+"""Clients of the kubernetes library, and the logins that they share."""

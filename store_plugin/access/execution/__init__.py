@@ -1,0 +1,1 @@
+"""How an exec plugin is run: what it sees, for how long, and whether it is the one it should be."""

@@ -1,0 +1,249 @@
+"""The Pods of every part are taken by a real API server, also where only restricted ones are."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.charts.switches import IMAGE, SWITCHES
+from tests.support.helm import CHART, LIBRARY, Manifest, Refused, helm, kubectl, only, render
+from tests.support.kubernetes import Cluster
+
+RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
+OPERATOR = {
+    "name": "operator",
+    "image": "registry.example.com/operator",
+    "securityContext": {
+        "runAsNonRoot": True,
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "seccompProfile": {"type": "RuntimeDefault"},
+    },
+}
+
+
+class Place:
+    """A namespace of restricted Pods. Nothing that is admitted is kept."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self.namespace = cluster.namespace()
+        labels = {"metadata": {"labels": RESTRICTED}}
+        cluster.api(
+            "PATCH",
+            f"/api/v1/namespaces/{self.namespace}",
+            labels,
+            content_type="application/merge-patch+json",
+        )
+        cluster.service_account(self.namespace, "default")
+
+    def admit(self, spec: Manifest) -> Manifest:
+        pod = {
+            "metadata": {"generateName": "pod-"},
+            "spec": {**spec, "serviceAccountName": "default"},
+        }
+        path = f"/api/v1/namespaces/{self.namespace}/pods?dryRun=All"
+        admitted: Manifest = self._cluster.api("POST", path, pod)["spec"]
+        return admitted
+
+
+@pytest.fixture(scope="module")
+def place(prepared: Cluster) -> Place:
+    return Place(prepared)
+
+
+def templates(manifests: list[Manifest]) -> Iterator[Manifest]:
+    for one in manifests:
+        if one["kind"] in ("Deployment", "DeploymentRuntimeConfig"):
+            found = one["spec"].get("deploymentTemplate", one)["spec"]
+            yield found["template"]["spec"]
+
+
+@pytest.mark.parametrize("switch", ["standalone", "hub", "rbac-proxy", "publisher"])
+def test_pods_of_a_part_are_restricted(place: Place, switch: str) -> None:
+    found = list(templates(render(SWITCHES[switch])))
+    assert found
+    for spec in found:
+        assert place.admit(spec)["automountServiceAccountToken"] is False
+
+
+def test_a_user_may_be_left_to_the_platform() -> None:
+    own = {"securityContext": {"runAsUser": None}}
+    made = render({**SWITCHES["standalone"], "sidecar": own})
+    (spec,) = templates(made)
+    assert "runAsUser" not in spec["containers"][0]["securityContext"]
+    assert spec["containers"][0]["securityContext"]["runAsNonRoot"]
+
+
+# Crossplane.
+
+
+def test_a_provider_gets_the_sidecar_beside_its_own_container(place: Place) -> None:
+    (spec,) = templates(render(SWITCHES["crossplane"]))
+    provider, sidecar = spec["containers"]
+    assert (provider, sidecar["name"]) == ({"name": "package-runtime"}, "store-plugin")
+    admitted = place.admit({**spec, "containers": [{**OPERATOR, **provider}, sidecar]})
+    assert admitted["hostAliases"] == [{"ip": "127.0.0.1", "hostnames": ["ess.crossplane-system"]}]
+    volumes = {volume["name"]: volume for volume in admitted["volumes"]}
+    assert volumes["store-plugin-certs"]["secret"]["secretName"] == "ess-server-certs"
+    assert {"name": "store-plugin-certs", "mountPath": "/certs", "readOnly": True} in sidecar["volumeMounts"]
+
+
+def test_the_patch_brings_the_same_sidecar_into_crossplane(prepared: Cluster, tmp_path: Path) -> None:
+    made = render(SWITCHES["crossplane"])
+    data = only(made, "ConfigMap")["data"]
+    assert yaml.safe_load(data["values.yaml"]) == {"args": ["--enable-external-secret-stores"]}
+    namespace = prepared.namespace()
+    (tmp_path / "patch.yaml").write_text(data["patch.yaml"])
+    prepared.apply(crossplane(namespace))
+    where = (f"--namespace={namespace}", "deployment", "crossplane")
+    kubectl(prepared, tmp_path, "patch", *where, f"--patch-file={tmp_path / 'patch.yaml'}")
+    spec = prepared.api("GET", f"/apis/apps/v1/namespaces/{namespace}/deployments/crossplane")["spec"]
+    patched = spec["template"]["spec"]
+    assert {one["name"] for one in patched["containers"]} == {"crossplane", "store-plugin"}
+    assert {one["name"] for one in patched["volumes"]} >= {"package-cache", "store-plugin-certs"}
+    (provider,) = templates(made)
+    assert patched["hostAliases"] == provider["hostAliases"]
+    (sidecar,) = (one for one in patched["containers"] if one["name"] == "store-plugin")
+    assert sidecar["args"] == provider["containers"][1]["args"]
+
+
+def crossplane(namespace: str) -> Manifest:
+    labels = {"app": "crossplane"}
+    pod = {
+        "containers": [{"name": "crossplane", "image": "crossplane"}],
+        "volumes": [{"name": "package-cache", "emptyDir": {}}],
+    }
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"namespace": namespace, "name": "crossplane"},
+        "spec": {
+            "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": pod},
+        },
+    }
+
+
+def test_the_store_config_leads_to_the_alias_in_every_group_asked_for() -> None:
+    groups = ["secrets.crossplane.io/v1alpha1", "gcp.crossplane.io/v1alpha1"]
+    values = {**IMAGE, "crossplane": {"enabled": True, "storeConfig": {"apiVersions": groups}}}
+    configs = [one for one in render(values) if one["kind"] == "StoreConfig"]
+    assert [one["apiVersion"] for one in configs] == groups
+    assert {one["spec"]["plugin"]["endpoint"] for one in configs} == {"ess.crossplane-system:4040"}
+
+
+def test_crossplane_keeps_its_own_kind_and_its_accounts_may_read() -> None:
+    made = render(SWITCHES["crossplane"])
+    assert not any(one["metadata"]["name"].startswith("storeconfigs.") for one in made)
+    (subject,) = only(made, "ClusterRoleBinding", "store-plugin-sidecar")["subjects"]
+    assert (subject["kind"], subject["name"]) == ("Group", "system:serviceaccounts:crossplane-system")
+
+
+# Parts that need another one.
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        pytest.param(
+            {**IMAGE, "hub": {"enabled": True}},
+            "hub.enabled: the hub is in the standalone Deployment; set standalone.enabled too",
+            id="hub without a Deployment",
+        ),
+        pytest.param(
+            {**IMAGE, "plugins": {"folder": {"image": "r"}}},
+            "plugins: there is no hub that they could connect to; set hub.enabled too",
+            id="plugin without a hub",
+        ),
+        pytest.param(
+            {**SWITCHES["hub"], "plugins": {"folder": {}}},
+            "plugins.folder.image is empty: name the image of the plugin",
+            id="plugin without an image",
+        ),
+        pytest.param(
+            {**SWITCHES["hub"], "hub": {"enabled": True, "auth": "rbac-proxy"}},
+            "hub.proxy.image is empty: name the image of kube-rbac-proxy, or take hub.auth=tokenreview",
+            id="proxy without an image",
+        ),
+        pytest.param(
+            {**IMAGE, "injection": {"enabled": True, "profiles": {"default": {"native": False}}}},
+            "injection.profiles.default: an injected sidecar is native; leave native out",
+            id="injection of a container",
+        ),
+    ],
+)
+def test_what_does_not_go_together_is_refused_with_what_to_set(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(Refused) as caught:
+        render(values)
+    assert message in str(caught.value)
+
+
+# The library, in a chart of somebody else.
+
+DEPLOYMENT = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: operator}
+spec:
+  selector: {matchLabels: {app: operator}}
+  template:
+    metadata: {labels: {app: operator}}
+    spec:
+      initContainers:
+        {{- include "store-plugin.sidecar" . | nindent 8 }}
+      hostAliases:
+        {{- include "store-plugin.sidecar.hostAliases" . | nindent 8 }}
+      containers:
+        - {{ .Values.operator | toJson }}
+      volumes:
+        {{- include "store-plugin.sidecar.volumes" . | nindent 8 }}
+"""
+
+
+@pytest.fixture
+def chart(tmp_path: Path) -> Path:
+    """A chart of an operator that takes the library."""
+    about = {
+        "apiVersion": "v2",
+        "name": "operator",
+        "version": "1.0.0",
+        "dependencies": [
+            {"name": LIBRARY.name, "version": "0.1.0", "repository": f"file://{LIBRARY}"},
+        ],
+    }
+    made = tmp_path / "operator"
+    (made / "templates").mkdir(parents=True)
+    (made / "Chart.yaml").write_text(yaml.safe_dump(about))
+    (made / "values.yaml").write_text(yaml.safe_dump({"operator": OPERATOR}))
+    (made / "templates" / "deployment.yaml").write_text(DEPLOYMENT)
+    shutil.copytree(LIBRARY, made / "charts" / LIBRARY.name)
+    return made
+
+
+def test_a_chart_of_an_operator_includes_the_sidecar_that_is_injected(place: Place, chart: Path) -> None:
+    values = {LIBRARY.name: {"image": {"repository": "r"}, "hostnames": ["ess.operators"]}}
+    (spec,) = templates(render(values, chart, api_versions=[]))
+    admitted = place.admit(spec)
+    assert [one["name"] for one in admitted["initContainers"]] == ["store-plugin"]
+    assert admitted["initContainers"][0]["restartPolicy"] == "Always"
+    assert admitted["hostAliases"] == [{"ip": "127.0.0.1", "hostnames": ["ess.operators"]}]
+
+
+def test_the_values_of_the_library_are_checked_in_the_chart_of_an_operator(chart: Path) -> None:
+    with pytest.raises(Refused, match=r"(?s)store-plugin-sidecar:.*at '/image'.*'repo' not allowed"):
+        render({LIBRARY.name: {"image": {"repo": "r"}}}, chart)
+
+
+def test_without_an_image_the_library_says_what_to_set(chart: Path) -> None:
+    with pytest.raises(Refused, match=r"image\.repository is empty: name the registry"):
+        render({}, chart)
+
+
+def test_a_packed_chart_is_whole(tmp_path: Path) -> None:
+    helm("package", str(CHART), f"--destination={tmp_path}")
+    (packed,) = tmp_path.glob("store-plugin-*.tgz")
+    assert render(SWITCHES["hub"], packed) == render(SWITCHES["hub"])

@@ -1,0 +1,109 @@
+"""The example of a fleet: two clusters, one whose credential a store has, one with a plugin of its own."""
+
+import os
+import subprocess
+import sys
+from base64 import b64encode
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from store_plugin.client import Client
+from tests.support import manifests
+from tests.support.kubernetes import Cluster
+from tests.support.openbao import OpenBao
+from tests.support.sidecar import SidecarProcess, running_sidecar
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "fleet"
+LIST = [{"apiGroups": [""], "resources": ["namespaces"], "verbs": ["list"]}]
+
+
+class Example:
+    """The example's files with addresses that lead somewhere."""
+
+    def __init__(self, hub: Cluster, member: Cluster, sidecar: SidecarProcess, directory: Path) -> None:
+        self.hub, self.member, self.sidecar, self.directory = hub, member, sidecar, directory
+        self.namespace = hub.namespace()
+        for name in ("providers.yaml", "regional_plugin.py"):
+            (directory / name).write_text((EXAMPLE / name).read_text())
+        self.user = member.service_account(member.namespace())
+        member.allow(self.user, LIST)
+        self.tokens = directory / "tokens"
+        self.tokens.mkdir()
+        self.hub_kubeconfig = directory / "hub"
+        viewer = hub.service_account(self.namespace, "fleet")
+        rules = [
+            {"apiGroups": ["multicluster.x-k8s.io"], "resources": ["clusterprofiles"], "verbs": ["list"]}
+        ]
+        hub.allow(viewer, rules)
+        self.hub_kubeconfig.write_text(yaml.safe_dump(hub.kubeconfig(hub.token(viewer))))
+
+    def profiles(self) -> list[dict[str, Any]]:
+        authority = b64encode(self.member.ca).decode()
+        text = (EXAMPLE / "profiles.yaml").read_text().replace("QVVUSE9SSVRZ", authority)
+        text = text.replace("https://member-1.example.com:6443", self.member.address)
+        return list(yaml.safe_load_all(text.replace("namespace: fleet", f"namespace: {self.namespace}")))
+
+    def apply(self) -> None:
+        for profile in self.profiles():
+            self.hub.apply({key: value for key, value in profile.items() if key != "status"})
+            status = {key: value for key, value in profile.items() if key != "spec"}
+            self.hub.apply(status, subresource="status")
+
+    def store(self, **data: str) -> None:
+        with Client(self.sidecar.endpoint) as client:
+            client.apply(
+                "VaultConfig/vault", "fleet/member-1", {key: text.encode() for key, text in data.items()}
+            )
+
+    def run(self) -> dict[str, str]:
+        """What the program says of each profile."""
+        command = [sys.executable, str(EXAMPLE / "fleet.py"), "--access-config", "providers.yaml"]
+        ended = subprocess.run(
+            [*command, "--kubeconfig", str(self.hub_kubeconfig)],
+            cwd=self.directory,
+            env={
+                "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+                "STORE_PLUGIN_ENDPOINT": self.sidecar.endpoint,
+            },
+            capture_output=True,
+            text=True,
+            timeout=90,
+            check=False,
+        )
+        assert ended.returncode == 0, ended.stderr
+        said = (line.partition(": ") for line in ended.stdout.splitlines())
+        mine = {place: answer for place, _, answer in said if place.startswith(self.namespace)}
+        return {place.partition("/")[2]: answer for place, answer in mine.items()}
+
+
+@pytest.fixture
+def example(hub: Cluster, member: Cluster, bao: OpenBao, tmp_path: Path) -> Iterator[Example]:
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "bao-token").write_text(bao.root_token)
+    auth = {"method": "Token", "token": manifests.from_file(tmp_path / "bao-token")}
+    spec = {"server": bao.address, "mountPath": bao.mount_kv("v2"), "auth": auth}
+    manifests.write(tmp_path / "configs", "VaultConfig", "vault", spec)
+    (tmp_path / "example").mkdir()
+    with running_sidecar(tmp_path / "configs") as sidecar:
+        made = Example(hub, member, sidecar, tmp_path / "example")
+        yield made
+    hub.api("DELETE", f"/apis/multicluster.x-k8s.io/v1alpha1/namespaces/{made.namespace}/clusterprofiles")
+
+
+def test_the_program_lists_every_cluster_and_tells_what_is_wrong_with_one(example: Example) -> None:
+    example.apply()
+    token = example.member.token(example.user)
+    said = example.run()
+    assert "of provider 'store' failed with exit code 1" in said["member-1"]
+    assert "of provider 'regional' failed with exit code 1" in said["member-2"]
+
+    example.store(token=token, server=example.member.address, **{"ca.crt": example.member.ca.decode()})
+    (example.tokens / "reporter.reports-1.north").write_text(token)
+    said = example.run()
+    for name in ("member-1", "member-2"):
+        assert "kube-system" in said[name].split(", ")
+    assert token not in str(said)
