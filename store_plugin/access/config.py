@@ -14,6 +14,7 @@ from store_plugin.access.clients.certificates import CertificateFiles
 from store_plugin.access.clients.logins import Login
 from store_plugin.access.clients.member import Member
 from store_plugin.access.exec_credential import info_text
+from store_plugin.access.execution.collecting import GivingUp
 from store_plugin.access.execution.runner import TIMEOUT, ExecCall, OnOutput, Runner, Verify
 from store_plugin.access.execution.trust import ExecutableTrust
 from store_plugin.access.planning import planned
@@ -57,7 +58,8 @@ class AccessConfig:
         self.providers = tuple(providers)
         """In the order of preference."""
         trust = ExecutableTrust(self.providers, require_digest=require_digest, trusted_keys=trusted_keys)
-        self._runner = Runner(verify or trust, timeout, on_output)
+        self._giving_up = GivingUp()
+        self._runner = Runner(verify or trust, timeout, on_output, self._giving_up)
         self._environ = None if environ is None else dict(environ)
         self._interactive = interactive
         self._pool = ThreadPoolExecutor(_PLUGINS_AT_ONCE, thread_name_prefix="exec-plugin")
@@ -125,7 +127,9 @@ class AccessConfig:
         return AsyncClusterClient(self.member(profile))
 
     def close(self) -> None:
-        """Run no more plugins, remove certificates. Runs under way end by themselves."""
+        """Run no more plugins and end those that run, remove certificates. Whoever waits for a
+        credential gets StoreUnavailable."""
+        self._giving_up.tell()
         self._pool.shutdown(wait=False)
         self._files.close()
 

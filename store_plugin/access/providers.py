@@ -139,21 +139,28 @@ def _parsed(file: Path) -> Document:
 def _json(text: str, file: Path) -> Document:
     """JSON by its own rules. Where its fields stand is found out by reading it as YAML, to which
     tabs between fields mean something else: inside of texts JSON has none."""
-    try:
-        value: Any = json.loads(text)
-    except RecursionError:
-        raise ConfigInvalid(f"{file}: is nested too deep") from None
-    except ValueError as error:
-        if file.suffix != ".json":
-            return _yaml(text, file)
-        line = getattr(error, "lineno", 0)
-        raise ConfigInvalid(f"{_place(file, line)}: not readable as JSON") from None
+    value, problem = _loaded(text)
+    if problem is not None and file.suffix != ".json":
+        return _yaml(text, file)
+    if problem is not None:
+        raise ConfigInvalid(f"{_place(file, problem)}: not readable as JSON")
     try:
         return Document(value, next(parse_documents(text.replace("\t", " "))).lines)
     except DocumentError as error:
         if "twice" in error.message:
             raise ConfigInvalid(f"{_place(file, error.line)}: {error.message}") from None
         return document_of(value)
+
+
+def _loaded(text: str) -> tuple[Any, int | None]:
+    """The value, or the line of the mistake. The parser's error holds all of the text, so it is
+    no context of what is raised."""
+    try:
+        return json.loads(text), None
+    except RecursionError:
+        return None, 1
+    except ValueError as error:
+        return None, getattr(error, "lineno", 1)
 
 
 def _yaml(text: str, file: Path) -> Document:

@@ -80,6 +80,14 @@ class ClusterClient(ApiClient):
         self._certificate: bytes = b""
         self._changing = threading.Lock()
 
+    def param_serialize(self, *arguments: Any, **named: Any) -> Any:
+        """What the library makes of a call before it is sent, by `call_api` or, as
+        `kubernetes.stream` does, by other means."""
+        method, url, headers, *rest = super().param_serialize(*arguments, **named)
+        status = self._login.current()
+        self._show(status)
+        return method, url, authorized(headers, status), *rest
+
     def call_api(
         self,
         method: Any,

@@ -9,6 +9,7 @@ import selectors
 import signal
 import subprocess
 import time
+import weakref
 from dataclasses import dataclass, field
 from typing import IO
 
@@ -30,6 +31,8 @@ class Collected:
     """Its exit code, or minus the number of the signal that ended it."""
     too_long: bool = False
     timed_out: bool = False
+    given_up: bool = False
+    """It was ended since nobody waits for it any more."""
 
     @property
     def error_lines(self) -> list[str]:
@@ -38,40 +41,62 @@ class Collected:
         return [line[:_LONGEST_LINE] for line in lines if line.strip()]
 
 
-def collected(process: "subprocess.Popen[bytes]", timeout: float) -> Collected:
-    """Wait for the end of a process of ours, for at most `timeout` seconds; whatever is left of
-    it and of its session is killed. Blocking."""
+class GivingUp:
+    """Tells all who wait for processes that nobody waits for what they print."""
+
+    def __init__(self) -> None:
+        self._told = os.eventfd(0, os.EFD_CLOEXEC)
+        self._closing = weakref.finalize(self, os.close, self._told)
+
+    def fileno(self) -> int:
+        """Readable once it was told."""
+        return self._told
+
+    def tell(self) -> None:
+        os.eventfd_write(self._told, 1)
+
+
+def collected(
+    process: "subprocess.Popen[bytes]", timeout: float, giving_up: GivingUp | None = None
+) -> Collected:
+    """Wait for the end of a process of ours, for at most `timeout` seconds or until everybody
+    gives up; whatever is left of it and of its session is killed. Blocking."""
     found = Collected()
     session = _session_of(process)
     try:
-        _read(process, found, time.monotonic() + timeout)
+        with selectors.DefaultSelector() as selector:
+            if giving_up is not None:
+                selector.register(giving_up, selectors.EVENT_READ)
+            _read(process, selector, found, time.monotonic() + timeout)
     finally:
         _end(process, session)
     found.code = process.returncode
     return found
 
 
-def _read(process: "subprocess.Popen[bytes]", found: Collected, deadline: float) -> None:
+def _read(
+    process: "subprocess.Popen[bytes]", selector: selectors.BaseSelector, found: Collected, deadline: float
+) -> None:
     """Until the process has ended, which its children may outlive, or something is too much."""
     ended = os.pidfd_open(process.pid)
     try:
-        with selectors.DefaultSelector() as selector:
-            selector.register(ended, selectors.EVENT_READ)
+        selector.register(ended, selectors.EVENT_READ)
+        for pipe in (process.stdout, process.stderr):
+            if pipe is not None:
+                os.set_blocking(pipe.fileno(), False)
+                selector.register(pipe, selectors.EVENT_READ)
+        while not found.too_long:
+            ready = [key.fileobj for key, _ in selector.select(max(0.0, deadline - time.monotonic()))]
+            found.timed_out = not ready
+            found.given_up = any(isinstance(one, GivingUp) for one in ready)
+            if found.timed_out or found.given_up:
+                return
             for pipe in (process.stdout, process.stderr):
-                if pipe is not None:
-                    os.set_blocking(pipe.fileno(), False)
-                    selector.register(pipe, selectors.EVENT_READ)
-            while not found.too_long:
-                ready = [key.fileobj for key, _ in selector.select(max(0.0, deadline - time.monotonic()))]
-                if not ready:
-                    found.timed_out = True
-                    return
-                for pipe in (process.stdout, process.stderr):
-                    if pipe in ready and not _take(process, pipe, found):
-                        selector.unregister(pipe)
-                if ended in ready:
-                    _take_rest(process, found)
-                    return
+                if pipe in ready and not _take(process, pipe, found):
+                    selector.unregister(pipe)
+            if ended in ready:
+                _take_rest(process, found)
+                return
     finally:
         os.close(ended)
 
@@ -118,6 +143,6 @@ def _end(process: "subprocess.Popen[bytes]", session: int | None) -> None:
             os.killpg(session, signal.SIGKILL)
         else:
             process.kill()
-    except ProcessLookupError:
+    except (ProcessLookupError, PermissionError):  # gone, or somebody else by now
         pass
     process.wait()

@@ -9,7 +9,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from store_plugin.access.exec_credential import EXEC_INFO, ExecInfo, ExecStatus, info_text, parse_status
-from store_plugin.access.execution.collecting import Collected, collected
+from store_plugin.access.execution.collecting import Collected, GivingUp, collected
 from store_plugin.errors import ConfigInvalid, LoginRefused, StorePluginError, StoreUnavailable
 
 TIMEOUT = 30.0
@@ -49,7 +48,7 @@ class ExecCall:
     provider: str
     """Whose plugin it is, for messages."""
     command: str
-    arguments: tuple[str, ...]
+    arguments: tuple[str, ...] = field(repr=False)
     environment: Mapping[str, str] = field(repr=False)
     """All that the plugin sees, besides the request itself."""
     info: ExecInfo
@@ -72,6 +71,8 @@ class Runner:
     verify: Verify = unverified
     timeout: float = TIMEOUT
     on_output: OnOutput | None = None
+    giving_up: GivingUp | None = None
+    """Ends runs under way, where somebody may want to."""
 
     def run(self, call: ExecCall) -> ExecStatus:
         """The answer of the plugin, which has not expired.
@@ -96,7 +97,7 @@ class Runner:
                 [call.command, *call.arguments],
                 executable=executable.path,
                 env={**call.environment, EXEC_INFO: info_text(call.info)},
-                stdin=sys.stdin if interactive else subprocess.DEVNULL,
+                stdin=None if interactive else subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=None if interactive else subprocess.PIPE,
                 pass_fds=executable.descriptors,
@@ -107,7 +108,7 @@ class Runner:
         except OSError as error:
             raise _not_started(call, error) from None
         with process:
-            return collected(process, self.timeout)
+            return collected(process, self.timeout, self.giving_up)
 
 
 def _found(call: ExecCall) -> Path:
@@ -134,6 +135,8 @@ def _with_hint(call: ExecCall, problem: str) -> ConfigInvalid:
 def _check_end(call: ExecCall, output: Collected, timeout: float) -> None:
     if output.too_long:
         raise ConfigInvalid(f"the {call} prints more than a credential can be; it was ended")
+    if output.given_up:
+        raise StoreUnavailable(f"the {call} was ended: the access config was closed")
     if output.timed_out:
         raise StoreUnavailable(
             f"the {call} gave no answer within {timeout:g} s; it was ended", retry_after=_RETRY_SECONDS

@@ -11,14 +11,16 @@ from typing import Any
 
 import kubernetes.aio.client
 import kubernetes.client
+import psutil
 import pytest
 
 from store_plugin.access import AccessConfig
 from store_plugin.access.exec_credential import API_VERSIONS, ExecStatus, status_text
-from store_plugin.errors import ConfigInvalid, LoginRefused
+from store_plugin.errors import ConfigInvalid, LoginRefused, StoreUnavailable
 from tests.support.certificates import CertificateAuthority
 from tests.support.exec_plugins import ExecPlugin, access_file, profile, provider
 from tests.support.kubernetes import Cluster
+from tests.support.waiting import eventually
 
 ALLOWED = [{"apiGroups": [""], "resources": ["namespaces"], "verbs": ["list"]}]
 
@@ -337,3 +339,28 @@ def test_what_is_forgotten_first_was_used_longest_ago(fleet: Fleet, monkeypatch:
     fleet.access.member(profile("c"))
     assert fleet.access.member(profile("a")).login is logins["a"]
     assert fleet.access.member(profile("b")).login is not logins["b"]
+
+
+def test_closing_ends_the_plugin_that_somebody_waits_for(fleet: Fleet, tmp_path: Path) -> None:
+    fleet.plugin.path.write_text(
+        f"#!/bin/sh\necho $$ > {tmp_path}/pid.new; mv {tmp_path}/pid.new {tmp_path}/pid\nexec sleep 600\n"
+    )
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(connected, fleet, fleet.profile())
+        eventually((tmp_path / "pid").exists)
+        fleet.access.close()
+        with pytest.raises(StoreUnavailable, match="the access config was closed"):
+            waiting.result(20)
+    pid = int((tmp_path / "pid").read_text())
+    eventually(lambda: not psutil.pid_exists(pid))
+    with pytest.raises(StoreUnavailable, match="closed"):
+        fleet.access.member(profile("another")).login.current()
+
+
+def test_what_is_sent_by_other_means_is_logged_in_too(fleet: Fleet) -> None:
+    """`kubernetes.stream` sends what the client has prepared over a websocket of its own."""
+    fleet.good()
+    with fleet.access.connect(fleet.profile()) as api:
+        prepared = api.param_serialize("GET", "/api/v1/namespaces", auth_settings=["BearerToken"])
+        answer = kubernetes.client.ApiClient.call_api(api, *prepared)
+    assert answer.status == 200
