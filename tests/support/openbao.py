@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from tests.support.openbao_api import ApiError
 from tests.support.openbao_logins import Logins
@@ -95,9 +96,22 @@ class OpenBao(Logins):
     def audited(self, operation: str, path: str) -> int:
         """How many requests its audit device has seen, by operation (`update`) and what the
         path ends with."""
-        lines = self._log.with_name("audit.log").read_text().splitlines()
-        requests = [entry["request"] for entry in map(json.loads, lines) if entry["type"] == "request"]
-        return sum(seen["operation"] == operation and seen["path"].endswith(path) for seen in requests)
+        return sum(
+            seen["operation"] == operation and seen["path"].endswith(path) for seen in self._requests()
+        )
+
+    def audited_writes(self, mount: str) -> int:
+        """How many of them wrote below a mount."""
+        verbs = {"create", "update", "patch", "delete"}
+        return sum(
+            seen["operation"] in verbs and seen["path"].startswith(f"{mount}/") for seen in self._requests()
+        )
+
+    def _requests(self) -> Iterator[dict[str, Any]]:
+        with self._log.with_name("audit.log").open() as log:
+            for entry in map(json.loads, log):
+                if entry["type"] == "request":
+                    yield entry["request"]
 
 
 def binary() -> str:

@@ -56,7 +56,7 @@ class Publisher:
 
     def figure(self, name: str, **labels: str) -> float:
         """A sample of its metrics; 0 where there is none."""
-        shown = ",".join(f'{key}="{value}"' for key, value in labels.items())
+        shown = ",".join(f'{key}="{value}"' for key, value in sorted(labels.items()))
         start = f"store_plugin_publisher_{name}" + (f"{{{shown}}} " if labels else " ")
         lines = [line for line in self.http("/metrics").splitlines() if line.startswith(start)]
         return float(lines[0].rpartition(" ")[2]) if lines else 0.0
