@@ -26,6 +26,7 @@ from bench.image import image
 from bench.lifecycle import lifecycle
 from bench.plugins import plugins
 from bench.process import Load, background, resident_mb, run_load
+from bench.publisher import publisher
 from store_plugin.client import Client
 from tests.support import manifests, moto
 from tests.support.black_hole import silent_server
@@ -69,6 +70,7 @@ def main() -> None:
     parser.add_argument("--access", action="store_true", help="measure the consumer of ClusterProfiles only")
     parser.add_argument("--exec-credential", action="store_true", help="measure the credential plugin only")
     parser.add_argument("--image", action="store_true", help="measure the image only, as root, with podman")
+    parser.add_argument("--publisher", action="store_true", help="measure the publisher only")
     options = parser.parse_args()
     table = Table()
     if options.image:
@@ -82,6 +84,9 @@ def main() -> None:
     elif options.exec_credential:
         with temporary_directory() as directory:
             exec_credential(table, Path(directory), options.rounds)
+    elif options.publisher:
+        with temporary_directory() as directory:
+            publisher(table, Path(directory))
     elif options.kubernetes:
         with temporary_directory() as directory:
             configs_of_a_cluster(table, Path(directory), options.rounds, options.seconds)
