@@ -98,6 +98,7 @@ TOOLS = {
         _kubernetes("kubectl", "1 minute after kube-apiserver, 3 alone"),
         Tool("crossplane-client", "v1.20.0", "tests/interop", ".", "1 minute", ours=True),
         Tool("opf-peer", "v1.0.0", "tests/interop/opf", ".", "seconds", ours=True),
+        Tool("memory-backend", "v1.0.0", "tests/interop/backend", ".", "seconds", ours=True),
         Tool("rbac-proxy", "v1", "tests/rbacproxy", ".", "seconds", ours=True),
         _vault_plugin("aws", "2 minutes"),
         _vault_plugin("ldap", "1 minute, seconds after the one for aws"),
