@@ -12,12 +12,20 @@ from store_plugin.lifecycle.repository.index import Release
 from store_plugin.spec import Manifest
 from tests.docs.pages import DOCS, rows, section
 from tests.docs.walks import take_walk
+from tests.support.ports import free_port
 
 PAGE = DOCS / "lifecycle.md"
 
 
+@pytest.mark.timeout(320)
 def test_the_walk_goes_as_it_is_shown(tmp_path: Path) -> None:
-    take_walk(PAGE, tmp_path)
+    here = f"unix://{tmp_path}/ess.sock"
+    apart = {
+        "STORE_PLUGIN_LISTEN": here,
+        "STORE_PLUGIN_ENDPOINT": here,
+        "STORE_PLUGIN_ADMIN_LISTEN": f"127.0.0.1:{free_port()}",
+    }
+    take_walk(PAGE, tmp_path, apart, seconds=300)
 
 
 def spelled(model: type[Manifest], path: str = "") -> set[str]:
