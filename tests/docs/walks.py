@@ -10,7 +10,6 @@ from types import MappingProxyType
 
 from tests.docs.pages import blocks
 
-
 _STEP = re.compile(r"^\$ (.*\n(?:>.*\n)*)((?:[^$].*\n|\n)*)", re.MULTILINE)
 _LEAVE_NOTHING = "trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n"
 

@@ -1,0 +1,69 @@
+"""What goes wrong around plugins that a sidecar runs, with the sidecar and the commands as processes."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import psutil
+import pytest
+
+from store_plugin.client import Client
+from store_plugin.errors import StorePluginError
+from store_plugin.model import ConfigReference
+from tests.support.desk import Desk, executable
+from tests.support.local_plugin import API_VERSION, KIND, NAME, config
+from tests.support.sidecar import PROGRAM, running_sidecar
+from tests.support.waiting import eventually
+
+FILES = ConfigReference(API_VERSION, KIND, "files")
+DATA = {"password": b"sesame"}
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
+
+
+@pytest.fixture
+def configs(tmp_path: Path) -> Path:
+    directory = tmp_path / "configs"
+    directory.mkdir()
+    config(directory, "files", tmp_path)
+    return directory
+
+
+def served(client: Client) -> bool:
+    try:
+        client.get(FILES, "team/db")
+    except StorePluginError:
+        return False
+    return True
+
+
+def test_a_killed_sidecar_leaves_no_process_behind_and_its_state_whole(desk: Desk, configs: Path) -> None:
+    options = ("--plugins-dir", str(desk.plugins), "--hub-plugin-groups", "*.example.org")
+    desk.introduce("1.0")
+    desk.run("plugin", "enable", NAME)
+    with running_sidecar(configs, *options) as sidecar, Client(sidecar.endpoint, timeout=10) as client:
+        eventually(lambda: served(client), within=60)
+        assert client.apply(FILES, "team/db", DATA).changed
+        below = psutil.Process(sidecar.pid).children(recursive=True)
+        assert len(below) == 2  # the keeper and the plugin
+        sidecar.kill()
+        assert not psutil.wait_procs(below, timeout=10)[1]
+    assert "the chain holds" in desk.run("audit", "verify")
+    with running_sidecar(configs, *options) as sidecar, Client(sidecar.endpoint, timeout=10) as client:
+        eventually(lambda: served(client), within=60)
+        assert client.get(FILES, "team/db").data == DATA
+
+
+def test_of_two_who_register_a_version_at_once_one_is_told_that_it_is_there(desk: Desk) -> None:
+    said = desk.run("plugin", "install", str(executable(desk.directory, "1.0")))
+    digest = re.search(r"[0-9a-f]{64}", said)
+    assert digest
+    command = [PROGRAM, "plugin", "register", digest[0], "--plugins-dir", str(desk.plugins)]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) for _ in range(2)]
+    told = {process.communicate(timeout=60)[0]: process.returncode for process in both}
+    (refused,) = (text for text, code in told.items() if code != 0)
+    assert f"{NAME} 1.0 is registered".encode() in refused
+    assert [event for event in desk.events() if event == "register"] == ["register"]
