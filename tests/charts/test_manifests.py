@@ -27,11 +27,15 @@ def test_an_api_server_takes_all_of_a_switch(
 
 @pytest.mark.parametrize("values", SWITCHES.values(), ids=SWITCHES)
 def test_all_of_a_switch_is_labelled_as_of_the_release(values: dict[str, Any]) -> None:
-    for one in render({**values, "labels": {"team": "a"}}):
+    for one in render(values):
         labels = one["metadata"]["labels"]
         assert labels["app.kubernetes.io/managed-by"] == "Helm", one
         assert labels["app.kubernetes.io/instance"] == "store-plugin"
-        assert labels["team"] == "a"
+
+
+def test_labels_of_the_user_are_on_everything() -> None:
+    made = render({**SWITCHES["hub"], "labels": {"team": "a"}})
+    assert {one["metadata"]["labels"]["team"] for one in made} == {"a"}
 
 
 def containers(value: object) -> Iterator[Manifest]:

@@ -52,8 +52,13 @@ def test_kinds_and_what_is_written_in_them_outlive_the_release(
     release("upgrade", str(CHART), values={**values, "standalone": {"enabled": True}})
     deployment = f"/apis/apps/v1/namespaces/{namespace}/deployments/{namespace}"
     assert installed.api("GET", deployment)["spec"]["replicas"] == 2
-    release("uninstall")
+    role = f"/apis/rbac.authorization.k8s.io/v1/clusterroles/{namespace}-sidecar"
+    assert not gone(installed, role)
+    release("rollback")
     eventually(lambda: gone(installed, deployment))
+    assert installed.api("GET", VAULT)["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
+    release("uninstall")
+    eventually(lambda: gone(installed, role))
     assert installed.api("GET", VAULT)["status"]["acceptedNames"]["kind"] == "VaultConfig"
 
 

@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +49,14 @@ def render(
     """The manifests of a release. Refused where values do not fit, or a template fails."""
     offline = [f"--api-versions={version}" for version in api_versions]
     place = (f"--namespace={namespace}", *offline, *options)
-    text = helm("template", RELEASE, str(chart), *place, values=values)
+    text = _rendered(chart, place, yaml.safe_dump(dict(values)))
     return [document for document in yaml.safe_load_all(text) if document]
+
+
+@cache
+def _rendered(chart: Path, place: tuple[str, ...], values: str) -> str:
+    """The same values make the same manifests, and several tests look at those of one switch."""
+    return helm("template", RELEASE, str(chart), *place, values=yaml.safe_load(values))
 
 
 def kubectl(cluster: Cluster, directory: Path, *arguments: str, manifests: Sequence[Manifest] = ()) -> str:
