@@ -1,6 +1,9 @@
 """Plugins that come in at a bad moment, and hubs that do not come up: nothing is left behind."""
 
 import asyncio
+import socket
+import stat
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -62,6 +65,21 @@ async def test_a_hub_that_cannot_listen_everywhere_listens_nowhere(endpoint: str
             await Hub(listeners, log).start()
         async with Hub(listeners[:1], log):  # which is free again
             pass
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o660], ids=oct)
+async def test_a_path_socket_has_its_mode_and_replaces_a_stale_one(tmp_path: Path, mode: int) -> None:
+    path = tmp_path / "hub.sock"
+    with socket.socket(socket.AF_UNIX) as stale:
+        stale.bind(str(path))
+    listener = HubListener(Endpoint.parse(f"unix://{path}"), anyone, any_name, socket_mode=mode)
+    async with Hub([listener], structlog.get_logger()) as hub:
+        assert stat.S_IMODE(path.stat().st_mode) == mode
+        async with RawPlugin(f"unix://{path}") as plugin:
+            await plugin.register()
+            await hub.plugin("raw").channel_ready()
+    assert listener.private is (mode == 0o600)
+    assert not path.exists()
 
 
 async def test_a_refusal_is_one_event(start_hub: StartHub, endpoint: str) -> None:

@@ -50,7 +50,7 @@ class ManagedPlugins:
         self._layout = layout = Layout(directory.absolute())
         layout.prepare()
         self._log = log
-        self._catalog, self._audit = Catalog(layout.catalog), AuditLog(layout.audit)
+        self._catalog, self.audit = Catalog(layout.catalog), AuditLog(layout.audit)
         self._may_run = enabled_in(self._catalog)
         self._authority = Authority(layout.authority, life=certificate_life)
         self._hub_endpoint = _ANY_PORT
@@ -58,14 +58,14 @@ class ManagedPlugins:
             self._authority,
             EnrolmentTokens(),
             self._may_run,
-            self._audit,
+            self.audit,
             log,
             hub=lambda: self._hub_endpoint,
         )
-        vouching = Vouching(layout, self._audit)
+        vouching = Vouching(layout, self.audit)
         content = ContentStore(layout.content)
         ground = Ground(registry, content, vouching.check, self._enrolment.environment, environ)
-        self.supervisor = Supervisor(self._catalog, self._audit, ground, log)
+        self.supervisor = Supervisor(self._catalog, self.audit, ground, log)
         self._running: asyncio.Task[None] | None = None
 
     @property
@@ -97,7 +97,7 @@ class ManagedPlugins:
 
     async def listener(self) -> HubListener:
         """The hub's listener for them: mTLS on loopback, certificates of their own CA only."""
-        return await plugin_listener(_ANY_PORT, self._authority, self._may_run, self._audit, self._log)
+        return await plugin_listener(_ANY_PORT, self._authority, self._may_run, self.audit, self._log)
 
     def admit(self, peer: Peer) -> bool:
         """Whether a plugin is to be held before it is called. PluginRefused where it is none that

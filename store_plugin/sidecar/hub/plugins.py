@@ -23,6 +23,7 @@ from store_plugin.hub.settings import HubSettings
 from store_plugin.sidecar.hub.crds import PluginCrds
 from store_plugin.sidecar.hub.managed import ManagedPlugins
 from store_plugin.sidecar.hub.pod_events import tell_pod
+from store_plugin.sidecar.hub.recording import Recorder
 from store_plugin.sidecar.hub.states import PluginState, states
 from store_plugin.sidecar.settings import Settings
 from store_plugin.store import Logger, ServedKind
@@ -117,6 +118,9 @@ class PluginHub:
             joined=self._take_kinds,
         )
         self._listening.append(asyncio.create_task(self._follow(), name="plugin events"))
+        if self.managed is not None:
+            recorder = Recorder(self.managed.audit, self.registry.events.listen(), self._log)
+            self._listening.append(asyncio.create_task(recorder.run(), name="record of plugins"))
         if (pod := self._settings.pod) is not None:
             telling = tell_pod(pod, self._settings, cluster, self.registry.events.listen(), self._log)
             self._listening.append(asyncio.create_task(telling, name="Events of the Pod"))

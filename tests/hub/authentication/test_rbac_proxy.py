@@ -33,6 +33,7 @@ from tests.support.ports import free_port
 from tests.support.rbac_proxy import RbacProxy, rbac_proxy
 
 CUT_AFTER = 2
+QUIET_SECONDS = 120
 
 
 @dataclass(frozen=True)
@@ -224,6 +225,21 @@ async def test_heartbeats_keep_a_stream_alive_that_the_proxy_would_cut(
             assert await asyncio.wait_for(stream.code(), 30) is not grpc.StatusCode.OK
     assert {event.name for event in hub.told(EventKind.GONE)} == {"quiet"}
     assert await hub.say("vault", b"still here") == b"still here"
+
+
+@pytest.mark.timeout(QUIET_SECONDS + 110)
+async def test_a_stream_that_is_idle_for_two_minutes_lives(
+    open_gate: OpenGate, open_hub: OpenHub, visit: Visit
+) -> None:
+    """As it is set by default, before a proxy that cuts what is quiet for half a minute."""
+    gate = open_gate("--cut-quiet-after=30s")
+    hub = await open_hub(gate.upstream, gate.access)
+    await visit("vault", gate.endpoint, **gate.options())
+    await eventually(hub.hub.registry.entries)
+    await asyncio.sleep(QUIET_SECONDS)
+    assert await hub.say("vault", b"still here") == b"still here"
+    assert newest(hub) == 1
+    assert not hub.told(EventKind.GONE)
 
 
 async def test_an_old_stream_is_renewed_through_the_proxy_with_the_token_of_now(

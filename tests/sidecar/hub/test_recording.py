@@ -1,0 +1,87 @@
+"""Plugins that dial in by themselves, in the audit record."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from store_plugin.enrolment import PluginInstance
+from store_plugin.hub.events import EventKind, Events, RegistryEvent
+from store_plugin.lifecycle.audit import AuditLog
+from store_plugin.plugin import Plugin
+from store_plugin.sidecar.hub.recording import AT_ONCE, Recorder
+from tests.hub.conftest import eventually, running
+from tests.support.echo import Echo, add_echo
+from tests.support.fakes import RecordingLog
+from tests.support.sidecar import running_sidecar
+
+
+def recorded(audit: AuditLog) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in audit.lines()]
+
+
+@asynccontextmanager
+async def recording(audit: AuditLog, log: RecordingLog, now: list[float]) -> AsyncIterator[Events]:
+    events = Events()
+    recorder = Recorder(audit, events.listen(), log, lambda: now[0])
+    task = asyncio.create_task(recorder.run())
+    try:
+        yield events
+    finally:
+        task.cancel()
+        await asyncio.wait((task,))
+
+
+def event(kind: EventKind, name: str = "vault", user: str = "somebody", why: str = "") -> RegistryEvent:
+    return RegistryEvent(kind, name, "one", "1.0", user, why)
+
+
+async def test_a_flood_is_bounded_and_counted(tmp_path: Path) -> None:
+    audit, now = AuditLog(tmp_path), [0.0]
+    async with recording(audit, RecordingLog(), now) as events:
+        for _ in range(3 * AT_ONCE):
+            events.tell(event(EventKind.REFUSED, why="no"))
+        await eventually(lambda: len(recorded(audit)) == AT_ONCE)
+        now[0] = 10.0
+        events.tell(event(EventKind.CONNECTED))
+        await eventually(lambda: len(recorded(audit)) == AT_ONCE + 1)
+    assert recorded(audit)[-1]["not_recorded"] == 2 * AT_ONCE
+    assert audit.verify().records == AT_ONCE + 1
+
+
+async def test_those_that_the_sidecar_runs_are_recorded_by_who_runs_them(tmp_path: Path) -> None:
+    audit = AuditLog(tmp_path)
+    async with recording(audit, RecordingLog(), [0.0]) as events:
+        events.tell(event(EventKind.CONNECTED, user=PluginInstance("vault", "one").uri))
+        events.tell(event(EventKind.READY))
+        events.tell(event(EventKind.GONE, why="it is gone"))
+        await eventually(lambda: recorded(audit))
+    (only,) = recorded(audit)
+    assert (only["event"], only["plugin"], only["why"]) == ("gone", "vault", "it is gone")
+
+
+async def test_a_record_that_cannot_be_written_is_told_once(tmp_path: Path) -> None:
+    log = RecordingLog()
+    async with recording(AuditLog(tmp_path / "nowhere"), log, [0.0]) as events:
+        for _ in range(3):
+            events.tell(event(EventKind.CONNECTED))
+        await eventually(lambda: log.lines)
+    assert log.events("error") == ["what plugins do is not recorded"]
+
+
+async def test_a_sidecar_with_a_plugins_directory_records_who_dials_in(tmp_path: Path) -> None:
+    (tmp_path / "configs").mkdir()
+    hub, plugins = f"unix://{tmp_path}/hub.sock", tmp_path / "plugins"
+    plugins.mkdir(mode=0o700)
+    plugin = Plugin("echo", "1.0", instance_id="one")
+    add_echo(Echo(), plugin)
+    with running_sidecar(tmp_path / "configs", "--hub-listen", hub, "--plugins-dir", str(plugins)):
+        async with running(plugin, hub):
+            await eventually(lambda: "connect" in events_of(plugins), within=30)
+        await eventually(lambda: "gone" in events_of(plugins), within=30)
+
+
+def events_of(plugins: Path) -> list[str]:
+    return [line["event"] for line in recorded(AuditLog(plugins / "audit"))]
