@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
+from store_plugin.cli.publisher import publisher
 from store_plugin.cli.serve import serve
 from store_plugin.sidecar.hub.settings import HubOptions
-from store_plugin.sidecar.settings import Settings
-from tests.charts.switches import NAMESPACE, SWITCHES
-from tests.support.helm import Manifest, kubectl, render
+from store_plugin.sidecar.settings import Settings, host_and_port
+from tests.charts.switches import IMAGE, NAMESPACE, SWITCHES
+from tests.support.helm import Manifest, kubectl, only, render
 from tests.support.kubernetes import Cluster
 
 
@@ -81,3 +82,29 @@ def test_the_hub_listens_where_it_may(switch: str, auth: str, listen: str) -> No
     assert (options["hub_auth"], address.address) == (auth, listen)
     assert (options["hub_audience"], options["hub_namespace"]) == ("store-plugin-hub", NAMESPACE)
     assert options["hub_plugin_groups"] == ("stores.example.org",)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        pytest.param({}, {"namespaces": (), "default_store_config": None}, id="as it comes"),
+        pytest.param(
+            {"namespaces": ["a", "b"], "defaultStoreConfig": "{namespace}", "deletionPolicy": "Delete"},
+            {"namespaces": ("a", "b"), "default_store_config": "{namespace}", "deletion_policy": "Delete"},
+            id="all that can be said",
+        ),
+    ],
+)
+def test_the_options_of_the_publisher_are_those_of_the_command(
+    values: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    made = only(render({**IMAGE, "publisher": {"enabled": True, **values}}), "Deployment")
+    (container,) = made["spec"]["template"]["spec"]["containers"]
+    command, *arguments = container["args"]
+    assert command == "publisher"
+    options = publisher.make_context(command, arguments).params
+    assert {name: options[name] for name in expected} == expected
+    assert host_and_port(options["admin_listen"]) == (
+        "0.0.0.0",
+        container["livenessProbe"]["httpGet"]["port"],
+    )
