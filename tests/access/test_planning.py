@@ -7,7 +7,7 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from store_plugin.access import AccessConfig, ClusterProfile, Provider
@@ -96,6 +96,7 @@ def test_w1_the_config_of_a_cluster_is_a_copy() -> None:
     assert again.info.cluster.server == kept["status"]["accessProviders"][0]["cluster"]["server"]
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from("abc"), min_size=2, max_size=8))
 def test_w1_what_is_run_depends_on_the_profile_alone(order: list[str]) -> None:
     entry = provider("p", **OWN, **REPLACE)
