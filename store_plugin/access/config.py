@@ -3,12 +3,12 @@
 import hashlib
 import json
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 
 from store_plugin.access.clients.certificates import CertificateFiles
 from store_plugin.access.clients.logins import Login
@@ -17,9 +17,10 @@ from store_plugin.access.exec_credential import info_text
 from store_plugin.access.execution.collecting import GivingUp
 from store_plugin.access.execution.runner import TIMEOUT, ExecCall, OnOutput, Runner, Verify
 from store_plugin.access.execution.trust import ExecutableTrust
+from store_plugin.access.following import ProvidersFile
 from store_plugin.access.planning import planned
 from store_plugin.access.profiles import ClusterAccess, ClusterProfile
-from store_plugin.access.providers import Provider, read_providers
+from store_plugin.access.providers import Provider
 from store_plugin.errors import ConfigInvalid
 
 if TYPE_CHECKING:
@@ -34,54 +35,68 @@ MOST_LOGINS = 10_000
 _PLUGINS_AT_ONCE = 8
 
 
+class AccessOptions(TypedDict, total=False):
+    """What an AccessConfig is made with besides its providers."""
+
+    verify: Verify | None
+    """Decides on executables before they run, instead of `ExecutableTrust`."""
+    require_digest: bool
+    """Whether plugins run only that somebody vouched for."""
+    trusted_keys: Path | None
+    """Directory with the keys whose signatures count."""
+    timeout: float
+    """Seconds that one run of a plugin may take."""
+    environ: Mapping[str, str] | None
+    """Stands for this process's environment, of which plugins see a part."""
+    interactive: bool
+    """Whether plugins may ask the person at standard input."""
+    on_output: OnOutput | None
+    """Takes what plugins write on standard error."""
+
+
 class AccessConfig:
-    """What clusters are reached with. For threads and for asyncio; close it, or use it with `with`.
+    """What clusters are reached with. For threads and for asyncio; close it, or use it with `with`."""
 
-    `require_digest` and `trusted_keys` say which executables are run (`ExecutableTrust`), unless
-    `verify` decides. `timeout` (seconds) bounds each run of a plugin, `environ` stands for this
-    process's environment, of which plugins see a part, `interactive` lets plugins ask the person
-    at standard input, `on_output` takes what they write on standard error.
-    """
-
-    def __init__(
-        self,
-        providers: Iterable[Provider],
-        *,
-        verify: Verify | None = None,
-        require_digest: bool = False,
-        trusted_keys: Path | None = None,
-        timeout: float = TIMEOUT,
-        environ: Mapping[str, str] | None = None,
-        interactive: bool = False,
-        on_output: OnOutput | None = None,
-    ) -> None:
-        self.providers = tuple(providers)
-        """In the order of preference."""
-        trust = ExecutableTrust(self.providers, require_digest=require_digest, trusted_keys=trusted_keys)
-        self._giving_up = GivingUp()
-        self._runner = Runner(verify or trust, timeout, on_output, self._giving_up)
-        self._environ = None if environ is None else dict(environ)
-        self._interactive = interactive
+    def __init__(self, providers: Iterable[Provider], **options: Unpack[AccessOptions]) -> None:
+        given = tuple(providers)
+        self._source: Callable[[], tuple[Provider, ...]] = lambda: given
+        self._file: ProvidersFile | None = None
+        self._options = options
         self._pool = ThreadPoolExecutor(_PLUGINS_AT_ONCE, thread_name_prefix="exec-plugin")
         self._files = CertificateFiles()
+        self._giving_up = GivingUp()
         self._lock = Lock()
         self._logins: OrderedDict[str, Login] = OrderedDict()
 
     @classmethod
-    def from_file(cls, file: Path, **options: Any) -> Self:
-        """With the providers in a file, JSON or YAML; `options` are the constructor's.
-        ConfigInvalid names file, line and field. Blocking."""
-        return cls(read_providers(file), **options)
+    def from_file(cls, file: Path, **options: Unpack[AccessOptions]) -> Self:
+        """With the providers in a file, JSON or YAML, and with those that it names later: clients
+        that are made after a change have them. ConfigInvalid names file, line and field. Blocking."""
+        followed = ProvidersFile(file)
+        made = cls((), **options)
+        made._file, made._source = followed, followed.providers
+        return made
+
+    @property
+    def providers(self) -> tuple[Provider, ...]:
+        """In the order of preference. Of a file: the last that could be read."""
+        return self._source()
+
+    @property
+    def problem(self) -> str:
+        """What is wrong with the file since it was changed; empty: nothing. The providers that it
+        named before are in force then."""
+        return "" if self._file is None else self._file.problem
 
     def choose(self, profile: "ClusterProfile | Mapping[str, Any]") -> tuple[Provider, ClusterAccess]:
         """The first of our providers that the profile names, and how its clients reach the
         cluster. ConfigInvalid where it names none of them, or says what cannot be used."""
-        profile = _profile(profile)
-        for provider in self.providers:
+        profile, providers = _profile(profile), self.providers
+        for provider in providers:
             if provider.name in profile.accesses:
                 return provider, profile.access(provider.name)
         offered = ", ".join(map(repr, profile.accesses)) or "none"
-        known = ", ".join(repr(provider.name) for provider in self.providers) or "none"
+        known = ", ".join(repr(provider.name) for provider in providers) or "none"
         raise ConfigInvalid(
             f"no provider for profile {profile}: it names {offered}, the access config has {known}"
         )
@@ -90,10 +105,10 @@ class AccessConfig:
         """The cluster and our login to it; nothing is run. ConfigInvalid, as `choose`."""
         profile = _profile(profile)
         provider, access = self.choose(profile)
-        environ, interactive = self._environ, self._interactive
+        environ, interactive = self._options.get("environ"), self._options.get("interactive", False)
         call = planned(provider, profile, access, environ=environ, interactive=interactive)
-        key = _key(call)
-        return Member(str(profile), access, self._login(key, call), self._files, key)
+        key = _key(provider, call)
+        return Member(str(profile), access, self._login(key, provider, call), self._files, key)
 
     def build_config(
         self, profile: "ClusterProfile | Mapping[str, Any]"
@@ -139,24 +154,35 @@ class AccessConfig:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _login(self, key: str, call: ExecCall) -> Login:
+    def _login(self, key: str, provider: Provider, call: ExecCall) -> Login:
         """One for all users of one cluster."""
         with self._lock:
             if key not in self._logins:
-                self._logins[key] = Login(partial(self._runner.run, call), self._pool)
+                self._logins[key] = Login(partial(self._runner(provider).run, call), self._pool)
             self._logins.move_to_end(key)
             if len(self._logins) > MOST_LOGINS:
                 forgotten, _ = self._logins.popitem(last=False)
                 self._files.remove(forgotten)
             return self._logins[key]
 
+    def _runner(self, provider: Provider) -> Runner:
+        options = self._options
+        trust = ExecutableTrust(
+            [provider],
+            require_digest=options.get("require_digest", False),
+            trusted_keys=options.get("trusted_keys"),
+        )
+        timeout, on_output = options.get("timeout", TIMEOUT), options.get("on_output")
+        return Runner(options.get("verify") or trust, timeout, on_output, self._giving_up)
+
 
 def _profile(profile: "ClusterProfile | Mapping[str, Any]") -> ClusterProfile:
     return profile if isinstance(profile, ClusterProfile) else ClusterProfile.from_object(profile)
 
 
-def _key(call: ExecCall) -> str:
-    """What tells runs apart: everything that a plugin sees. A digest, as there may be secrets in
-    its environment."""
+def _key(provider: Provider, call: ExecCall) -> str:
+    """What tells runs apart: everything that a plugin sees, and who vouches for it. A digest, as
+    there may be secrets in its environment."""
     seen = [call.provider, call.command, call.arguments, sorted(call.environment.items())]
-    return hashlib.sha256(json.dumps([*seen, info_text(call.info)]).encode()).hexdigest()
+    vouched = [provider.digest, provider.signature]
+    return hashlib.sha256(json.dumps([*seen, *vouched, info_text(call.info)]).encode()).hexdigest()

@@ -49,9 +49,23 @@ class Example:
 
     def apply(self) -> None:
         for profile in self.profiles():
-            self.hub.apply({key: value for key, value in profile.items() if key != "status"})
-            status = {key: value for key, value in profile.items() if key != "spec"}
-            self.hub.apply(status, subresource="status")
+            self._apply(profile)
+
+    def apply_as(self, name: str, extension: object, server: str) -> None:
+        """The first profile under another name, by an author who wants another credential."""
+        profile = self.profiles()[0]
+        profile["metadata"]["name"] = name
+        cluster = profile["status"]["accessProviders"][0]["cluster"]
+        cluster |= {
+            "server": server,
+            "extensions": [{"name": "client.authentication.k8s.io/exec", "extension": extension}],
+        }
+        self._apply(profile)
+
+    def _apply(self, profile: dict[str, Any]) -> None:
+        self.hub.apply({key: value for key, value in profile.items() if key != "status"})
+        status = {key: value for key, value in profile.items() if key != "spec"}
+        self.hub.apply(status, subresource="status")
 
     def store(self, **data: str) -> None:
         with Client(self.sidecar.endpoint) as client:
@@ -107,3 +121,13 @@ def test_the_program_lists_every_cluster_and_tells_what_is_wrong_with_one(exampl
     for name in ("member-1", "member-2"):
         assert "kube-system" in said[name].split(", ")
     assert token not in str(said)
+
+    for name, extension, server in (
+        ("another-scope", {"cluster": "../other/secret"}, example.member.address),
+        ("another-cluster", {"cluster": "member-1"}, example.hub.address),
+    ):
+        example.apply_as(name, extension, server)
+    said = example.run()
+    assert "kube-system" in said["member-1"]
+    for name in ("another-scope", "another-cluster"):
+        assert "of provider 'store' failed with exit code 1" in said[name]

@@ -8,6 +8,7 @@ from typing import Any
 
 from store_plugin.access.exec_credential import API_VERSIONS, ExecStatus, status_text
 
+_OURS = ("profileSourced", "inherit", "digest", "signature")
 _HEAD = '#!/bin/sh\nprintf \'%s\\n\' run >> "$(dirname "$0")/$(basename "$0").runs"\n'
 
 
@@ -40,7 +41,7 @@ class ExecPlugin:
 
 def provider(program: object, name: str = "tests", **fields: Any) -> dict[str, Any]:
     """A provider of an access config: fields of ours beside `execConfig`'s by where they belong."""
-    outer = {key: fields.pop(key) for key in list(fields) if key.startswith(("profileSourced", "inherit"))}
+    outer = {key: fields.pop(key) for key in list(fields) if key.startswith(_OURS)}
     exec_config = {
         "apiVersion": API_VERSIONS[0],
         "command": str(program),

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from store_plugin.access.config import AccessConfig
+from store_plugin.access.execution.runner import TIMEOUT
 from store_plugin.access.fleet import find_profile_async, list_profiles_async
 from store_plugin.access.options import HELP, NAMES
 from store_plugin.access.profiles import ClusterProfile
@@ -47,11 +48,10 @@ async def found(
         return await list_profiles_async(api, namespace)
 
 
-def opened(providers: Path, *, interactive: bool = False, timeout: float | None = None) -> AccessConfig:
+def opened(providers: Path, *, interactive: bool = False, timeout: float = TIMEOUT) -> AccessConfig:
     """The access config, whose plugins' complaints are shown."""
 
     def show(provider: str, line: str) -> None:
         click.echo(f"{provider}: {line}", err=True)
 
-    options = {} if timeout is None else {"timeout": timeout}
-    return AccessConfig.from_file(providers, interactive=interactive, on_output=show, **options)
+    return AccessConfig.from_file(providers, interactive=interactive, on_output=show, timeout=timeout)
