@@ -115,6 +115,38 @@ class Credentials(Protocol):
         ...
 
 
+class ClusterClient(Protocol):
+    """What stores use of the kubernetes library's ApiClient for asyncio."""
+
+    @property
+    def param_serialize(self) -> Callable[..., Any]: ...
+
+    @property
+    def call_api(self) -> Callable[..., Any]: ...
+
+    @property
+    def close(self) -> Callable[..., Any]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class MemberCluster:
+    """A cluster of a fleet, as its ClusterProfile says at this moment."""
+
+    identity: object
+    """Equal as long as a connection made before is the one that would be made now."""
+    connect: Callable[[], ClusterClient]
+    """A client that logs in by itself, again when it must; whoever calls this closes it."""
+
+
+class Fleet(Protocol):
+    """Clusters that ClusterProfiles tell how to reach."""
+
+    async def member(self, namespace: str, name: str) -> MemberCluster:
+        """ConfigInvalid where there is no such profile, or none that can be used here;
+        StoreUnavailable where it cannot be looked up now."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Environment:
     """What a store needs from outside."""
@@ -123,6 +155,8 @@ class Environment:
     """The config's name for messages, such as `VaultConfig/prod`."""
     credentials: Credentials
     log: Logger
+    fleet: Fleet | None = None
+    """None where nobody said how members of a fleet are logged in to."""
 
 
 SpecT = TypeVar("SpecT", bound=StoreSpec)

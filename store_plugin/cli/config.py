@@ -14,6 +14,7 @@ from store_plugin.cli._parameters import cluster_options, output_option
 from store_plugin.cli._plugin_kinds import brought, with_plugin_kinds
 
 if TYPE_CHECKING:
+    from store_plugin.access.members import FleetMembers
     from store_plugin.cli._connecting import Finding
     from store_plugin.config.check import Check
     from store_plugin.config.declarations import Problem
@@ -46,6 +47,14 @@ def config() -> None:
     metavar="SECONDS",
     help="Longest that one store may take, with --connect.",
 )
+@click.option(
+    "--access-config",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    envvar="STORE_PLUGIN_ACCESS_CONFIG",
+    show_envvar=True,
+    help="How members of a fleet are logged in to, with --connect, as for serve.",
+)
 @output_option()
 @with_plugin_kinds
 def check(
@@ -56,6 +65,7 @@ def check(
     context: str | None,
     connect: bool,
     timeout: float,
+    access_config: Path | None,
     output: str,
 ) -> None:
     """Tell everything that is wrong in a directory of store configs, or in a cluster.
@@ -78,10 +88,11 @@ def check(
         from store_plugin.cli._connecting import Finding, connected
         from store_plugin.cli._opening import open_cluster, open_directory
 
+        fleet = _fleet(access_config, kubeconfig, context)
         opening = (
-            open_cluster(kubeconfig, context, kinds)
+            open_cluster(kubeconfig, context, kinds, fleet)
             if directory is None
-            else open_directory(directory, kinds)
+            else open_directory(directory, kinds, fleet)
         )
         elsewhere = brought(kinds, (config.reference for config in checked.reading.configs if config.spec))
         findings += asyncio.run(connected(opening, {*checked.without_credentials, *elsewhere}, timeout))
@@ -89,6 +100,14 @@ def check(
     _show(findings, len(checked.reading.configs), output)
     if any(finding.level == "error" for finding in findings):
         raise SystemExit(EXIT_REFUSED)
+
+
+def _fleet(access_config: Path | None, kubeconfig: Path | None, context: str | None) -> "FleetMembers | None":
+    if access_config is None:
+        return None
+    from store_plugin.access.members import FleetMembers, FleetOptions
+
+    return FleetMembers.of(FleetOptions(access_config, kubeconfig=kubeconfig, context=context))
 
 
 def _check_directory(directory: Path, kinds: "Kinds") -> "Check":

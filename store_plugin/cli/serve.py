@@ -120,6 +120,23 @@ from store_plugin.endpoints import DEFAULT_ENDPOINT, Endpoint
 )
 @setting("--context", default=None, help="Context of the kubeconfig; left out: its current one.")
 @setting(
+    "--access-config",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Providers of credentials for members of a fleet, which stores then may be in; left out: none.",
+)
+@setting(
+    "--access-require-digest/--no-access-require-digest",
+    default=False,
+    help="Run only exec plugins whose provider has a digest or a signature.",
+)
+@setting(
+    "--access-trusted-keys",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Directory of the keys that signatures of exec plugins count of.",
+)
+@setting(
     "--write-status/--no-write-status",
     default=False,
     help="Write conditions and Events of the cluster's configs; for the standalone deployment.",

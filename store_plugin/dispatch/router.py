@@ -22,7 +22,7 @@ from store_plugin.errors import (
 )
 from store_plugin.model import ConfigReference
 from store_plugin.spec import StoreSpec
-from store_plugin.store import Environment, Logger, library_missing
+from store_plugin.store import Environment, Fleet, Logger, library_missing
 
 _PLUGIN_MAY_COME_SECONDS = 5.0
 """When callers may ask again for a kind that no plugin has brought yet."""
@@ -39,6 +39,7 @@ class Router:
         log: Logger,
         observe: StoreCallObserver,
         guards: GuardObserver | None = None,
+        fleet: Fleet | None = None,
     ) -> None:
         self.kinds = kinds
         self._table = table
@@ -47,6 +48,7 @@ class Router:
         self._log = log
         self._observe = observe
         self._guards = guards or Unobserved()
+        self._fleet = fleet
         self._pool = Pool(self._open, log)
         self._stop_following = table.subscribe(self._on_change)
 
@@ -131,7 +133,7 @@ class Router:
         assert spec is not None  # checked before a lease is asked for
         factory = self.kinds[reference.api_version, reference.kind].load()
         await config.credentials.load()
-        environment = Environment(str(reference), config.credentials, self._log)
+        environment = Environment(str(reference), config.credentials, self._log, self._fleet)
         try:
             opened = await factory.open(spec, environment)
         except ImportError as error:  # a store may leave its libraries until it is opened

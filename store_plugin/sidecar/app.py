@@ -24,6 +24,7 @@ from store_plugin.errors import InvalidRequest
 from store_plugin.sidecar.admin import AdminServer, View
 from store_plugin.sidecar.call import Handler, Interceptor, compose
 from store_plugin.sidecar.crds import bring_crds
+from store_plugin.sidecar.fleet import fleet_of
 from store_plugin.sidecar.interceptors.access_log import access_log
 from store_plugin.sidecar.interceptors.admission import Admission
 from store_plugin.sidecar.interceptors.authentication import (
@@ -88,7 +89,10 @@ class _Sidecar:
         kinds: Kinds = served_kinds() if self._plugins is None else self._plugins.kinds
         self._kinds = kinds
         self._admission = Admission(settings.max_in_flight)
-        self._router = Router(table, kinds, LocationLocks(), log, self._metrics.store_call, self._metrics)
+        self._fleet = fleet_of(settings, log)
+        self._router = Router(
+            table, kinds, LocationLocks(), log, self._metrics.store_call, self._metrics, self._fleet
+        )
         self._listeners = [
             Listener(endpoint, settings, self._handlers(endpoint), log) for endpoint in settings.listen
         ]
@@ -101,6 +105,8 @@ class _Sidecar:
                 config_source(self._settings, self._kinds, self._table, self._log, self._environ)
             )
             source = opened.source
+            if self._fleet is not None:
+                stack.push_async_callback(self._fleet.aclose)
             stack.push_async_callback(self._router.aclose, _WAIT_FOR_LEASES)
             stack.push_async_callback(_end, asyncio.create_task(trim_memory_forever(), name="memory"))
             settings = self._settings

@@ -60,6 +60,11 @@ class Settings:
     plugins_cert_life: float = 24.0
     """Hours that certificates of these plugins live."""
 
+    access_config: Path | None = None
+    """Says how members of a fleet are logged in to, for stores that are there; None: none is."""
+    access_require_digest: bool = False
+    access_trusted_keys: Path | None = None
+
     write_status: bool = False
     lease_namespace: str | None = None
 

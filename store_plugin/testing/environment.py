@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from store_plugin.errors import ConfigInvalid
-from store_plugin.store import Environment
+from store_plugin.store import Environment, Fleet
 
 
 class MemoryCredentials:
@@ -60,7 +60,10 @@ class RecordingLog:
 
 
 def memory_environment(
-    credentials: MemoryCredentials | None = None, log: RecordingLog | None = None, config: str = "Config/test"
+    credentials: MemoryCredentials | None = None,
+    log: RecordingLog | None = None,
+    config: str = "Config/test",
+    fleet: Fleet | None = None,
 ) -> Environment:
-    """An `Environment` of the two."""
-    return Environment(config, credentials or MemoryCredentials(), log or RecordingLog())
+    """An `Environment` of them."""
+    return Environment(config, credentials or MemoryCredentials(), log or RecordingLog(), fleet)

@@ -6,7 +6,7 @@ classes show what they were given when they refuse it.
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import aiohttp
 
@@ -20,10 +20,8 @@ from store_plugin.errors import (
     Throttled,
     TooLarge,
 )
+from store_plugin.store import ClusterClient
 from stores.kubernetes.objects import Json
-
-if TYPE_CHECKING:
-    from kubernetes.aio.client import ApiClient
 
 MERGE_PATCH = "application/merge-patch+json"
 NAMES_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
@@ -43,7 +41,7 @@ _ERRORS: Mapping[int, type[StorePluginError]] = {
 class Api:
     """One API server. `timeout` bounds each request, in seconds."""
 
-    def __init__(self, client: "ApiClient", timeout: float) -> None:
+    def __init__(self, client: ClusterClient, timeout: float) -> None:
         self._client = client
         self._timeout = timeout
 
@@ -76,7 +74,7 @@ class Api:
         return None if response.status == _NOT_FOUND else _checked(response.status, content)
 
     async def aclose(self) -> None:
-        await self._client.close()  # type: ignore[no-untyped-call]
+        await self._client.close()
 
 
 def _checked(status: int, content: bytes) -> Json:

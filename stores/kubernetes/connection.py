@@ -1,4 +1,5 @@
-"""The connection of one store: made with its first use, renewed when its kubeconfig changes.
+"""The connection of one store: made with its first use, renewed when its kubeconfig changes, or
+what a ClusterProfile says of its cluster.
 
 Calls under way finish on the old one; the last of them closes it.
 """
@@ -11,6 +12,7 @@ from store_plugin.errors import StoreUnavailable
 from store_plugin.store import Environment
 from stores.kubernetes.api import Api
 from stores.kubernetes.kubeconfig import other_cluster, own_cluster
+from stores.kubernetes.profile import FollowedProfile
 from stores.kubernetes.spec import KubernetesSpec
 
 _KUBECONFIG = "kubeconfig"
@@ -25,14 +27,17 @@ class _Used:
 
 
 class Connection:
-    """ConfigInvalid, when made and when renewed, for a kubeconfig that cannot be used."""
+    """ConfigInvalid, when made and when renewed, for a kubeconfig or a ClusterProfile that cannot
+    be used."""
 
     def __init__(self, spec: KubernetesSpec, environment: Environment) -> None:
         self._spec = spec
         self._environment = environment
         self._closed = False
-        self._current: _Used | None = self._connect()
         self._outdated: list[_Used] = []
+        self._profile = FollowedProfile.of(spec, environment)
+        self._identity: object = None
+        self._current: _Used | None = None if self._profile else self._connect()
         # A changed kubeconfig is read by the next call.
         self._unsubscribe = environment.credentials.subscribe(self._retire)
 
@@ -41,7 +46,8 @@ class Connection:
         """The API server, for one call."""
         if self._closed:
             raise StoreUnavailable("the store is closed")
-        used = self._current = self._current or self._connect()
+        used = await self._member(self._profile) if self._profile else self._current or self._connect()
+        self._current = used
         used.calls += 1
         try:
             yield used.api
@@ -58,13 +64,29 @@ class Connection:
         while self._outdated:
             await self._outdated.pop().api.aclose()
 
+    @property
+    def server(self) -> str:
+        """Which API server it is, in words that are its own."""
+        return str(self._profile or self._server)
+
+    async def _member(self, profile: FollowedProfile) -> _Used:
+        """The member's connection; another one where its profile says something else now."""
+        member = await profile.cluster()
+        if self._closed:
+            raise StoreUnavailable("the store is closed")
+        if self._current is None or member.identity != self._identity:
+            used = _Used(Api(member.connect(), self._spec.timeout))
+            self._retire()
+            self._identity = member.identity
+            return used
+        return self._current
+
     def _connect(self) -> _Used:
         if self._environment.credentials.has(_KUBECONFIG):
             client = other_cluster(self._environment.credentials.get(_KUBECONFIG), self._spec.context)
         else:
             client = own_cluster()
-        self.server = client.configuration.host
-        """Address of the API server."""
+        self._server = client.configuration.host
         return _Used(Api(client, self._spec.timeout))
 
     def _retire(self) -> None:

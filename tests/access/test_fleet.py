@@ -18,6 +18,7 @@ from store_plugin.access.planning import ARGUMENTS_EXTENSION, CONFIG_EXTENSION, 
 from store_plugin.cli._app import cli
 from store_plugin.errors import ConfigNotFound, InvalidRequest, StoreDenied
 from tests.support.exec_plugins import ExecPlugin, access_file, profile, provider
+from tests.support.fleet import apply_profile
 from tests.support.kubernetes import APPLY, Cluster
 from tests.support.kubernetes_clients import threaded_client
 from tests.support.tools import tool
@@ -39,12 +40,7 @@ class Place:
         (directory / "hub").write_text(yaml.safe_dump(hub.kubeconfig()))
 
     def apply(self, name: str, **fields: Any) -> None:
-        """A ClusterProfile as its cluster manager writes it: the status apart."""
-        ca = b64encode(self.member.ca).decode()
-        found = profile(name, **{"server": self.member.address, "certificate-authority-data": ca, **fields})
-        found["metadata"]["namespace"] = self.namespace
-        self.hub.apply({key: value for key, value in found.items() if key != "status"})
-        self.hub.apply({key: value for key, value in found.items() if key != "spec"}, subresource="status")
+        apply_profile(self.hub, self.member, self.namespace, name, **fields)
 
     def run(self, *arguments: str) -> Result:
         options = ["--access-config", str(self.providers), "--kubeconfig", str(self.directory / "hub")]

@@ -103,6 +103,11 @@ REFUSED = [
     ("VaultConfig", VAULT | {"timeout": "soon"}, "spec.timeout: Invalid value"),
     ("VaultConfig", VAULT | {"access": [{"callers": []}]}, "should have at least 1 items"),
     ("VaultConfig", VAULT | {"ownership": {"policy": "Mine"}}, "spec.ownership.policy: Unsupported value"),
+    (
+        "KubernetesStoreConfig",
+        {"clusterProfileRef": {"namespace": "fleet", "name": "member"}, "context": "x"},
+        "spec: Invalid value: clusterProfileRef names the cluster: leave kubeconfig and context out",
+    ),
     ("LocalConfig", LOCAL | {"key": NONE}, "a key needs a source: Secret, Environment or Filesystem"),
     ("LocalConfig", LOCAL | {"olderKeys": [ENV, NONE]}, "a key needs a source"),
     (
