@@ -21,6 +21,7 @@ from store_plugin.hub.local import LocalInstance
 from store_plugin.hub.logs import Refusals
 from store_plugin.hub.registry import Entry, Registry
 from store_plugin.hub.service import Admit, Authenticate, Authorize, Entrance, Joined, PluginStreams
+from store_plugin.hub.session import Noted
 from store_plugin.hub.settings import HubSettings
 from store_plugin.log import Logger, StandardLogger
 from store_plugin.sockets import private_umask, protect, remove_stale_socket
@@ -64,6 +65,7 @@ class Hub:
         registry: Registry | None = None,
         admit: Admit = lambda peer: None,
         joined: Joined = lambda peer: None,
+        noted: Noted = lambda peer, method, keys: None,
     ) -> None:
         self.settings = settings or HubSettings()
         if registry is None:  # an empty one is false
@@ -72,7 +74,9 @@ class Hub:
         self._listeners = listeners
         self._log = log or StandardLogger("store_plugin.hub")
         self._refusals = Refusals(registry, self._log)
-        self._streams = PluginStreams(registry, self.settings, self._log, self._refusals, admit, joined)
+        self._streams = PluginStreams(
+            registry, self.settings, self._log, self._refusals, admit, joined, noted
+        )
         self._threads = ThreadPoolExecutor(_MOST_THREADS, "local-plugin")
         """Starts none until a plain function is called."""
         self._servers: list[grpc.aio.Server] = []

@@ -24,7 +24,7 @@ from store_plugin.hub.codec import ENVELOPED, PLAIN, Codec
 from store_plugin.hub.logs import PluginLog, Refusals
 from store_plugin.hub.peer import Identity, Peer, registered_peer
 from store_plugin.hub.registry import Entry, Registry
-from store_plugin.hub.session import Session
+from store_plugin.hub.session import Noted, Session
 from store_plugin.hub.settings import HubSettings
 from store_plugin.log import Logger
 from store_plugin.stream import frames
@@ -80,6 +80,7 @@ class PluginStreams:
         refusals: Refusals,
         admit: Admit,
         joined: Joined,
+        noted: Noted,
     ) -> None:
         self._registry = registry
         self._refusals = refusals
@@ -87,6 +88,7 @@ class PluginStreams:
         self._log = log
         self._admit = admit
         self._joined = joined
+        self._noted = noted
         self._dropped = 0
         self._sessions: dict[Session, Entry] = {}
         self._streams = 0
@@ -161,7 +163,7 @@ class PluginStreams:
                 self._check_running()  # whoever was asked above may have taken long
                 hold = bool(self._admit(peer))
                 most = self._settings.max_message_bytes
-                session = Session(peer, Outbox(_writer(codec, context)), most_bytes=most)
+                session = Session(peer, Outbox(_writer(codec, context)), most_bytes=most, noted=self._noted)
                 entry = self._registry.add(session, lambda: self._drain_later(session), hold=hold)
                 told = await self._attend(session, entry, codec, context)
             finally:

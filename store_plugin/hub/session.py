@@ -9,19 +9,23 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from store_plugin._proto import plugin_stream_pb2 as proto
 from store_plugin.errors import Code
 from store_plugin.hub.peer import Peer
 from store_plugin.hub.pending import PendingCall, PendingCalls, Reply
 from store_plugin.stream import frames
+from store_plugin.stream.audit_notes import notes_in
 from store_plugin.stream.features import Feature
 from store_plugin.stream.frames import Metadata
 from store_plugin.stream.outbox import Closed, Outbox
 from store_plugin.stream.outcomes import CallFailed, failed
 
 T = TypeVar("T")
+
+Noted: TypeAlias = Callable[[Peer, str, tuple[str, ...]], None]
+"""Told of the keys for the audit record that came back with a call of a method."""
 
 LEGACY_STUCK_SECONDS = 60.0
 """How long a legacy peer may be busy with a call that nobody waits for any more, before its
@@ -45,10 +49,12 @@ class Session:
         outbox: Outbox,
         *,
         most_bytes: int = frames.DEFAULT_MAX_MESSAGE_BYTES,
+        noted: Noted = lambda peer, method, keys: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.peer = peer
         self._most_bytes = most_bytes
+        self._noted = noted
         self.outbox = outbox
         self.draining = False
         self.asked_to_come_again = False
@@ -78,7 +84,7 @@ class Session:
         try:
             async with asyncio.timeout(timeout), self._begun() as call:
                 await self._send(call, method, payload, timeout, metadata)
-                return await call.reply()
+                return await self._answered(method, call.reply())
         except TimeoutError:
             raise self._too_late(method) from None
 
@@ -95,7 +101,7 @@ class Session:
             await self._within(deadline, method, self._send(call, method, payload, timeout, metadata))
             last = False
             while not last:
-                reply = await self._within(deadline, method, call.next())
+                reply = await self._within(deadline, method, self._answered(method, call.next()))
                 last = reply.last
                 yield reply
 
@@ -198,6 +204,20 @@ class Session:
             self._release()
 
         call.when_answered(over)
+
+    async def _answered(self, method: str, reply: Awaitable[Reply]) -> Reply:
+        """A reply, whose keys for the audit record are passed on; those of a failure too."""
+        try:
+            found = await reply
+        except CallFailed as failure:
+            self._tell_notes(method, failure.trailing)
+            raise
+        self._tell_notes(method, found.trailing)
+        return found
+
+    def _tell_notes(self, method: str, trailing: Metadata) -> None:
+        if trailing and (keys := notes_in(trailing)):
+            self._noted(self.peer, method, keys)
 
     async def _within(self, deadline: float, method: str, work: Awaitable[T]) -> T:
         """One step of a stream; not the whole of it, because its reader may be slow."""

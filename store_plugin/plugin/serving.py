@@ -9,6 +9,7 @@ from store_plugin._proto import plugin_stream_pb2 as proto
 from store_plugin.errors import Code
 from store_plugin.log import Logger
 from store_plugin.stream import frames
+from store_plugin.stream.audit_notes import metadata_of_notes
 from store_plugin.stream.context import CallState
 from store_plugin.stream.features import Feature, known
 from store_plugin.stream.handlers import HandlerTable
@@ -202,7 +203,8 @@ class HubStream:
             late = failed(Code.DEADLINE_EXCEEDED, "the deadline has passed")
             await self._put(self._failure(call.request_id, late))
         except CallFailed as failure:
-            await self._put(self._failure(call.request_id, failure))
+            noted = CallFailed(failure.status, (*failure.trailing, *metadata_of_notes(state.notes)))
+            await self._put(self._failure(call.request_id, noted))
 
     async def _answer(self, call: proto.PluginRPCCall, state: CallState) -> None:
         handler = self._table.find(call.method)
@@ -234,7 +236,9 @@ class HubStream:
             await self.outbox.put(frame)
 
     def _trailing(self, state: CallState) -> frames.Metadata:
-        return state.trailing if Feature.STATUS in self._features else ()
+        if Feature.STATUS not in self._features:
+            return ()
+        return (*state.trailing, *metadata_of_notes(state.notes))
 
     def _failure(self, request_id: str, failure: CallFailed) -> frames.Frame:
         if Feature.STATUS in self._features:

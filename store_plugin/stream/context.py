@@ -31,6 +31,8 @@ class CallState:
     code: Code = Code.OK
     details: str = ""
     trailing: Metadata = ()
+    notes: dict[str, None] = field(default_factory=dict)
+    """Keys for the audit record, in their order."""
     ended: bool = False
     callbacks: list[Callable[[], None]] = field(default_factory=list)
 

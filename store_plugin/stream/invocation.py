@@ -9,10 +9,12 @@ import inspect
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
+from contextvars import copy_context
 from typing import Any
 
 from store_plugin.errors import Code, StorePluginError
 from store_plugin.log import Logger
+from store_plugin.stream.audit_notes import noting
 from store_plugin.stream.context import AioContext, CallState, ThreadContext
 from store_plugin.stream.handlers import MethodHandler
 from store_plugin.stream.outcomes import CallFailed, failed, failed_with
@@ -67,7 +69,8 @@ class Invoker:
         return await self._in_thread(found, request, ThreadContext(state))
 
     async def _in_thread(self, found: Callable[..., Any], *arguments: Any) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, found, *arguments)
+        within = copy_context()
+        return await asyncio.get_running_loop().run_in_executor(self._threads, within.run, found, *arguments)
 
     async def _each(self, responses: Iterable[Any]) -> AsyncIterator[Any]:
         iterator, end = iter(responses), object()
@@ -77,7 +80,8 @@ class Invoker:
     @contextmanager
     def _ending(self, state: CallState) -> Iterator[None]:
         try:
-            yield
+            with noting() as state.notes:
+                yield
         except CallFailed:
             raise
         except StorePluginError as error:

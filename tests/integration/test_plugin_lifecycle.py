@@ -83,6 +83,9 @@ def test_a_whole_life(desk: Desk, sidecar: SidecarProcess) -> None:
         assert (listed["version"], listed["state"], listed["enabled"]) == ("2.0", "Ready", "2.0")
         assert client.get(FILES, "team/db").data == {"password": b"sesame"}
         assert {"updated", "roll-back"} < set(desk.events())
+        noted = [record["keys"] for record in desk.records() if record["event"] == "call"]
+        assert noted
+        assert all(keys == ["files-looked-at"] for keys in noted)
 
         desk.run("plugin", "disable", NAME)
         eventually(lambda: not works(), within=60)

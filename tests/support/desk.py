@@ -15,7 +15,7 @@ PLUGIN = """\
 import sys
 sys.path[:0] = {paths!r}
 from store_plugin.errors import StoreUnavailable
-from store_plugin.plugin import Plugin
+from store_plugin.plugin import Plugin, note_for_audit
 from stores.local import factory
 
 {before}
@@ -24,6 +24,7 @@ plugin.serve_store(factory, api_version={api_version!r}, kind={kind!r})
 
 @plugin.on_check
 async def check():
+    note_for_audit("files-looked-at")
     if {broken!r}:
         raise StoreUnavailable("the files are not there")
 

@@ -14,6 +14,7 @@ from store_plugin.hub.peer import Peer
 from store_plugin.hub.registry import Registry
 from store_plugin.lifecycle.administration.vouching import Vouching
 from store_plugin.lifecycle.audit import AuditLog
+from store_plugin.lifecycle.call_notes import CallNote, CallNotes
 from store_plugin.lifecycle.catalog import Catalog
 from store_plugin.lifecycle.content import ContentStore
 from store_plugin.lifecycle.enrolment import (
@@ -67,6 +68,8 @@ class ManagedPlugins:
         ground = Ground(registry, content, vouching.check, self._enrolment.environment, environ)
         self.supervisor = Supervisor(self._catalog, self.audit, ground, log)
         self._running: asyncio.Task[None] | None = None
+        self._notes = CallNotes(self._audit, log)
+        self._noting: asyncio.Task[None] | None = None
 
     @property
     def directory(self) -> Path:
@@ -108,10 +111,16 @@ class ManagedPlugins:
             raise PluginRefused(f"the name {peer.name} is that of a plugin that this sidecar runs")
         return False
 
+    def noted(self, peer: Peer, method: str, keys: tuple[str, ...]) -> None:
+        """A call came back with keys for the audit record; of a plugin that runs here they enter it."""
+        if PluginInstance.from_uri(peer.identity.user) is not None:
+            self._notes.take(CallNote(peer.name, peer.instance_id, method, keys))
+
     async def start(self, hub: Endpoint) -> None:
         """Run what the catalog says; `hub` is where `listener` listens."""
         self._hub_endpoint = hub
         await self._enrolment.start()
+        self._noting = asyncio.create_task(self._notes.run(), name="plugin call notes")
         self._running = asyncio.create_task(self.supervisor.run(), name="plugin supervisor")
 
     async def stop(self, grace: float) -> None:
@@ -123,4 +132,7 @@ class ManagedPlugins:
             if late:
                 self.supervisor.kill()
                 await asyncio.wait(late)
+        if self._noting is not None:
+            self._noting.cancel()
+            await asyncio.wait((self._noting,))
         await self._enrolment.stop()

@@ -116,6 +116,7 @@ class PluginHub:
             registry=self.registry,
             admit=self._admit,
             joined=self._take_kinds,
+            noted=self.managed.noted if self.managed is not None else _unnoted,
         )
         self._listening.append(asyncio.create_task(self._follow(), name="plugin events"))
         if self.managed is not None:
@@ -174,6 +175,10 @@ class PluginHub:
         if name in self._versions:
             self._reopen(kinds)
         self._versions[name] = now
+
+
+def _unnoted(_peer: Peer, _method: str, _keys: tuple[str, ...]) -> None:
+    """Without a plugins directory there is no audit record."""
 
 
 def _nobody(_kinds: Collection[KindName]) -> None:
