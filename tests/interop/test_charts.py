@@ -9,8 +9,11 @@ import pytest
 
 from store_plugin.client import Client
 from tests.charts.switches import IMAGE
+from tests.hub.authentication.cluster import for_hub
 from tests.integration.place import Place
 from tests.integration.status_of import conditions
+from tests.sidecar.hub.test_cluster_access import told, visited
+from tests.support.certificates import CertificateAuthority
 from tests.support.crossplane import CrossplaneAuthority
 from tests.support.crossplane_client import crossplane_client
 from tests.support.helm import Manifest, kubectl, render
@@ -22,7 +25,8 @@ from tests.support.ports import free_port
 from tests.support.waiting import eventually
 
 CROSSPLANE = "crossplane-system"
-_ADDRESSES = ("--listen", "--admin-listen", "--health-listen")
+STANDALONE = {"enabled": True, "serviceAccount": {"name": "sidecar"}}
+_ADDRESSES = ("--listen", "--admin-listen", "--health-listen", "--hub-listen", "--hub-certs-dir")
 
 
 @pytest.fixture
@@ -63,9 +67,9 @@ def options_of(container: Manifest) -> list[str]:
 
 
 def sidecar_of(manifests: list[Manifest], kind: str) -> Manifest:
-    (spec,) = (one["spec"] for one in manifests if one["kind"] == kind)
-    containers = spec.get("deploymentTemplate", {"spec": spec})["spec"]["template"]["spec"]["containers"]
-    (found,) = (one for one in containers if one["name"] == "store-plugin")
+    specs = (one["spec"] for one in manifests if one["kind"] == kind)
+    pods = (spec.get("deploymentTemplate", {"spec": spec})["spec"]["template"]["spec"] for spec in specs)
+    (found,) = (one for pod in pods for one in pod["containers"] if one["name"] == "store-plugin")
     return dict(found)
 
 
@@ -75,7 +79,7 @@ def sidecar_of(manifests: list[Manifest], kind: str) -> Manifest:
         pytest.param("DeploymentRuntimeConfig", {"crossplane": {"enabled": True}}, id="crossplane"),
         pytest.param(
             "Deployment",
-            {"standalone": {"enabled": True, "serviceAccount": {"name": "sidecar"}}},
+            {"standalone": STANDALONE},
             id="standalone",
         ),
     ],
@@ -111,3 +115,29 @@ def test_an_operator_publishes_through_an_injected_sidecar(place: Place) -> None
     ):
         assert client.apply(place.reference, "team-a/db", {"user": b"admin"}).changed
         assert "store_plugin_config_problems 0.0" in sidecar.http("/metrics")
+
+
+async def test_a_plugin_of_the_chart_registers_its_name_and_no_other(
+    place: Place, ca: CertificateAuthority
+) -> None:
+    hub = {"enabled": True, "pluginGroups": ["stores.example.org"]}
+    made = installed_chart(place, standalone=STANDALONE, hub=hub, plugins={"folder": {"image": "folder"}})
+    user = place.cluster.service_account(place.namespace, f"{place.namespace}-plugin-folder")
+    certs = ca.server("127.0.0.1").write(place.directory / "hub")
+    address = f"127.0.0.1:{free_port()}"
+    options = [
+        *options_of(sidecar_of(made, "Deployment")),
+        "--hub-listen",
+        address,
+        "--hub-certs-dir",
+        str(certs),
+    ]
+    options += ["--pod-name", "store-plugin-0", "--pod-namespace", place.namespace, "--pod-uid", "uid"]
+    showing = {"token": for_hub(place.cluster, user), "ca": certs / "ca.crt"}
+    socket = [str(place.directory / "socket")]
+    with sidecar_in_pod(place.cluster, place.user, place.directory, *options, listen=socket) as sidecar:
+        await visited("folder", f"https://{address}", lambda _: told(sidecar, "plugin connected"), **showing)
+        assert told(sidecar, "plugin connected", plugin="folder", user=user)
+        await visited("other", f"https://{address}", lambda log: "PLUGIN_REFUSED" in log.text, **showing)
+        events = f"/api/v1/namespaces/{place.namespace}/events?fieldSelector=reason=PluginRefused"
+        eventually(lambda: place.cluster.api("GET", events)["items"], 30)
