@@ -68,7 +68,7 @@ class ManagedPlugins:
         ground = Ground(registry, content, vouching.check, self._enrolment.environment, environ)
         self.supervisor = Supervisor(self._catalog, self.audit, ground, log)
         self._running: asyncio.Task[None] | None = None
-        self._notes = CallNotes(self._audit, log)
+        self._notes = CallNotes(self.audit, log)
         self._noting: asyncio.Task[None] | None = None
 
     @property
