@@ -7,7 +7,7 @@ STAMP  := $(VENV)/.installed
 WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n < 8 ? n + 1 : 8)))
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo tools test e2e e2e-tools image check generate bench lock format clean
+.PHONY: help venv demo tools test e2e e2e-tools image sbom check generate bench lock format clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,12 +44,16 @@ e2e-tools: ## Install podman and make the base image that those need (Debian, as
 image: $(STAMP) ## Build the image: IMAGE_ARGS="--variant vault --tag NAME", --help for all
 	$(BIN)/python -m tools.image $(IMAGE_ARGS)
 
-check: $(STAMP) ## Formatting, lint, types, import contracts, drift of generated code
+sbom: $(STAMP) ## Write what is in the wheel and in the image, as CycloneDX, into build/sbom/
+	$(BIN)/python -m tools.sbom $(SBOM_ARGS)
+
+check: $(STAMP) ## Formatting, lint, types, import contracts, drift of generated code, advisories
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --verbose
 	$(MAKE) --no-print-directory generate GENERATE_ARGS=--check
+	$(BIN)/python -m tools.audit
 
 generate: $(STAMP) ## Make the code that is made from proto/ (GENERATE_ARGS=--check: only compare)
 	$(BIN)/python -m tools.generate $(GENERATE_ARGS)

@@ -3,7 +3,7 @@
 Run by `make e2e-tools`, and by `make test` where it can be. Container images come from
 registries, which a test machine may not reach; Debian's archive it does. So the base is a small
 Debian with Python, made by debootstrap, as an archive in the folder of the other tools
-(docs/decisions/0036). It has to be root, on Debian: everybody else is told what is skipped.
+(docs/decisions/0043). It has to be root, on Debian: everybody else is told what is skipped.
 """
 
 import argparse

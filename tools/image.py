@@ -28,11 +28,8 @@ ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 def gather(variant: str, machine: str) -> Path:
     """The project's wheel and the variant's in WHEELS, all of them whole; the project's."""
     WHEELS.mkdir(parents=True, exist_ok=True)
-    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    pip += ["--require-hashes", "--requirement", str(REQUIREMENTS / f"{variant}.txt")]
     with _alone():
-        # What is there already is compared with its digest, and kept.
-        subprocess.run([*pip, "--dest", str(WHEELS), *platform_options(machine)], check=True)
+        _download(variant, machine)
         with tempfile.TemporaryDirectory(dir=WHEELS.parent) as directory:
             build = [
                 sys.executable,
@@ -50,6 +47,17 @@ def gather(variant: str, machine: str) -> Path:
                 if older.name != made.name:
                     older.unlink()
             return made.replace(WHEELS / made.name)
+
+
+def _download(variant: str, machine: str) -> None:
+    """The locked wheels into WHEELS. Where they are there already, their digests are looked at
+    and nobody is asked."""
+    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    pip += ["--require-hashes", "--requirement", str(REQUIREMENTS / f"{variant}.txt")]
+    pip += [*platform_options(machine), "--dest", str(WHEELS)]
+    there = ["--no-index", "--find-links", str(WHEELS)]
+    if subprocess.run([*pip, *there], capture_output=True, check=False).returncode != 0:
+        subprocess.run(pip, check=True)
 
 
 @contextmanager
