@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 MOST_LOGINS = 10_000
 """Credentials that are kept; beyond it the one that was not used longest is forgotten."""
-_PLUGINS_AT_ONCE = 8
+_PLUGINS_AT_ONCE = 16
 
 
 class AccessOptions(TypedDict, total=False):

@@ -6,6 +6,7 @@ not https is refused.
 """
 
 import binascii
+import ssl
 from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
@@ -128,12 +129,13 @@ def _authority(cluster: Mapping[str, Any], where: str) -> bytes:
     data = _text(cluster, "certificate-authority-data", where)
     try:
         authority = b64decode(data, validate=True)
-        authority.decode("ascii")
-    except (binascii.Error, ValueError):
-        authority = None
-    if authority is None or (authority and b"-----BEGIN CERTIFICATE-----" not in authority):
-        raise ConfigInvalid(f"{where}: certificate-authority-data must be certificates in PEM, in base64")
-    return authority
+        if authority:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=authority.decode("ascii"))
+    except (binascii.Error, ValueError, ssl.SSLError):
+        pass
+    else:
+        return authority
+    raise ConfigInvalid(f"{where}: certificate-authority-data must be certificates in PEM, in base64")
 
 
 def _extensions(cluster: Mapping[str, Any], where: str) -> dict[str, Any]:

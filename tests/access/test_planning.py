@@ -3,6 +3,7 @@
 The names W1 to W6 and T15 are weaknesses and cases known of consumers of this API.
 """
 
+from base64 import b64encode
 from copy import deepcopy
 from typing import Any
 
@@ -20,8 +21,11 @@ from store_plugin.access.planning import (
     planned,
 )
 from store_plugin.errors import ConfigInvalid
+from tests.support.certificates import CertificateAuthority
 from tests.support.exec_plugins import profile, provider
 
+AUTHORITY = b64encode(CertificateAuthority.create().pem).decode()
+BROKEN_AUTHORITY = b64encode(b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").decode()
 IGNORED: dict[str, str] = {}
 APPEND = {"profileSourcedCLIArgsPolicy": "Append", "profileSourcedEnvVarsPolicy": "AppendIfNotExists"}
 REPLACE = {"profileSourcedCLIArgsPolicy": "Append", "profileSourcedEnvVarsPolicy": "Replace"}
@@ -269,13 +273,14 @@ def test_a_profile_that_names_no_provider_of_ours_is_told(
         ({"server": 5}, "server must be text"),
         ({"certificate-authority-data": "%"}, "certificates in PEM, in base64"),
         ({"certificate-authority-data": "aGVsbG8="}, "certificates in PEM, in base64"),
+        ({"certificate-authority-data": BROKEN_AUTHORITY}, "certificates in PEM, in base64"),
         ({"insecure-skip-tls-verify": "yes"}, "insecure-skip-tls-verify must be true or false"),
         ({"proxy-url": "ftp://x"}, "proxy-url must be"),
         ({"extensions": {}, "tls-server-name": []}, "tls-server-name must be text"),
         (
             {
                 "insecure-skip-tls-verify": True,
-                "certificate-authority-data": "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0t",
+                "certificate-authority-data": AUTHORITY,
             },
             "does not go with certificate-authority-data",
         ),

@@ -32,7 +32,8 @@ class Member:
         no pair."""
         path = self.files.write(self.key, status)
         try:
-            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(path)
+            # A password, so that nobody is asked for one where the key has been encrypted.
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(path, password="")
         except (ssl.SSLError, OSError):
             self.files.remove(self.key)
         else:

@@ -13,6 +13,7 @@ import kubernetes.aio.client
 import kubernetes.client
 import psutil
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from store_plugin.access import AccessConfig
 from store_plugin.access.exec_credential import API_VERSIONS, ExecStatus, status_text
@@ -233,11 +234,18 @@ def test_certificates_are_gone_with_the_access_config(fleet: Fleet, ca: Certific
 
 
 @CONNECTED
+@pytest.mark.parametrize("encrypted", [False, True], ids=["another-key", "encrypted-key"])
 def test_a_certificate_and_a_key_that_are_no_pair_are_told(
-    fleet: Fleet, ask: Names, ca: CertificateAuthority
+    fleet: Fleet, ask: Names, ca: CertificateAuthority, encrypted: bool
 ) -> None:
-    certificate, _ = ca.issue(("ann",), client=True)
-    _, key = ca.issue(("bob",), client=True)
+    """Nor is anybody asked for a password."""
+    certificate, key = ca.issue(("ann",), client=True)
+    if encrypted:
+        protection = serialization.BestAvailableEncryption(b"secret")
+        loaded = serialization.load_pem_private_key(key, None)
+        key = loaded.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, protection)
+    else:
+        _, key = ca.issue(("bob",), client=True)
     fleet.plugin.answers(certificate=certificate, key=key)
     with pytest.raises(ConfigInvalid, match="no pair in PEM"):
         ask(fleet, fleet.profile())
