@@ -51,6 +51,11 @@ class Containers:
         assert not check or done.returncode == 0, f"podman {' '.join(arguments)}:\n{done.stdout}{done.stderr}"
         return done.stdout.strip()
 
+    def logs(self, container: str) -> str:
+        """What a container has said, on both of its streams."""
+        done = self.completed("logs", container)
+        return done.stdout + done.stderr
+
     def completed(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """podman, ended."""
         return subprocess.run(
