@@ -78,6 +78,24 @@ def test_a_user_may_be_left_to_the_platform() -> None:
     assert spec["containers"][0]["securityContext"]["runAsNonRoot"]
 
 
+OLD = ("--kube-version=1.28.9",)
+
+
+@pytest.mark.parametrize("switch", ["crossplane", "standalone"])
+def test_an_older_cluster_gets_containers_that_it_knows(switch: str) -> None:
+    for spec in templates(render(SWITCHES[switch], options=OLD)):
+        assert not any("restartPolicy" in container for container in spec["containers"])
+
+
+def test_an_older_cluster_gets_no_native_sidecar(place: Place) -> None:
+    with pytest.raises(
+        Refused, match=r"native: Kubernetes v1\.28\.9 has no .* it takes 1\.29; set native=false"
+    ):
+        render(SWITCHES["publisher"], options=OLD)
+    (spec,) = templates(render({**SWITCHES["publisher"], "sidecar": {"native": False}}, options=OLD))
+    assert [one["name"] for one in place.admit(spec)["containers"]] == ["store-plugin", "publisher"]
+
+
 # Crossplane.
 
 

@@ -33,7 +33,7 @@ them. A dictionary of `root` and `changes`; the image of the chart, unless the s
 {{- if not $values.image.repository }}
 {{- $values = set $values "image" (deepCopy .root.Values.image) -}}
 {{- end }}
-{{- dict "values" $values "version" .root.Chart.AppVersion | toYaml }}
+{{- dict "values" $values "version" .root.Chart.AppVersion "kubeVersion" .root.Capabilities.KubeVersion.Version | toYaml }}
 {{- end }}
 
 {{/* The kinds of store configs, as resources of RBAC; StoreConfig is read by operators only. */}}

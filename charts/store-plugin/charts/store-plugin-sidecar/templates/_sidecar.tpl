@@ -9,8 +9,8 @@ The sidecar, written once. Charts of operators use three templates, with their o
       {{- include "store-plugin.sidecar.volumes" . | nindent 6 }}
 
 and "store-plugin.sidecar.hostAliases" where `hostnames` are set. The values are those of this chart,
-below store-plugin-sidecar. Templates that end in "Of" take a dictionary of `values` (all of them) and
-`version`, for charts with several sidecars.
+below store-plugin-sidecar. Templates that end in "Of" take a dictionary of `values` (all of them), `version`
+and `kubeVersion`, for charts with several sidecars.
 */}}
 
 {{- define "store-plugin.sidecar" -}}
@@ -27,7 +27,7 @@ below store-plugin-sidecar. Templates that end in "Of" take a dictionary of `val
 
 {{- define "store-plugin.sidecar.own" -}}
 {{- $chart := get .Subcharts "store-plugin-sidecar" | required "add store-plugin-sidecar to the dependencies in Chart.yaml, without an alias" -}}
-{{- dict "values" (get .Values "store-plugin-sidecar") "version" $chart.Chart.AppVersion | toYaml }}
+{{- dict "values" (get .Values "store-plugin-sidecar") "version" $chart.Chart.AppVersion "kubeVersion" .Capabilities.KubeVersion.Version | toYaml }}
 {{- end }}
 
 {{- define "store-plugin.sidecar.image" -}}
@@ -44,6 +44,9 @@ below store-plugin-sidecar. Templates that end in "Of" take a dictionary of `val
 {{- define "store-plugin.sidecar.containersOf" -}}
 {{- $ := . -}}
 {{- with .values -}}
+{{- if and .native (semverCompare "<1.29.0-0" $.kubeVersion) -}}
+{{- fail (printf "native: Kubernetes %s has no sidecars that start first, it takes 1.29; set native=false in the values of the sidecar, and include it below containers" $.kubeVersion) -}}
+{{- end -}}
 - name: store-plugin
   image: {{ include "store-plugin.sidecar.image" $ | quote }}
   imagePullPolicy: {{ .image.pullPolicy }}
