@@ -48,6 +48,8 @@ class Link:
                     await self._connect(registration, serving)
                 except StorePluginError as error:
                     self._not_connected(error)
+                except Exception as error:  # a plugin connects again for ever, whatever it is
+                    self._log.error("not connected, unexpectedly", hub=self._target, exc_info=error)
                 await asyncio.sleep(self._backoff.after(time.monotonic() - started))
 
     async def _connect(self, registration: frames.Frame, serving: asyncio.TaskGroup) -> None:
@@ -80,6 +82,8 @@ class Link:
             self._told(told)
         except (PeerStalled, HubSilent, asyncio.InvalidStateError) as error:
             self._log.warning("the stream ended", hub=self._target, error=str(error))
+        except Exception as error:  # other streams of this link have calls to finish
+            self._log.error("the stream ended unexpectedly", hub=self._target, exc_info=error)
         finally:
             self._streams.discard(stream)
             stream.draining.set()
