@@ -53,13 +53,24 @@ def spec_model(kind: str, schema: bytes) -> type[PluginSpec]:
     try:
         found = json.loads(schema)
         Draft4Validator.check_schema(found)
+        refers = _refers(found)
     except (ValueError, RecursionError, SchemaError):
         raise InvalidRequest(f"the schema of kind {kind} is not an OpenAPI schema in JSON") from None
     if not isinstance(found, dict) or found.get("type") != "object":
         raise InvalidRequest(f"the schema of kind {kind} does not describe an object")
+    if refers:
+        raise InvalidRequest(f"the schema of kind {kind} has a $ref: write out what it refers to, as CRDs do")
     model = create_model(f"{kind}Spec", __base__=PluginSpec)
     model.schema_validator = Draft4Validator(_closed({**found, "properties": _with_ours(found)}))
     return model
+
+
+def _refers(schema: Any) -> bool:
+    """Whether it holds a reference: it could be one to a file or a server, which is fetched where a
+    config is checked."""
+    if isinstance(schema, list):
+        return any(map(_refers, schema))
+    return isinstance(schema, dict) and ("$ref" in schema or any(map(_refers, schema.values())))
 
 
 def _with_ours(schema: Mapping[str, Any]) -> dict[str, Any]:
