@@ -29,8 +29,6 @@ from store_plugin.wire import error_from
 
 ResponseT = TypeVar("ResponseT", bound=Message)
 
-_LOST = frozenset({Code.UNAVAILABLE})
-
 
 @dataclass(frozen=True, slots=True)
 class BackendConfig:
@@ -115,31 +113,46 @@ class BackendCalls:
     async def repeatable(self, method: str, request: Any, response: type[ResponseT]) -> ResponseT:
         """A call that may be sent twice: where its stream was lost, it is."""
         try:
-            return await self.once(method, request, response)
-        except StoreUnavailable:
-            if self._channel.get_state() is not grpc.ChannelConnectivity.READY:
-                raise
-            return await self.once(method, request, response)
+            return await self._called(method, request, response)
+        except grpc.aio.AioRpcError as error:
+            failure = _typed(error, self._config)
+            away = self._channel.get_state() is not grpc.ChannelConnectivity.READY
+            if away or not _is_lost(error):
+                raise failure from None
+        return await self.once(method, request, response)
 
     async def once(self, method: str, request: Any, response: type[ResponseT]) -> ResponseT:
+        """A call that is not sent again."""
+        try:
+            return await self._called(method, request, response)
+        except grpc.aio.AioRpcError as error:
+            raise _typed(error, self._config) from None
+
+    async def _called(self, method: str, request: Any, response: type[ResponseT]) -> ResponseT:
         request.config.CopyFrom(self._config.message())
         call = self._channel.unary_unary(
             backend.method(method), type(request).SerializeToString, response.FromString
         )
-        try:
-            found: ResponseT = await call(request, timeout=self._timeout)
-        except grpc.aio.AioRpcError as error:
-            raise _typed(error, self._config) from None
+        found: ResponseT = await call(request, timeout=self._timeout)
         return found
+
+
+def _is_lost(error: grpc.aio.AioRpcError) -> bool:
+    """Whether the stream was lost with the call; a store that is away says so with a reason."""
+    return error.code() is grpc.StatusCode.UNAVAILABLE and isinstance(_told(error), RemoteError)
+
+
+def _told(error: grpc.aio.AioRpcError) -> StorePluginError:
+    trailing: Any = error.trailing_metadata()
+    return error_from(Code(error.code().value[0]), error.details() or "", tuple(trailing))
 
 
 def _typed(error: grpc.aio.AioRpcError, config: BackendConfig) -> StorePluginError:
-    code, message = Code(error.code().value[0]), error.details() or ""
-    trailing: Any = error.trailing_metadata()
-    found = error_from(code, message, tuple(trailing))
+    found, message = _told(error), error.details() or ""
     if not isinstance(found, RemoteError):
         return found
-    if code in _LOST:
+    code = found.code
+    if code is Code.UNAVAILABLE:
         return StoreUnavailable(message)
     if code is Code.UNIMPLEMENTED:
         return ConfigInvalid(f"the plugin of kind {config.kind} does not serve it as a store: {message}")

@@ -1,6 +1,7 @@
 """A store that a plugin serves keeps the contract of stores, seen from the hub's side."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -157,6 +158,28 @@ async def test_a_lost_instances_reads_go_to_another(bench: Bench) -> None:
         assert not (await asyncio.wait_for(reading, 10)).present
 
 
+async def test_a_store_that_says_it_is_away_is_not_asked_again_at_once(bench: Bench) -> None:
+    reads = 0
+
+    class Away(ShelfFactory):
+        async def open(self, spec: Any, environment: Any) -> Store:
+            store = await super().open(spec, environment)
+
+            async def read(*_: Any) -> Any:
+                nonlocal reads
+                reads += 1
+                raise StoreUnavailable("its service is down", retry_after=5.0)
+
+            store.read = read  # type: ignore[method-assign]
+            return store
+
+    async with shelves(bench, Away()):
+        store = await bench.open({"shelf": "a"})
+        with pytest.raises(StoreUnavailable, match="its service is down") as told:
+            await store.read(NAME)
+    assert (reads, told.value.retry_after) == (1, 5.0)
+
+
 async def test_a_write_that_is_lost_is_not_sent_again(bench: Bench) -> None:
     writes = 0
 
@@ -241,6 +264,16 @@ def test_built_in_kinds_and_foreign_groups_cannot_be_taken() -> None:
 def test_what_is_no_schema_is_refused(schema: bytes) -> None:
     with pytest.raises(InvalidRequest):
         Kinds({}, Registry(), ("*",)).check(peer(kind(schema=schema[:100_001])))
+
+
+@pytest.mark.parametrize(
+    "reference", ["http://127.0.0.1:1/schema", "file:///etc/hostname", "#/properties/own"]
+)
+def test_a_schema_that_refers_to_anything_is_refused(reference: str) -> None:
+    """A reference to a server would be fetched by the hub, one to itself would never end."""
+    schema = {"type": "object", "properties": {"own": {"items": [{"$ref": reference}]}}}
+    with pytest.raises(InvalidRequest, match=r"\$ref"):
+        Kinds({}, Registry(), ("*",)).check(peer(kind(schema=json.dumps(schema).encode())))
 
 
 def test_kinds_of_all_plugins_together_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
