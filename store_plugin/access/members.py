@@ -20,6 +20,9 @@ from store_plugin.store import MemberCluster
 
 _PATH = f"/apis/{API_VERSION}/namespaces/{{namespace}}/{PLURAL}/{{name}}"
 
+_PLUGIN_SECONDS = 10.0
+"""Longest that one run of a plugin may take: a process that is told to end waits for it."""
+
 Connect = Callable[[], AbstractAsyncContextManager[ApiClient]]
 """Opens the cluster that holds the profiles."""
 
@@ -56,6 +59,7 @@ class FleetMembers:
             options.access_config,
             require_digest=options.require_digest,
             trusted_keys=options.trusted_keys,
+            timeout=_PLUGIN_SECONDS,
             on_output=on_output,
         )
         return cls(access, partial(connected, options.kubeconfig, options.context))

@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +12,7 @@ from store_plugin.cli._failures import EXIT_REFUSED
 from store_plugin.cli._output import emit
 from store_plugin.cli._parameters import cluster_options, output_option
 from store_plugin.cli._plugin_kinds import brought, with_plugin_kinds
+from store_plugin.cli._trust_options import trust_options
 
 if TYPE_CHECKING:
     from store_plugin.access.members import FleetMembers
@@ -55,6 +56,7 @@ def config() -> None:
     show_envvar=True,
     help="How members of a fleet are logged in to, with --connect, as for serve.",
 )
+@trust_options
 @output_option()
 @with_plugin_kinds
 def check(
@@ -67,6 +69,7 @@ def check(
     timeout: float,
     access_config: Path | None,
     output: str,
+    **trust: Any,
 ) -> None:
     """Tell everything that is wrong in a directory of store configs, or in a cluster.
 
@@ -88,7 +91,7 @@ def check(
         from store_plugin.cli._connecting import Finding, connected
         from store_plugin.cli._opening import open_cluster, open_directory
 
-        fleet = _fleet(access_config, kubeconfig, context)
+        fleet = _fleet(access_config, kubeconfig=kubeconfig, context=context, **trust)
         opening = (
             open_cluster(kubeconfig, context, kinds, fleet)
             if directory is None
@@ -102,12 +105,12 @@ def check(
         raise SystemExit(EXIT_REFUSED)
 
 
-def _fleet(access_config: Path | None, kubeconfig: Path | None, context: str | None) -> "FleetMembers | None":
+def _fleet(access_config: Path | None, **options: Any) -> "FleetMembers | None":
     if access_config is None:
         return None
     from store_plugin.access.members import FleetMembers, FleetOptions
 
-    return FleetMembers.of(FleetOptions(access_config, kubeconfig=kubeconfig, context=context))
+    return FleetMembers.of(FleetOptions(access_config, **options))
 
 
 def _check_directory(directory: Path, kinds: "Kinds") -> "Check":

@@ -42,7 +42,8 @@ class Place:
         self.hub, self.member, self.directory = hub, member, directory
         self.namespace, self.team = hub.namespace(), member.namespace()
         self.plugin = ExecPlugin(directory)
-        (directory / "hub").write_text(yaml.safe_dump(hub.kubeconfig()))
+        self.hub_file = str(directory / "hub")
+        Path(self.hub_file).write_text(yaml.safe_dump(hub.kubeconfig()))
 
     def user(self) -> str:
         """A new user of the member."""
@@ -235,7 +236,7 @@ def providers(place: Place, endpoint: str) -> list[str]:
     name = "{profile.namespace}/{cluster}"
     arguments = ["exec-credential", "LocalConfig/files", name, "--endpoint", endpoint]
     file = access_file(place.directory, provider(PROGRAM, args=arguments, provideClusterInfo=True))
-    return ["--access-config", str(file), "--kubeconfig", str(place.directory / "hub")]
+    return ["--access-config", str(file), "--kubeconfig", place.hub_file]
 
 
 def credential_of(place: Place, token: str) -> dict[str, bytes]:
@@ -278,7 +279,7 @@ def publishes(client: Client, place: Place) -> bool:
 
 
 def check(place: Place, configs: Path, *options: str) -> Result:
-    arguments = ["config", "check", str(configs), "--connect", "--kubeconfig", str(place.directory / "hub")]
+    arguments = ["config", "check", str(configs), "--connect", "--kubeconfig", place.hub_file]
     return CliRunner().invoke(cli, [*arguments, *options])
 
 
@@ -292,3 +293,20 @@ def test_a_check_logs_in_to_the_member(place: Place, configs: Path) -> None:
     without = check(place, configs)
     assert "KubernetesStoreConfig/member: clusterProfileRef needs an access config" in without.output
     assert without.exit_code == 1
+
+
+def test_a_check_runs_only_what_the_sidecar_would(
+    place: Place, configs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.apply()
+    file = access_file(place.directory, provider(place.plugin.path))
+    monkeypatch.setenv("STORE_PLUGIN_ACCESS_CONFIG", str(file))
+    monkeypatch.setenv("STORE_PLUGIN_ACCESS_REQUIRE_DIGEST", "1")
+    checked = [
+        check(place, configs),
+        CliRunner().invoke(cli, ["access", "check", "--kubeconfig", place.hub_file]),
+    ]
+    for one in checked:
+        assert "a digest is demanded" in " ".join(one.output.split())
+        assert one.exit_code == 1
+    assert place.plugin.runs == 0

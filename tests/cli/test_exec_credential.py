@@ -10,6 +10,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+import yaml
 from click.testing import CliRunner
 from google.protobuf.message import Message
 
@@ -330,16 +331,40 @@ def test_it_may_stand_after_an_option_of_all_commands(server: EssServer, endpoin
 # With the real kubectl and the real API server.
 
 
-@pytest.mark.parametrize("version", ["v1", "v1beta1"])
+def bare(cluster: Cluster, token: str) -> dict[str, str]:
+    return {"token": token, "server": cluster.address, "ca.crt": cluster.ca.decode()}
+
+
+def in_a_kubeconfig(cluster: Cluster, token: str) -> dict[str, str]:
+    return {"kubeconfig": yaml.safe_dump(cluster.kubeconfig(token=token))}
+
+
+@pytest.mark.parametrize(("version", "held"), [("v1", bare), ("v1beta1", in_a_kubeconfig)])
 def test_kubectl_gets_in_with_a_secret_of_a_store(
-    server: EssServer, endpoint: str, cluster: Cluster, tmp_path: Path, version: str
+    server: EssServer,
+    endpoint: str,
+    cluster: Cluster,
+    tmp_path: Path,
+    version: str,
+    held: Callable[[Cluster, str], dict[str, str]],
 ) -> None:
     namespace = cluster.namespace()
     user = cluster.service_account(namespace, "reader")
     cluster.allow(user, [{"apiGroups": [""], "resources": ["namespaces"], "verbs": ["list"]}])
-    hold(server, token=cluster.token(user), server=cluster.address, **{"ca.crt": cluster.ca.decode()})
+    hold(server, **held(cluster, cluster.token(user)))
     command = [PROGRAM, "exec-credential", "VaultConfig/prod", "fleet/{cluster}", "--endpoint", endpoint]
     config = kubeconfig_of(cluster, exec_user(command, version=version), {"cluster": "member"})
     ended = kubectl(tmp_path, config, "get", "namespaces", "-o", "name")
     assert f"namespace/{namespace}" in ended.stdout.split(), ended.stderr
     assert set(asked_of(server)) == {("VaultConfig/prod", "fleet/member")}
+
+
+def test_kubectl_shows_why_there_is_no_credential(
+    server: EssServer, endpoint: str, cluster: Cluster, tmp_path: Path
+) -> None:
+    hold(server, kubeconfig=yaml.safe_dump(cluster.kubeconfig(token=CANARY)), server=SERVER)
+    command = [PROGRAM, "exec-credential", "VaultConfig/prod", "fleet/a", "--endpoint", endpoint]
+    config = kubeconfig_of(cluster, exec_user([*command, "--context", "none"]))
+    ended = kubectl(tmp_path, config, "get", "namespaces")
+    assert "secret fleet/a in VaultConfig/prod: the kubeconfig has no context of the name" in ended.stderr
+    assert CANARY not in ended.stderr

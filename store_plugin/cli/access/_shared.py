@@ -48,10 +48,24 @@ async def found(
         return await list_profiles_async(api, namespace)
 
 
-def opened(providers: Path, *, interactive: bool = False, timeout: float = TIMEOUT) -> AccessConfig:
+def opened(
+    providers: Path,
+    *,
+    interactive: bool = False,
+    timeout: float = TIMEOUT,
+    require_digest: bool = False,
+    trusted_keys: Path | None = None,
+) -> AccessConfig:
     """The access config, whose plugins' complaints are shown."""
 
     def show(provider: str, line: str) -> None:
         click.echo(f"{provider}: {line}", err=True)
 
-    return AccessConfig.from_file(providers, interactive=interactive, on_output=show, timeout=timeout)
+    return AccessConfig.from_file(
+        providers,
+        interactive=interactive,
+        on_output=show,
+        timeout=timeout,
+        require_digest=require_digest,
+        trusted_keys=trusted_keys,
+    )

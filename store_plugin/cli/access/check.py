@@ -2,15 +2,17 @@
 
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from store_plugin.cli._failures import EXIT_REFUSED
 from store_plugin.cli._output import emit, emit_table
 from store_plugin.cli._parameters import output_option
+from store_plugin.cli._trust_options import trust_options
 from store_plugin.cli.access._shared import (
     fleet_options,
     found,
@@ -21,6 +23,7 @@ from store_plugin.cli.access._shared import (
 
 if TYPE_CHECKING:
     from store_plugin.access.checking import Checked
+    from store_plugin.access.config import AccessConfig
 
 _SECONDS = 30.0
 
@@ -37,6 +40,7 @@ _SECONDS = 30.0
     metavar="SECONDS",
     help="Longest that one cluster may take, its plugin included.",
 )
+@trust_options
 @output_option()
 def check(
     profiles: tuple[str, ...],
@@ -46,13 +50,15 @@ def check(
     namespace: str,
     timeout: float,
     output: str,
+    **trust: Any,
 ) -> None:
     """Log in to clusters and tell which of them answer.
 
     All of them are asked, or those that are named, and nothing is written to them. What plugins
     complain of goes to standard error. Ends with exit code 1 where a cluster does not answer.
     """
-    checked = asyncio.run(_checked(providers, kubeconfig, context, namespace, profiles, timeout))
+    opening = partial(opened, providers, interactive=sys.stdin.isatty(), timeout=timeout, **trust)
+    checked = asyncio.run(_checked(opening, kubeconfig, context, namespace, profiles, timeout))
     if output == "table":
         rows = [
             (str(c.profile), c.provider, c.server, c.version, c.problem or f"answers {c.user}".rstrip())
@@ -66,7 +72,7 @@ def check(
 
 
 async def _checked(
-    providers: Path,
+    opening: "Callable[[], AccessConfig]",
     kubeconfig: Path | None,
     context: str | None,
     namespace: str,
@@ -75,7 +81,7 @@ async def _checked(
 ) -> "list[Checked]":
     from store_plugin.access import checking
 
-    with opened(providers, interactive=sys.stdin.isatty(), timeout=timeout) as access:
+    with opening() as access:
         profiles = await found(kubeconfig, context, namespace, names)
         return await checking.check(access, profiles, timeout)
 
