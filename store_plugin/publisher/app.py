@@ -27,6 +27,7 @@ from store_plugin.publisher.work.outages import Outages
 from store_plugin.publisher.work.publishing import Publishing
 from store_plugin.publisher.work.reconciling import Reconciler
 from store_plugin.publisher.work.removing import Removing
+from store_plugin.publisher.work.turns import Turns
 from store_plugin.publisher.workers import Workers
 from store_plugin.runtime import AsyncClientPool, AsyncDetailsManager
 from store_plugin.store import Logger
@@ -74,6 +75,7 @@ class _Publisher:
         self._queue = WorkQueue()
         self._records = Records()
         self._notices = Notices(self._queue, self._records)
+        self._turns = Turns(_most_of_one(settings.concurrency), self._notices.turn_has_come)
         self._outages = Outages(self._notices.store_is_back)
         self._configs = StoreConfigs(self._store_config_changed)
         self.metrics = Metrics()
@@ -121,7 +123,7 @@ class _Publisher:
 
     def _reconciler(self, cluster_id: str) -> Reconciler:
         secrets = ClusterSecrets(self._client, self.metrics.written)
-        external = External(self.details, cluster_id, self._outages, self.metrics)
+        external = External(self.details, cluster_id, self._turns, self._outages, self.metrics)
         events = Events(self._client, self._log)
         publishing = Publishing(
             secrets,
@@ -137,6 +139,7 @@ class _Publisher:
             publishing,
             Fetching(secrets, self._configs, external),
             Removing(secrets, publishing, events, defaults),
+            self._turns,
             events,
             self._records,
             defaults,
@@ -149,6 +152,11 @@ class _Publisher:
 
     def _behind(self) -> float:
         return max((watch.state.behind for watch in self._watches), default=0.0)
+
+
+def _most_of_one(concurrency: int) -> int:
+    """Workers that Secrets of one StoreConfig may have: a few are left to others."""
+    return max(1, concurrency - max(1, concurrency // 4))
 
 
 def _clients(settings: Settings) -> AsyncClientPool:

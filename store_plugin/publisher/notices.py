@@ -38,6 +38,10 @@ class Notices:
             if record.store_config == store_config and record.failures:
                 self._queue.add(key)
 
+    def turn_has_come(self, key: Key) -> None:
+        """Fewer Secrets of its StoreConfig are worked on now."""
+        self._queue.add(key, urgent=False)
+
     def name_is_free(self, target: Target) -> None:
         """Those who wait for a name try again."""
         namespace = target.name.partition("/")[0]
@@ -50,3 +54,4 @@ class Notices:
         said = Condition.read(seen.said)
         if said and said.good and said.target and said.target.name.startswith(f"{seen.key.namespace}/"):
             self._records.hold(seen.key, said.target)
+            self._records.of(seen.key).store_config = said.target.store_config

@@ -141,6 +141,7 @@ BAD_CONFIGS: dict[str, tuple[dict[str, Any], str, str]] = {
         "StoreConfigNotAllowed",
         "allowed-namespaces",
     ),
+    "a store not for this namespace": ({"config": "tenants"}, "AccessDenied", "add this namespace to"),
     "a store that is not there": ({"config": "nowhere"}, "StoreInvalid", "create the config"),
     "of type Kubernetes": ({"type": "Kubernetes", "external": None}, "StoreConfigInvalid", "use External"),
     "no sidecar": (

@@ -123,6 +123,19 @@ def test_nothing_is_lost_while_the_sidecar_is_down(place: PublisherPlace, tmp_pa
                 own.eventually(lambda: published(own), publisher)
 
 
+def test_a_store_that_is_away_leaves_workers_to_others(place: PublisherPlace) -> None:
+    """An attempt takes seconds here; with all workers on them, there would be four at least first."""
+    reference = {"apiVersion": "secrets.crossplane.io/v1alpha1", "kind": "VaultConfig", "name": "vault"}
+    nowhere = {"endpoint": "unix:///@store-plugin-test/nobody", "configRef": reference}
+    config = place.store_config(f"away-{place.namespace}", external=nowhere)
+    for name in names():
+        place.put(name, LOGIN, publish_to=config)
+    with running_publisher(place, "--namespaces", place.namespace, "--concurrency", "4") as publisher:
+        place.put("good", LOGIN, publish_to="vault")
+        place.eventually(lambda: place.reason("good") == "Published", publisher)
+        assert publisher.figure("calls_total", operation="publish", outcome="NotReachable") < 4
+
+
 def test_a_lost_secret_is_published_again_when_it_is_time(place: PublisherPlace, tmp_path: Path) -> None:
     with running_publisher(place, "--namespaces", place.namespace, "--resync-interval", "1") as publisher:
         place.put("db", LOGIN, publish_to="vault")

@@ -200,13 +200,15 @@ class PublisherPlace:
 
 
 def vault_configs(directory: Path, bao: OpenBao, mount: str, server: str = "") -> Path:
-    """A new directory in `directory` with VaultConfig `vault`."""
+    """A new directory in `directory` with VaultConfig `vault`, and `tenants` for team-* only."""
     configs = directory / "configs"
     configs.mkdir()
     (directory / "token").write_text(bao.root_token)
     auth = {"method": "Token", "token": manifests.from_file(directory / "token")}
     spec = {"server": server or bao.address, "mountPath": mount, "auth": auth}
     manifests.write(configs, "VaultConfig", "vault", spec)
+    tenants = {**spec, "access": [{"scopes": ["team-*"]}]}
+    manifests.write(configs, "VaultConfig", "tenants", tenants)
     return configs
 
 

@@ -10,6 +10,7 @@ from store_plugin.publisher.conditions import Target
 from store_plugin.publisher.queue import Key
 from store_plugin.publisher.reasons import told_as_reasons
 from store_plugin.publisher.work.outages import Outages
+from store_plugin.publisher.work.turns import Turns
 from store_plugin.runtime import AsyncDetailsManager, Owner, PublishTo, StoreConfigReference
 
 
@@ -21,20 +22,28 @@ class Observer(Protocol):
 
 
 class External:
-    """Errors are Refused. An owner is `cluster_id` and the Secret's name, not its UID: a Secret
-    that is deleted and made again goes on with what was kept for it."""
+    """Errors are Refused; NotYet where a Secret has to wait for its turn.
+
+    An owner is `cluster_id` and the Secret's name, not its UID: a Secret that is deleted and made
+    again goes on with what was kept for it."""
 
     def __init__(
-        self, details: AsyncDetailsManager, cluster_id: str, outages: Outages, observer: Observer
+        self,
+        details: AsyncDetailsManager,
+        cluster_id: str,
+        turns: Turns,
+        outages: Outages,
+        observer: Observer,
     ) -> None:
         self._details = details
+        self._turns = turns
         self._outages = outages
         self._cluster_id = cluster_id
         self._observer = observer
 
     async def publish(self, key: Key, target: Target, data: Mapping[str, bytes]) -> bool:
         """Whether anything was new."""
-        with self._call("publish", target):
+        with self._call("publish", key, target):
             changed = await self._details.publish(self._owner(key, target), data)
         if changed:
             self._observer.changed()
@@ -42,18 +51,19 @@ class External:
 
     async def fetch(self, key: Key, target: Target) -> dict[str, bytes]:
         """Empty: there is nothing."""
-        with self._call("fetch", target):
+        with self._call("fetch", key, target):
             return await self._details.fetch(self._owner(key, target)) or {}
 
     async def remove(self, key: Key, target: Target, keys: Collection[str] = ()) -> None:
         """These keys, or all of it."""
-        with self._call("unpublish", target):
+        with self._call("unpublish", key, target):
             await self._details.unpublish(self._owner(key, target), keys)
 
     @contextmanager
-    def _call(self, operation: str, target: Target) -> Iterator[None]:
-        passing = self._outages.passing(target.store_config)
-        with passing, self._observer.call(operation), told_as_reasons():
+    def _call(self, operation: str, key: Key, target: Target) -> Iterator[None]:
+        config = target.store_config
+        turn, passing = self._turns.taken(config, key), self._outages.passing(config)
+        with turn, passing, self._observer.call(operation), told_as_reasons():
             yield
 
     def _owner(self, key: Key, target: Target) -> Owner:

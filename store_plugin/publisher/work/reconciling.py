@@ -12,6 +12,7 @@ from store_plugin.publisher.wishes.wish import Defaults, Direction, read_wish
 from store_plugin.publisher.work.fetching import Fetching
 from store_plugin.publisher.work.publishing import Publishing
 from store_plugin.publisher.work.removing import Removing
+from store_plugin.publisher.work.turns import NotYet, Turns
 
 _PATIENCE = 10.0
 """Seconds for which what goes by itself is not told: two writes for each Secret are saved."""
@@ -31,6 +32,7 @@ class Reconciler:
         publishing: Publishing,
         fetching: Fetching,
         removing: Removing,
+        turns: Turns,
         events: Events,
         records: Records,
         defaults: Defaults,
@@ -39,6 +41,7 @@ class Reconciler:
         self._publishing = publishing
         self._fetching = fetching
         self._removing = removing
+        self._turns = turns
         self._events = events
         self._records = records
         self._defaults = defaults
@@ -46,6 +49,15 @@ class Reconciler:
     async def look_after(self, key: Key) -> float | None:
         """Seconds until it is to be looked at again, None: when it changes. Raises what the API
         server answers, StorePluginError; what the store answers is told about the Secret."""
+        record = self._records.get(key)
+        if record is not None and self._turns.has_to_wait(record.store_config, key):
+            return None
+        try:
+            return await self._read_and_look_after(key)
+        except NotYet:
+            return None
+
+    async def _read_and_look_after(self, key: Key) -> float | None:
         secret = await self._secrets.read(key)
         if secret is None:
             self._publishing.give_up(key)

@@ -1,0 +1,69 @@
+"""How many Secrets of one StoreConfig are worked on at a time: never as many as there are
+workers, so that a store that is slow to fail leaves some to the others; and one only, until it
+has answered.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from store_plugin.publisher.conditions import Refused
+from store_plugin.publisher.queue import Key
+
+
+class NotYet(Exception):
+    """The Secret waits for its turn, and is looked at again by itself."""
+
+
+class Turns:
+    """`most`: calls to one StoreConfig that has answered last. `again` is called with a Secret
+    whose turn may have come."""
+
+    def __init__(self, most: int, again: Callable[[Key], None]) -> None:
+        self._most = most
+        self._again = again
+        self._under_way: Counter[str] = Counter()
+        self._answering: set[str] = set()
+        self._waiting: dict[str, dict[Key, None]] = {}
+
+    def has_to_wait(self, store_config: str, key: Key) -> bool:
+        """Whether there are enough others; then the Secret is called when there are fewer."""
+        if self._under_way[store_config] < self._bound(store_config):
+            return False
+        self._waiting.setdefault(store_config, {})[key] = None
+        return True
+
+    @contextmanager
+    def taken(self, store_config: str, key: Key) -> Iterator[None]:
+        """Around each call. NotYet where the Secret has to wait."""
+        if self.has_to_wait(store_config, key):
+            raise NotYet
+        self._under_way[store_config] += 1
+        answered = False
+        try:
+            yield
+            answered = True
+        except Refused as error:
+            answered = not error.away
+            raise
+        finally:
+            self._end(store_config, answered)
+
+    def _bound(self, store_config: str) -> int:
+        return self._most if store_config in self._answering else 1
+
+    def _end(self, store_config: str, answered: bool) -> None:
+        """Call as many as there is room for; after the last one all, since one that is called may
+        need no turn."""
+        self._under_way[store_config] -= 1
+        (self._answering.add if answered else self._answering.discard)(store_config)
+        waiting = self._waiting.get(store_config, {})
+        under_way = self._under_way[store_config]
+        room = self._bound(store_config) - under_way if under_way else len(waiting)
+        for key in list(waiting)[: max(room, 0)]:
+            del waiting[key]
+            self._again(key)
+        if not waiting:
+            self._waiting.pop(store_config, None)
+        if not under_way:
+            del self._under_way[store_config]
