@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.charts.switches import IMAGE, SWITCHES
+from tests.charts.switches import IMAGE, SECRETS, SIDECARS, SWITCHES
 from tests.support.helm import CHART, LIBRARY, Manifest, Refused, helm, kubectl, only, render
 from tests.support.kubernetes import Cluster
 
@@ -191,6 +191,11 @@ def test_crossplane_keeps_its_own_kind_and_its_accounts_may_read() -> None:
             {**IMAGE, "injection": {"enabled": True, "profiles": {"default": {"native": False}}}},
             "injection.profiles.default: an injected sidecar is native; leave native out",
             id="injection of a container",
+        ),
+        pytest.param(
+            {"rbac": {"sidecars": SIDECARS, "secrets": [*SECRETS, *SECRETS]}},
+            "rbac.secrets: the namespace operators is there twice; name all of its Secrets in one entry",
+            id="Secrets of a namespace twice",
         ),
     ],
 )
