@@ -71,7 +71,7 @@ def info_text(info: ExecInfo) -> str:
     """The request, as KUBERNETES_EXEC_INFO holds it."""
     spec: dict[str, Any] = {"interactive": info.interactive}
     if info.cluster is not None:
-        spec["cluster"] = _cluster_document(info.cluster)
+        spec["cluster"] = cluster_document(info.cluster)
     return _text(info.api_version, "spec", spec)
 
 
@@ -87,6 +87,20 @@ def parse_info(text: str) -> ExecInfo:
     cluster = spec.get("cluster")
     parsed = None if cluster is None else _parsed_cluster(cluster)
     return ExecInfo(str(version), spec.get("interactive") is True, parsed)
+
+
+def cluster_document(cluster: ExecCluster) -> dict[str, Any]:
+    """As Kubernetes spells it. Fields that say nothing are left out, as client-go does."""
+    found: dict[str, Any] = {
+        "server": cluster.server,
+        "tls-server-name": cluster.tls_server_name,
+        "insecure-skip-tls-verify": cluster.insecure_skip_tls_verify,
+        "certificate-authority-data": b64encode(cluster.certificate_authority_data).decode(),
+        "proxy-url": cluster.proxy_url,
+        "disable-compression": cluster.disable_compression,
+    }
+    present = {name: value for name, value in found.items() if value}
+    return present if cluster.config is None else {**present, "config": cluster.config}
 
 
 def status_text(api_version: str, status: ExecStatus) -> str:
@@ -157,20 +171,6 @@ def _field(status: Mapping[str, Any], name: str) -> str:
     if not isinstance(value, str):
         raise ConfigInvalid(f"{name} in its answer is no text")
     return value
-
-
-def _cluster_document(cluster: ExecCluster) -> dict[str, Any]:
-    """Fields that say nothing are left out, as client-go does."""
-    found: dict[str, Any] = {
-        "server": cluster.server,
-        "tls-server-name": cluster.tls_server_name,
-        "insecure-skip-tls-verify": cluster.insecure_skip_tls_verify,
-        "certificate-authority-data": b64encode(cluster.certificate_authority_data).decode(),
-        "proxy-url": cluster.proxy_url,
-        "disable-compression": cluster.disable_compression,
-    }
-    present = {name: value for name, value in found.items() if value}
-    return present if cluster.config is None else {**present, "config": cluster.config}
 
 
 def _parsed_cluster(cluster: object) -> ExecCluster:

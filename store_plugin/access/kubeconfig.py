@@ -4,11 +4,16 @@ It holds no credential: kubectl runs the same plugin with the same arguments. Va
 consumer's file gives to the plugin are in it, so it is for the same eyes as that file.
 """
 
-from base64 import b64encode
-from collections.abc import Mapping
 from typing import Any
 
-from store_plugin.access.planning import CONFIG_EXTENSION, arguments_of, interactive_mode, variables_of
+from store_plugin.access.exec_credential import cluster_document
+from store_plugin.access.planning import (
+    CONFIG_EXTENSION,
+    arguments_of,
+    cluster_of,
+    interactive_mode,
+    variables_of,
+)
 from store_plugin.access.profiles import ClusterAccess, ClusterProfile
 from store_plugin.access.providers import Provider
 
@@ -27,18 +32,9 @@ def kubeconfig(provider: Provider, profile: ClusterProfile, access: ClusterAcces
 
 
 def _cluster(access: ClusterAccess) -> dict[str, Any]:
-    fields: Mapping[str, Any] = {
-        "server": access.server,
-        "tls-server-name": access.tls_server_name,
-        "insecure-skip-tls-verify": access.insecure_skip_tls_verify,
-        "certificate-authority-data": b64encode(access.certificate_authority_data).decode(),
-        "proxy-url": access.proxy_url,
-        "disable-compression": access.disable_compression,
-    }
-    cluster = {field: value for field, value in fields.items() if value}
-    config = access.extensions.get(CONFIG_EXTENSION)
-    if config is not None:
-        cluster["extensions"] = [{"name": CONFIG_EXTENSION, "extension": config}]
+    cluster = cluster_document(cluster_of(access))
+    if "config" in cluster:  # what a plugin gets is an extension here
+        cluster["extensions"] = [{"name": CONFIG_EXTENSION, "extension": cluster.pop("config")}]
     return cluster
 
 

@@ -60,7 +60,7 @@ def planned(
         info=ExecInfo(
             config.api_version,
             _interactive(config, provider, interactive),
-            _cluster(access) if config.provide_cluster_info else None,
+            cluster_of(access) if config.provide_cluster_info else None,
         ),
         install_hint=config.install_hint,
     )
@@ -70,6 +70,19 @@ def interactive_mode(config: ExecConfig) -> str:
     """As chosen, or as is usual for the version."""
     usual = "IfAvailable" if config.api_version.endswith("/v1beta1") else "Never"
     return config.interactive_mode or usual
+
+
+def cluster_of(access: ClusterAccess) -> ExecCluster:
+    """What a plugin is told of a cluster."""
+    return ExecCluster(
+        server=access.server,
+        tls_server_name=access.tls_server_name,
+        insecure_skip_tls_verify=access.insecure_skip_tls_verify,
+        certificate_authority_data=access.certificate_authority_data,
+        proxy_url=access.proxy_url,
+        disable_compression=access.disable_compression,
+        config=deepcopy(access.extensions.get(CONFIG_EXTENSION)),
+    )
 
 
 def arguments_of(provider: Provider, profile: ClusterProfile, access: ClusterAccess) -> tuple[str, ...]:
@@ -125,15 +138,3 @@ def _interactive(config: ExecConfig, provider: Provider, available: bool) -> boo
             f"provider {provider.name!r}: its plugin asks a person (interactiveMode: Always); here is none"
         )
     return mode != "Never" and available
-
-
-def _cluster(access: ClusterAccess) -> ExecCluster:
-    return ExecCluster(
-        server=access.server,
-        tls_server_name=access.tls_server_name,
-        insecure_skip_tls_verify=access.insecure_skip_tls_verify,
-        certificate_authority_data=access.certificate_authority_data,
-        proxy_url=access.proxy_url,
-        disable_compression=access.disable_compression,
-        config=deepcopy(access.extensions.get(CONFIG_EXTENSION)),
-    )

@@ -69,8 +69,10 @@ class Login:
         """The same; whoever stops waiting ends nobody's run."""
         if known := self.known:
             return known
+        fetching = self._fetched()
+        await _ended(fetching)
         with _raised_anew():
-            return await asyncio.shield(asyncio.wrap_future(self._fetched()))
+            return fetching.result()
 
     def refused(self, status: ExecStatus) -> None:
         """A server refused this credential: the next call fetches another one, unless somebody
@@ -115,6 +117,25 @@ class Login:
         with self._lock:
             self._status, self._failed_at = status, None
         return status
+
+
+async def _ended(fetching: "Future[ExecStatus]") -> None:
+    """Wait for the end of a run, which goes on where nobody does; the loop may be gone by then."""
+    loop = asyncio.get_running_loop()
+    waiter: asyncio.Future[None] = loop.create_future()
+
+    def wake() -> None:
+        if not waiter.done():
+            waiter.set_result(None)
+
+    def tell(_: "Future[ExecStatus]") -> None:
+        try:
+            loop.call_soon_threadsafe(wake)
+        except RuntimeError:  # the loop is closed
+            pass
+
+    fetching.add_done_callback(tell)
+    await waiter
 
 
 @contextmanager

@@ -136,6 +136,23 @@ async def test_who_stops_waiting_ends_nobodys_run(bench: Bench) -> None:
     assert bench.runs == 1
 
 
+def test_a_run_may_outlive_the_loop_that_waited_for_it(
+    bench: Bench, pool: ThreadPoolExecutor, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.may_end.clear()
+
+    async def wait_a_little() -> None:
+        task = asyncio.create_task(bench.login.current_async())
+        await asyncio.sleep(0)
+        task.cancel()
+
+    asyncio.run(wait_a_little())
+    bench.may_end.set()
+    pool.shutdown()
+    assert bench.login.known
+    assert caplog.records == []
+
+
 async def test_coroutines_get_errors_of_their_own(bench: Bench) -> None:
     bench.error = LoginRefused("no")
     found = await asyncio.gather(*(bench.login.current_async() for _ in range(3)), return_exceptions=True)
