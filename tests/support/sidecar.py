@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from tests.support.ports import free_port
 
-READY_WITHIN = 20.0
+READY_WITHIN = 60.0
 STOPPED_WITHIN = 30.0
 PROGRAM = str(Path(sys.executable).with_name("store-plugin"))
 

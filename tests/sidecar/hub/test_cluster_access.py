@@ -87,14 +87,18 @@ def told(sidecar: SidecarProcess, event: str, **fields: str) -> bool:
     return any({**line, **fields, "event": event} == line for line in lines)
 
 
-async def test_a_sidecar_reviews_tokens_and_tells_its_pod(house: House) -> None:
-    hub = f"unix://{house.directory}/hub.sock"
+async def test_a_sidecar_reviews_tokens_and_tells_its_pod(house: House, ca: CertificateAuthority) -> None:
+    """On a socket, and over TLS."""
+    hub, address = f"unix://{house.directory}/hub.sock", f"127.0.0.1:{free_port()}"
+    certs = ca.server().write(house.directory / "certs")
     token = for_hub(house.cluster, house.plugin)
-    listening = ("--hub-listen", hub, "--hub-auth", "tokenreview")
+    listening = ("--hub-listen", hub, "--hub-listen", address, "--hub-certs-dir", str(certs))
+    listening += ("--hub-auth", "tokenreview")
     with house.cluster.recorded(house.user) as requests, house.sidecar(*listening) as sidecar:
-        for round_ in (1, 2):
+        over_tls = {"ca": certs / "ca.crt"}
+        for round_, endpoint, options in ((1, hub, {}), (2, f"https://{address}", over_tls)):
             connected = lambda _: house.event("PluginReady", "vault").get("count") == round_  # noqa: B023, E731
-            await visited("vault", hub, connected, token=token)
+            await visited("vault", endpoint, connected, token=token, **options)
         refused = await visited("aws", hub, lambda log: "PLUGIN_REFUSED" in log.text, token=token)
         assert "it needs the verb register on plugins.secrets.crossplane.io/aws" in refused.text
         unknown = await visited("vault", hub, lambda log: "PLUGIN_REFUSED" in log.text, token="nonsense")
