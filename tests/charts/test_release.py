@@ -62,6 +62,20 @@ def test_kinds_and_what_is_written_in_them_outlive_the_release(
     assert installed.api("GET", VAULT)["status"]["acceptedNames"]["kind"] == "VaultConfig"
 
 
+def test_kinds_of_others_are_taken_over_where_that_is_asked_for(installed: Cluster, release: Helm) -> None:
+    """As those of ess-plugin-vault, which are not the same."""
+    path = next((CHART / "files" / "crds").glob("vaultconfigs.yaml"))
+    crd = yaml.safe_load(path.read_text())
+    version = crd["spec"]["versions"][0]
+    columns, version["additionalPrinterColumns"] = version["additionalPrinterColumns"], []
+    installed.apply(crd, "others")
+    with pytest.raises(Refused, match="conflict"):
+        release("install", str(CHART), "--take-ownership")
+    release("uninstall")
+    release("install", str(CHART), "--take-ownership", "--force-conflicts")
+    assert installed.api("GET", VAULT)["spec"]["versions"][0]["additionalPrinterColumns"] == columns
+
+
 def gone(cluster: Cluster, path: str) -> bool:
     try:
         cluster.api("GET", path)
