@@ -12,6 +12,7 @@ from store_plugin.errors import StorePluginError
 from store_plugin.model import ConfigReference
 from tests.support.desk import Desk, executable
 from tests.support.local_plugin import API_VERSION, KIND, NAME, config
+from tests.support.processes import alive
 from tests.support.sidecar import PROGRAM, running_sidecar
 from tests.support.waiting import eventually
 
@@ -47,10 +48,10 @@ def test_a_killed_sidecar_leaves_no_process_behind_and_its_state_whole(desk: Des
     with running_sidecar(configs, *options) as sidecar, Client(sidecar.endpoint, timeout=10) as client:
         eventually(lambda: served(client), within=60)
         assert client.apply(FILES, "team/db", DATA).changed
-        below = psutil.Process(sidecar.pid).children(recursive=True)
+        below = [process.pid for process in psutil.Process(sidecar.pid).children(recursive=True)]
         assert len(below) == 2  # the keeper and the plugin
         sidecar.kill()
-        assert not psutil.wait_procs(below, timeout=10)[1]
+        eventually(lambda: not any(map(alive, below)), within=10)
     assert "the chain holds" in desk.run("audit", "verify")
     with running_sidecar(configs, *options) as sidecar, Client(sidecar.endpoint, timeout=10) as client:
         eventually(lambda: served(client), within=60)

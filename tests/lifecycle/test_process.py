@@ -19,6 +19,7 @@ import pytest
 from store_plugin.errors import PluginUntrusted
 from store_plugin.lifecycle import keeper
 from store_plugin.lifecycle.process import LINES_AT_A_TIME, LONGEST_LINE, Command, PluginProcess
+from tests.support.processes import alive
 
 Start = Callable[..., Any]
 
@@ -27,14 +28,6 @@ async def eventually(condition: Callable[[], object], within: float = 20.0) -> N
     async with asyncio.timeout(within):
         while not condition():
             await asyncio.sleep(0.01)
-
-
-def alive(pid: int) -> bool:
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return False
-    return stat.rpartition(")")[2].split()[0] != "Z"
 
 
 def script(directory: Path, text: str, interpreter: str = sys.executable) -> Path:

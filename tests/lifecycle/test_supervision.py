@@ -17,8 +17,8 @@ from store_plugin.lifecycle.states import State
 from store_plugin.plugin import Plugin
 from store_plugin.stream.outcomes import failed
 from tests.lifecycle.conftest import CHECK_THAT_FAILS, World, eventually, world_in
-from tests.lifecycle.test_process import alive
 from tests.support.echo import EchoStub
+from tests.support.processes import alive
 
 
 async def say(world: World) -> str:

@@ -25,6 +25,15 @@ def reap(process: "subprocess.Popen[Any]") -> None:
         process.wait()
 
 
+def alive(pid: int) -> bool:
+    """Whether a process runs. One that has ended is listed until somebody asks how, which may be never."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
 @contextmanager
 def running_program(
     command: Sequence[str], log_file: Path, environ: Mapping[str, str] | None = None
