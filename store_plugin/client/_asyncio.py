@@ -28,8 +28,8 @@ class AsyncioTransport:
         self._closed = False
 
     async def send(self, call: Call[ResultT], timeout: float | None) -> ResultT:
-        """The call's result. It is sent again only while connecting (see `_attempt`)."""
-        attempt = Attempt(self._connection, timeout)
+        """The call's result. When it is sent again, `_attempt` says."""
+        attempt = Attempt(self._connection, timeout, repeatable=call.repeatable)
         metadata = self._connection.metadata()
         opened = self._current()
         while True:

@@ -1,11 +1,16 @@
 """How long a call may take, when it is sent again, and what its failure is called.
 
-A call is sent again only if gRPC itself says that it never left: its channel could not
+A call is sent again if gRPC itself says that it never left: its channel could not
 connect, so the call was never put on a connection. gRPC reports that as UNAVAILABLE
 with no metadata from any server and with one of the texts in `_NEVER_SENT`. Everything
 else that ends in UNAVAILABLE may have been carried out and is not sent again. Should a
 later gRPC word it differently, calls fail at once instead of waiting for a late server:
 the mistake is on the safe side, and the tests of the client show it.
+
+A server that begins to drain drops the calls that reach it in that moment, before anybody
+has looked at them. gRPC reports that as CANCELLED with nothing but this word. The same word
+may come at the end of a drain's grace, so only a call that may be carried out twice is sent
+again, and twice at most: reads, merges and deletions that name no version.
 """
 
 import time
@@ -28,6 +33,9 @@ from store_plugin.errors import (
 )
 
 _NEVER_SENT = ("failed to connect to all addresses", "DNS resolution failed")
+_DROPPED = "CANCELLED"
+"""What gRPC says when the server reset the call and gave no reason."""
+_REPEATS = 2
 _OWN_DEADLINE = "Deadline Exceeded"
 """What gRPC says when the deadline passed on our side."""
 _LONGEST_WAIT = 0.5
@@ -46,13 +54,15 @@ class _Ended(Protocol):
 
 class Attempt:
     """One call's time, from now on: `timeout` seconds for all of it (None: as the
-    connection says), of which the connection's `connect_timeout` to reach the server."""
+    connection says), of which the connection's `connect_timeout` to reach the server.
+    `repeatable`: carrying it out twice does the same as once."""
 
-    def __init__(self, connection: Connection, timeout: float | None) -> None:
+    def __init__(self, connection: Connection, timeout: float | None, *, repeatable: bool) -> None:
         self._endpoint = connection.endpoint
         self._timeout = connection.timeout if timeout is None else timeout
         self._connect_timeout = min(self._timeout, connection.connect_timeout)
         self._started = time.monotonic()
+        self._repeats = _REPEATS if repeatable else 0
 
     @property
     def remaining(self) -> float:
@@ -66,6 +76,9 @@ class Attempt:
         """Seconds to wait for the channel to connect before the call is sent again, where
         that is safe and there is time; else the typed error is raised."""
         ended = cast(_Ended, error)
+        if self._repeats and _dropped(ended):
+            self._repeats -= 1
+            return min(self.remaining, _LONGEST_WAIT)
         if not _never_sent(ended):
             raise self._typed(ended) from error
         left = self._started + self._connect_timeout - time.monotonic()
@@ -108,6 +121,11 @@ def _never_sent(ended: _Ended) -> bool:
         and not tuple(ended.trailing_metadata() or ())
         and details.startswith(_NEVER_SENT)
     )
+
+
+def _dropped(ended: _Ended) -> bool:
+    silent = not tuple(ended.trailing_metadata() or ())
+    return silent and ended.code() is grpc.StatusCode.CANCELLED and ended.details() == _DROPPED
 
 
 def _cause(details: str) -> str:

@@ -48,6 +48,8 @@ class Call(Generic[ResultT]):
     request: bytes = field(repr=False)
     respond: Callable[[bytes], ResultT]
     """Reads the response."""
+    repeatable: bool = True
+    """Whether carrying it out twice does the same as once."""
 
     @property
     def path(self) -> str:
@@ -100,7 +102,7 @@ def apply_call(
         request.options.dry_run = True
     if if_version:
         request.options.if_version = if_version
-    return Call("ApplySecret", request.SerializeToString(), _applied)
+    return Call("ApplySecret", request.SerializeToString(), _applied, repeatable=not if_version)
 
 
 def delete_call(

@@ -14,6 +14,7 @@ from google.protobuf.message import Message
 from store_plugin import errors
 from store_plugin._proto import ess_pb2
 from store_plugin.errors import (
+    Cancelled,
     Code,
     Conflict,
     ConnectionLost,
@@ -170,6 +171,38 @@ def test_call_that_a_dying_server_had_taken_is_not_sent_again(make_client: MakeC
         release.set()
         eventually(lambda: _answers(client))
         assert server.methods().count("ApplySecret") == 1
+
+
+def dropping(server: EssServer, times: int) -> None:
+    """Have the server drop calls of ApplySecret, as one does that begins to drain."""
+
+    def answer(_request: Message, context: grpc.ServicerContext) -> Message:
+        if len(server.received) <= times:
+            context.cancel()
+        return ess_pb2.ApplySecretResponse(changed=True)
+
+    server.answers["ApplySecret"] = answer
+
+
+def test_a_call_that_a_draining_server_dropped_is_sent_again(client: Any, server: EssServer) -> None:
+    dropping(server, 2)
+    assert client.apply(CONFIG, "team-a/db", {"k": b"v"}).changed
+    assert server.methods() == ["ApplySecret"] * 3
+
+
+def test_a_server_that_drops_every_call_is_given_up(client: Any, server: EssServer) -> None:
+    dropping(server, 100)
+    with pytest.raises(Cancelled):
+        client.apply(CONFIG, "team-a/db", {"k": b"v"})
+    assert server.methods() == ["ApplySecret"] * 3
+
+
+def test_a_dropped_call_that_names_a_version_is_not_sent_again(client: Any, server: EssServer) -> None:
+    """Had it been carried out, the second would be refused although nobody else wrote."""
+    dropping(server, 1)
+    with pytest.raises(Cancelled):
+        client.apply(CONFIG, "team-a/db", {"k": b"v"}, if_version="3")
+    assert server.methods() == ["ApplySecret"]
 
 
 def test_nothing_can_be_sent_after_close(make_client: MakeClient, endpoint: str, server: EssServer) -> None:
