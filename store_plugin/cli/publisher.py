@@ -5,9 +5,20 @@ from pathlib import Path
 
 import click
 
+from store_plugin.cli._parameters import parsed_by
 from store_plugin.cli._settings import setting
+from store_plugin.errors import InvalidRequest
 from store_plugin.publisher.settings import Settings
 from store_plugin.publisher.wishes.wish import Defaults, DeletionPolicy
+
+
+def parse_api_version(text: str) -> str:
+    """An API version with its group."""
+    group, slash, version = text.partition("/")
+    if not (group and slash and version) or "/" in version:
+        raise InvalidRequest(f"{text!r} is not GROUP/VERSION, such as secrets.crossplane.io/v1alpha1")
+    return text
+
 
 _option = partial(setting, prefix="STORE_PLUGIN_PUBLISHER_")
 
@@ -22,6 +33,7 @@ _option = partial(setting, prefix="STORE_PLUGIN_PUBLISHER_")
 @_option("--context", default=None, help="Context of the kubeconfig; left out: its current one.")
 @_option(
     "--store-configs",
+    type=parsed_by(parse_api_version),
     metavar="GROUP/VERSION",
     default="secrets.crossplane.io/v1alpha1",
     help="API version of the StoreConfigs.",

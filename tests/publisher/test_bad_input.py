@@ -79,6 +79,19 @@ def test_a_secret_of_somebody_else_stays_theirs(place: PublisherPlace, publisher
     assert place.stored("db") == {"theirs": "1"}
 
 
+@pytest.mark.parametrize("policy", ["Overwrite", "IfNotExists"])
+def test_a_secret_that_never_was_published_goes_at_once(
+    place: PublisherPlace, publisher: Publisher, policy: str
+) -> None:
+    place.store("db", {"theirs": "1"})
+    place.put("db", LOGIN, publish_to="vault", deletion_policy="Delete", update_policy=policy)
+    place.eventually(lambda: place.reason("db") in ("NotOwner", "Kept"), publisher)
+    assert place.finalizers("db")
+    place.delete("db")
+    place.eventually(lambda: place.secret("db") is None, publisher)
+    assert place.stored("db") == {"theirs": "1"}
+
+
 def test_a_store_config_deleted_under_its_secrets(place: PublisherPlace, publisher: Publisher) -> None:
     config = place.store_config(f"config-{place.namespace}")
     place.put("db", LOGIN, publish_to=config, deletion_policy="Delete")

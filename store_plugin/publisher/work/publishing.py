@@ -91,11 +91,15 @@ class Publishing:
             self._requeue(target)
 
     async def remove(self, key: Key, target: Target) -> None:
-        """From the store, if it is the Secret's own place there."""
+        """From the store, if it is the Secret's own there."""
         if not target.name.startswith(f"{key.namespace}/"):
             return  # not ours: somebody wrote the condition
         self._configs.usable(target.store_config, key.namespace)
-        await self._external.remove(key, target)
+        try:
+            await self._external.remove(key, target)
+        except Refused as error:
+            if error.reason is not Reason.NOT_OWNER:  # somebody else's: there is nothing to remove
+                raise
 
     async def _write(
         self, key: Key, wish: Wish, data: dict[str, bytes], holds: Condition | None

@@ -91,15 +91,16 @@ class Reconciler:
             condition, again = await self._fetching.fetch(secret, wish, record, said)
         record.worked()
         await self._say(secret, record, said, condition)
+        record.reason = condition.reason
         return again
 
     async def _tell_failure(
         self, secret: FoundSecret, record: Record, said: Condition | None, error: Refused
     ) -> float:
         record.failed()
-        record.fingerprint = b""
-        kind = record.direction or (said.kind if said else Direction.PUBLISH)
-        condition = Condition(kind, error.reason, error.message, said.target if said else None)
+        record.fingerprint, record.reason = b"", error.reason
+        record.direction = record.direction or (said.kind if said else Direction.PUBLISH)
+        condition = Condition(record.direction, error.reason, error.message, said.target if said else None)
         if error.reason not in TRANSIENT or record.has_failed_for(_PATIENCE):
             await self._say(secret, record, said, condition)
         if error.away and error.retry_after is not None:
@@ -110,7 +111,6 @@ class Reconciler:
         self, secret: FoundSecret, record: Record, said: Condition | None, condition: Condition
     ) -> None:
         """Where it is news. An Event tells of what is wrong, and that it is right again."""
-        record.reason = condition.reason
         if not condition.says_more_than(said):
             return
         record.version = await self._secrets.say(secret, record.version, condition.following(said).written())
