@@ -78,6 +78,8 @@ async def addresses(endpoint: Endpoint) -> list[str]:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:
         raise NotReachable(f"the name of {endpoint} cannot be resolved: {error.strerror}") from None
+    except UnicodeError:
+        raise NotReachable(f"the name of {endpoint} is no host's: a label has 1 to 63 characters") from None
     # One family: a host with both is one hub and not two.
     family = min(entry[0] for entry in found)
     plain = sorted({entry[4][0] for entry in found if entry[0] is family})

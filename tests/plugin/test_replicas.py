@@ -10,8 +10,9 @@ import pytest
 import structlog
 
 from store_plugin.endpoints import Endpoint
+from store_plugin.errors import NotReachable
 from store_plugin.hub import Hub, HubListener, any_name, anyone
-from store_plugin.plugin import Plugin
+from store_plugin.plugin import Plugin, dialing
 from tests.hub.conftest import eventually, running
 from tests.support.echo import Echo, EchoStub, add_echo
 from tests.support.ports import free_port
@@ -60,6 +61,11 @@ def echo() -> Plugin:
     plugin = Plugin("echo", "1")
     add_echo(Echo(), plugin)
     return plugin
+
+
+async def test_a_name_that_no_host_can_have_is_told() -> None:
+    with pytest.raises(NotReachable, match="is no host's"):
+        await dialing.addresses(Endpoint.parse(f"dns:///{'a' * 64}.example.org:8443"))
 
 
 async def test_every_replica_gets_a_stream(names: Names, port: int) -> None:
