@@ -90,6 +90,8 @@ class Kinds(Mapping[KindName, Kind]):
         self._registry = registry
         self._groups = groups
         self._plugins: dict[KindName, PluginFactory] = {}
+        self._made: dict[PluginKind, type[PluginSpec]] = {}
+        """Models of the kinds that were checked last: making one takes long where a schema is large."""
         self._generations = count(int(time.time() * 1000))
         """Grow also from one run of the process to the next."""
 
@@ -99,8 +101,7 @@ class Kinds(Mapping[KindName, Kind]):
         for kind in peer.kinds:
             self._check_name(kind, peer.name)
         self._check_room(peer.kinds)
-        for kind in peer.kinds:
-            spec_model(kind.kind, kind.spec_schema)
+        self._made = {kind: self._model(kind) for kind in peer.kinds}
 
     def take(self, peer: Peer) -> frozenset[KindName]:
         """Serve the kinds of a plugin that `check` let pass; returns those that are new or
@@ -110,7 +111,7 @@ class Kinds(Mapping[KindName, Kind]):
             name = (kind.api_version, kind.kind)
             held = self._plugins.get(name)
             if held is None or held.kind != kind:
-                model = spec_model(kind.kind, kind.spec_schema)
+                model = self._made.get(kind) or self._model(kind)
                 factory = PluginFactory(kind, peer.name, model, self._registry, self._generations)
                 # A new mapping each time: manifests are read in a thread, which goes through the old one.
                 self._plugins = {**self._plugins, name: factory}
@@ -139,6 +140,13 @@ class Kinds(Mapping[KindName, Kind]):
 
     def __len__(self) -> int:
         return len(self._built_in) + len(self._plugins)
+
+    def _model(self, kind: PluginKind) -> type[PluginSpec]:
+        """InvalidRequest where its schema is none."""
+        held = self._plugins.get((kind.api_version, kind.kind))
+        if held is not None and held.kind == kind:
+            return held.spec_model
+        return spec_model(kind.kind, kind.spec_schema)
 
     def _check_name(self, kind: PluginKind, plugin: str) -> None:
         name = (kind.api_version, kind.kind)

@@ -15,6 +15,8 @@ _MOST_KINDS = 32
 _MOST_SERVICES = 64
 _MOST_TEXT = 253
 _MOST_SCHEMA_BYTES = 256 * 1024
+_MOST_BYTES_OF_SCHEMAS = 512 * 1024
+"""Of one registration: each byte takes its time, on the loop that serves all others."""
 _GROUP_VERSION = re.compile(r"(?=.{1,253}/)[a-z0-9]([a-z0-9.-]*[a-z0-9])?/v[a-z0-9]{1,62}\Z")
 _KIND = re.compile(r"[A-Za-z][A-Za-z0-9]{0,62}\Z")
 _PLURAL = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?\Z")
@@ -110,6 +112,8 @@ def _kinds(found: proto.PluginRegister) -> tuple[PluginKind, ...]:
         _check_kind(kind)
     if len({(kind.api_version, kind.kind) for kind in kinds}) < len(kinds):
         raise InvalidRequest("the registration names a kind twice")
+    if sum(len(kind.spec_schema) for kind in kinds) > _MOST_BYTES_OF_SCHEMAS:
+        raise InvalidRequest(f"the schemas are larger than {_MOST_BYTES_OF_SCHEMAS} bytes together")
     return kinds
 
 

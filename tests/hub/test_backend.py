@@ -21,8 +21,10 @@ from store_plugin.errors import (
     StoreUnavailable,
 )
 from store_plugin.hub import kinds as kinds_module
+from store_plugin.hub import plugin_spec
 from store_plugin.hub.kinds import Kinds
 from store_plugin.hub.peer import Peer, PluginKind
+from store_plugin.hub.plugin_spec import PluginSpec
 from store_plugin.hub.registry import Registry
 from store_plugin.model import ScopedName, Secret
 from store_plugin.plugin.notes import Notes
@@ -289,6 +291,22 @@ def test_kinds_of_all_plugins_together_are_bounded(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(kinds_module, "MOST_SCHEMA_BYTES", 80)
     with pytest.raises(Overloaded, match="larger than 80 bytes"):
         kinds.check(peer(kind(name="Kind0", schema=b'{"type":"object"}' + b" " * 60), name="plugin-0"))
+
+
+def test_a_schema_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often its plugin comes."""
+    made: list[str] = []
+
+    def spec_model(name: str, schema: bytes) -> type[PluginSpec]:
+        made.append(name)
+        return plugin_spec.spec_model(name, schema)
+
+    monkeypatch.setattr(kinds_module, "spec_model", spec_model)
+    kinds = Kinds({}, Registry(), ("*",))
+    for _ in range(3):
+        kinds.check(peer(kind()))
+        kinds.take(peer(kind()))
+    assert made == [KIND]
 
 
 def test_a_plural_stays_what_it_was() -> None:

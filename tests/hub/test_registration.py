@@ -39,6 +39,13 @@ INVALID_FIRST_FRAMES = {
     "a kind named twice": frames.register(
         "echo", "1", kinds=[proto.PluginKind(api_version="a.b/v1", kind="X")] * 2
     ),
+    "schemas that are too large together": frames.register(
+        "echo",
+        "1",
+        kinds=[
+            proto.PluginKind(api_version="a.b/v1", kind=f"X{n}", spec_schema=b" " * 200_000) for n in range(3)
+        ],
+    ),
     "no frame at all": b"\xff\xff\xff",
 }
 
