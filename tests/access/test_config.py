@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from base64 import b64encode
 from pathlib import Path
 
 import click
@@ -102,3 +103,14 @@ def test_a_provider_made_in_code_is_checked_too() -> None:
         assert access.choose(profile())[0].name == "tests"
         with pytest.raises(ConfigInvalid, match="no provider"):
             access.build_config(profile(provider="other"))
+
+
+async def test_an_authority_that_no_tls_library_takes_is_told_where_a_client_is_made() -> None:
+    broken = b64encode(b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").decode()
+    found = profile(**{"certificate-authority-data": broken})
+    with AccessConfig([Provider.model_validate(provider("p", "tests"))]) as access:
+        for connect in (access.connect, access.connect_aio):
+            with pytest.raises(
+                ConfigInvalid, match="profile fleet/member: certificate-authority-data holds no"
+            ):
+                connect(found)

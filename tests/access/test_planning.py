@@ -25,7 +25,6 @@ from tests.support.certificates import CertificateAuthority
 from tests.support.exec_plugins import profile, provider
 
 AUTHORITY = b64encode(CertificateAuthority.create().pem).decode()
-BROKEN_AUTHORITY = b64encode(b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").decode()
 IGNORED: dict[str, str] = {}
 APPEND = {"profileSourcedCLIArgsPolicy": "Append", "profileSourcedEnvVarsPolicy": "AppendIfNotExists"}
 REPLACE = {"profileSourcedCLIArgsPolicy": "Append", "profileSourcedEnvVarsPolicy": "Replace"}
@@ -273,7 +272,6 @@ def test_a_profile_that_names_no_provider_of_ours_is_told(
         ({"server": 5}, "server must be text"),
         ({"certificate-authority-data": "%"}, "certificates in PEM, in base64"),
         ({"certificate-authority-data": "aGVsbG8="}, "certificates in PEM, in base64"),
-        ({"certificate-authority-data": BROKEN_AUTHORITY}, "certificates in PEM, in base64"),
         ({"insecure-skip-tls-verify": "yes"}, "insecure-skip-tls-verify must be true or false"),
         ({"proxy-url": "ftp://x"}, "proxy-url must be"),
         ({"extensions": {}, "tls-server-name": []}, "tls-server-name must be text"),

@@ -66,6 +66,7 @@ class AsyncClusterClient(ApiClient):
     """
 
     def __init__(self, member: Member) -> None:
+        member.check_authority()
         super().__init__(_bare(member))
         self._member = member
         self._certificate: bytes = b""

@@ -43,6 +43,19 @@ class Member:
             "certificate and a key that are no pair in PEM"
         )
 
+    def check_authority(self) -> None:
+        """ConfigInvalid where no TLS library takes the authority of the profile."""
+        authority = self.access.certificate_authority_data
+        try:
+            if authority:
+                context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+                context.load_verify_locations(cadata=authority.decode("ascii"))
+        except ssl.SSLError:
+            pass
+        else:
+            return
+        raise ConfigInvalid(f"profile {self.profile}: certificate-authority-data holds no certificates")
+
     def bearer(self, status: ExecStatus) -> str:
         """The header for a client that can show nothing else. ConfigInvalid."""
         if status.token:

@@ -74,6 +74,7 @@ class ClusterClient(ApiClient):
     """
 
     def __init__(self, member: Member) -> None:
+        member.check_authority()
         super().__init__(_bare(member))
         self._member = member
         self._login: Login = member.login

@@ -36,9 +36,13 @@ class Collected:
 
     @property
     def error_lines(self) -> list[str]:
-        """The last lines on standard error."""
+        """The last lines on standard error, with nothing in them that a terminal obeys."""
         lines = self.error.decode("utf-8", "replace").splitlines()
-        return [line[:_LONGEST_LINE] for line in lines if line.strip()]
+        return [_plain(line[:_LONGEST_LINE]) for line in lines if line.strip()]
+
+
+def _plain(line: str) -> str:
+    return "".join(letter if letter.isprintable() else " " for letter in line)
 
 
 class GivingUp:

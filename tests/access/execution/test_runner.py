@@ -161,11 +161,11 @@ def test_a_plugin_reads_nothing_from_our_standard_input(tmp_path: Path) -> None:
 
 
 def test_standard_error_goes_to_whom_it_concerns(tmp_path: Path) -> None:
-    plugin = ExecPlugin(tmp_path, body="echo first >&2; echo; echo 'not allowed' >&2; exit 1\n")
+    plugin = ExecPlugin(tmp_path, body="echo first >&2; echo; printf 'not\\tallow\\033ed\\n' >&2; exit 1\n")
     lines: list[tuple[str, str]] = []
     with pytest.raises(LoginRefused):
         Runner(on_output=lambda name, line: lines.append((name, line))).run(call(plugin.path))
-    assert lines == [("tests", "first"), ("tests", "not allowed")]
+    assert lines == [("tests", "first"), ("tests", "not allow ed")]
 
 
 def test_w5_an_executable_is_verified_before_it_is_run(tmp_path: Path) -> None:
