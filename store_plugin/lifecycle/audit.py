@@ -98,7 +98,7 @@ class AuditLog:
         files = self._files()
         for file in reversed(files):
             if (line := _last_line(file)) is not None:
-                number = int(json.loads(line)["number"])
+                number = _number(line, file)
                 full = file.stat().st_size >= self._max_file_bytes
                 return line[_SEAL_AT : _SEAL_AT + 64], number, _after(file) if full else file
         return _START, 0, files[0] if files else self._directory / "audit-000001.jsonl"
@@ -128,6 +128,16 @@ class AuditLog:
                 raise Tampered(f"{file} is gone: without it nobody can tell what was changed")
             replace_file(file, secrets.token_bytes(32))
         return file.read_bytes()
+
+
+def _number(line: str, file: Path) -> int:
+    """Of a record. Tampered where the line is none."""
+    try:
+        return int(json.loads(line)["number"])
+    except (ValueError, KeyError, TypeError):
+        raise Tampered(
+            f"{file.name} ends in a line that is no record: check it with 'store-plugin audit verify'"
+        ) from None
 
 
 def _text(number: int, event: str, plugin: str, fields: Mapping[str, Value]) -> str:

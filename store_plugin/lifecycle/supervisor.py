@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 
+from store_plugin.enrolment import PluginInstance
 from store_plugin.errors import PluginNotFound, PluginRefused, StorePluginError
 from store_plugin.hub.peer import Peer
 from store_plugin.lifecycle.audit import AuditLog, Value
@@ -69,6 +70,11 @@ class Supervisor:
         """Whether a plugin of that name runs here, or should."""
         return name in self._runners
 
+    def has(self, plugin: PluginInstance) -> bool:
+        """Whether this very process of a plugin is one that runs here and was not told to end."""
+        runner = self._runners.get(plugin.name)
+        return runner is not None and runner.holds(plugin.instance) is not None
+
     def restart(self, name: str) -> None:
         """Have another process of a plugin. PluginNotFound."""
         self._runner(name).restart()
@@ -88,6 +94,8 @@ class Supervisor:
 
     def _begin(self, registration: Registration) -> None:
         name = registration.name
+        for stranger in self._ground.registry.named(name):  # who came before cannot be one of ours
+            self._ground.registry.drain(stranger)
         runner = Runner(registration, self._ground, self._record, self._rolled_back, self._log)
         self._runners[name] = runner
         self._tasks[name] = asyncio.create_task(self._keep(name, runner), name=f"plugin {name}")
@@ -120,8 +128,10 @@ class Supervisor:
 
     async def _tell_head(self) -> None:
         while True:
-            head = await asyncio.to_thread(self._audit.head)
-            self._log.info("audit head", head=head)
+            try:
+                self._log.info("audit head", head=await asyncio.to_thread(self._audit.head))
+            except StorePluginError as error:
+                self._log.error("the audit record cannot be read; what runs goes on", error=error.message)
             await asyncio.sleep(HEAD_SECONDS)
 
     def kill(self) -> None:

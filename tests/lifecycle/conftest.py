@@ -15,6 +15,7 @@ import pytest
 from store_plugin.endpoints import Endpoint
 from store_plugin.hub.authentication import any_name, anyone
 from store_plugin.hub.hub import Hub, HubListener
+from store_plugin.hub.peer import Peer
 from store_plugin.lifecycle.administration.vouching import Vouching
 from store_plugin.lifecycle.audit import AuditLog
 from store_plugin.lifecycle.catalog import Catalog, now
@@ -73,6 +74,8 @@ class World:
     running: "asyncio.Task[None]"
     """The supervisor's."""
     environ: dict[str, str] = field(default_factory=dict)
+    admits_all: bool = False
+    """Whether strangers get in, as they do under a name that nothing here has."""
 
     def install(self, version: str, *, before: str = "", extra: str = "", **run: Any) -> Registration:
         """A version of the plugin `echo`, registered."""
@@ -123,8 +126,12 @@ async def world_in(directory: Path) -> AsyncIterator[World]:
     log = RecordingLog()
     catalog, content, audit = Catalog(layout.catalog), ContentStore(layout.content), AuditLog(layout.audit)
     endpoint = Endpoint.parse(f"unix://{directory}/hub.sock")
-    supervisors: list[Supervisor] = []
-    hub = Hub([HubListener(endpoint, anyone, any_name)], log, admit=lambda peer: supervisors[0].admit(peer))
+    worlds: list[World] = []
+
+    def admit(peer: Peer) -> bool:
+        return not worlds[0].admits_all and worlds[0].supervisor.admit(peer)
+
+    hub = Hub([HubListener(endpoint, anyone, any_name)], log, admit=admit)
     environ: dict[str, str] = {}
 
     async def welcome(name: str, instance: str, digest: str) -> Mapping[str, str]:
@@ -132,11 +139,13 @@ async def world_in(directory: Path) -> AsyncIterator[World]:
 
     ground = Ground(hub.registry, content, Vouching(layout, audit).check, welcome, environ)
     supervisor = Supervisor(catalog, audit, ground, log)
-    supervisors.append(supervisor)
     async with hub:
         running = asyncio.create_task(supervisor.run())
+        worlds.append(
+            World(layout, hub, supervisor, catalog, content, audit, log, directory, running, environ)
+        )
         try:
-            yield World(layout, hub, supervisor, catalog, content, audit, log, directory, running, environ)
+            yield worlds[0]
         finally:
             running.cancel()
             await asyncio.wait((running,))

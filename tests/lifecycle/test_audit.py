@@ -173,3 +173,15 @@ def test_a_key_that_is_gone_is_told_and_never_made_anew(log: AuditLog, tmp_path:
 
 def test_nothing_recorded_is_a_whole_record(log: AuditLog) -> None:
     assert log.verify().records == 0
+
+
+@pytest.mark.parametrize("line", [b"no record\n", b'{"seal":"0","event":"x"}\n', b"[1]\n"])
+def test_after_a_line_that_is_no_record_nothing_is_written(
+    log: AuditLog, tmp_path: Path, line: bytes
+) -> None:
+    log.record("install", "echo")
+    with files(tmp_path)[-1].open("ab") as file:
+        file.write(line)
+    for attempt in (log.head, lambda: log.record("install", "echo")):
+        with pytest.raises(Tampered):
+            attempt()

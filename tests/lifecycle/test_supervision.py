@@ -17,7 +17,7 @@ from store_plugin.lifecycle.states import State
 from store_plugin.plugin import Plugin
 from store_plugin.stream.outcomes import failed
 from tests.lifecycle.conftest import CHECK_THAT_FAILS, World, eventually, world_in
-from tests.support.echo import EchoStub
+from tests.support.echo import Echo, EchoStub, add_echo
 from tests.support.processes import alive
 
 
@@ -342,3 +342,38 @@ async def test_a_full_disk_starts_nothing_and_ends_nothing(
     monkeypatch.setattr(world.audit, "record", record)
     await world.ready("1.0")
     assert await say(world) == "1.0"
+
+
+async def test_a_damaged_record_ends_nothing_that_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor_module, "HEAD_SECONDS", 0.01)
+    async with world_in(tmp_path) as world:
+        world.install("1.0")
+        await world.enable("1.0")
+        await world.ready("1.0")
+        (file,) = world.layout.audit.glob("*.jsonl")
+        with file.open("ab") as record:
+            record.write(b"half a line")
+        await eventually(lambda: [one for one in world.log.events("error") if "audit record cannot" in one])
+        assert not world.running.done()
+        assert await say(world) == "1.0"
+
+
+async def test_a_stranger_who_came_before_gets_no_calls_of_a_plugin_that_runs_here(world: World) -> None:
+    """Its name was free when it came; what runs under that name now gets credentials."""
+    world.admits_all = True
+    stranger = Plugin("echo", "6.6.6", instance_id="stranger")
+    add_echo(Echo(), stranger)
+    running = asyncio.create_task(stranger.run(f"unix://{world.scratch}/hub.sock", signals=()))
+    try:
+        await asyncio.wait_for(world.hub.registry.wait_for("echo"), 20)
+        world.admits_all = False
+        world.install("1.0")
+        await world.enable("1.0")
+        assert world.hub.registry.pick("echo") is None
+        await world.ready("1.0")
+        assert {await say(world) for _ in range(20)} == {"1.0"}
+    finally:
+        running.cancel()
+        await asyncio.wait((running,))

@@ -5,6 +5,7 @@ still run is asked of the catalog each time somebody comes in, so that nothing n
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import grpc
@@ -33,10 +34,13 @@ async def plugin_listener(
     may_run: MayRun,
     audit: AuditLog,
     log: Logger,
+    *,
+    renews: Callable[[PluginInstance], bool] = lambda plugin: True,
 ) -> HubListener:
-    """What to start a hub with. Raises what `Authority` raises."""
+    """What to start a hub with. `renews`: whether this process may have another certificate, so that a
+    key that was copied is worth nothing for longer than its process. Raises what `Authority` raises."""
     record = EnrolmentRecord(audit, log)
-    way = _Way(Renewals(authority, may_run, record), record)
+    way = _Way(Renewals(authority, may_run, record, renews), record)
     credentials = await asyncio.to_thread(server_credentials, authority, log, plugins_only=True)
     return HubListener(endpoint, way.authenticate, way.authorize, credentials, handlers=(way.handlers(),))
 

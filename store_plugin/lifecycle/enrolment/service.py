@@ -34,10 +34,17 @@ class Enrolled:
 class Renewals:
     """The rules for who has a certificate, without a transport."""
 
-    def __init__(self, authority: Authority, may_run: MayRun, record: EnrolmentRecord) -> None:
+    def __init__(
+        self,
+        authority: Authority,
+        may_run: MayRun,
+        record: EnrolmentRecord,
+        renews: Callable[[PluginInstance], bool] = lambda plugin: True,
+    ) -> None:
         self._authority = authority
         self._may_run = may_run
         self._record = record
+        self._renews = renews
 
     async def check(self, plugin: PluginInstance) -> None:
         """PluginRefused where no plugin of that name is to run."""
@@ -49,6 +56,8 @@ class Renewals:
         InvalidRequest; each is recorded, and so is a certificate before it is given away."""
         try:
             await self.check(plugin)
+            if not self._renews(plugin):
+                raise PluginRefused(f"instance {plugin.instance} of plugin {plugin.name} runs no more")
             issued = await asyncio.to_thread(self._authority.issue, plugin, csr_pem)
         except StorePluginError as refusal:
             await self._record.refused("refuse-renewal", plugin.name, refusal.message)

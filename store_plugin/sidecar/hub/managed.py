@@ -100,7 +100,9 @@ class ManagedPlugins:
 
     async def listener(self) -> HubListener:
         """The hub's listener for them: mTLS on loopback, certificates of their own CA only."""
-        return await plugin_listener(_ANY_PORT, self._authority, self._may_run, self.audit, self._log)
+        return await plugin_listener(
+            _ANY_PORT, self._authority, self._may_run, self.audit, self._log, renews=self.supervisor.has
+        )
 
     def admit(self, peer: Peer) -> bool:
         """Whether a plugin is to be held before it is called. PluginRefused where it is none that
@@ -122,6 +124,7 @@ class ManagedPlugins:
         await self._enrolment.start()
         self._noting = asyncio.create_task(self._notes.run(), name="plugin call notes")
         self._running = asyncio.create_task(self.supervisor.run(), name="plugin supervisor")
+        self._running.add_done_callback(self._tell_end)
 
     async def stop(self, grace: float) -> None:
         """End all of them, in order; nothing of them is left then. Who has not ended after
@@ -136,3 +139,8 @@ class ManagedPlugins:
             self._noting.cancel()
             await asyncio.wait((self._noting,))
         await self._enrolment.stop()
+
+    def _tell_end(self, running: "asyncio.Task[None]") -> None:
+        """It goes on for ever; where it does not, somebody should know."""
+        if not running.cancelled() and (error := running.exception()) is not None:
+            self._log.error("plugins are not run any more", exc_info=error)

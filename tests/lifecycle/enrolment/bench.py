@@ -41,6 +41,8 @@ class Bench:
     server: EnrolmentServer
     enabled: set[str]
     stack: AsyncExitStack
+    ended: set[str]
+    """Instances that run no more."""
     lines: list[str] = field(default_factory=list)
 
     async def enrol(self, token: str, name: str = "echo", csr: bytes | None = None) -> proto.EnrolResponse:
@@ -90,7 +92,15 @@ async def enrolment_bench(
     authority = Authority(layout.authority, life=life, clock=clock or HandClock())
     tokens, audit, enabled = EnrolmentTokens(), AuditLog(layout.audit), {"echo"}
     may_run: Callable[[str], bool] = enabled.__contains__
-    listener = await plugin_listener(Endpoint.parse("127.0.0.1:0"), authority, may_run, audit, log)
+    ended: set[str] = set()
+    listener = await plugin_listener(
+        Endpoint.parse("127.0.0.1:0"),
+        authority,
+        may_run,
+        audit,
+        log,
+        renews=lambda plugin: plugin.instance not in ended,
+    )
     async with AsyncExitStack() as stack:
         hub = Hub([listener], log, settings)
         await hub.start()
@@ -98,7 +108,7 @@ async def enrolment_bench(
         server = EnrolmentServer(authority, tokens, may_run, audit, log, hub=lambda: hub.endpoints[0])
         await server.start()
         stack.push_async_callback(server.stop)
-        yield Bench(layout, authority, tokens, audit, hub, server, enabled, stack)
+        yield Bench(layout, authority, tokens, audit, hub, server, enabled, stack, ended)
 
 
 def channel(endpoint: Endpoint, credentials: grpc.ChannelCredentials) -> grpc.aio.Channel:

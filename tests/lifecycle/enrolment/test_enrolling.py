@@ -190,6 +190,17 @@ async def test_the_certificate_of_a_removed_plugin_opens_nothing(bench: Bench, m
     }
 
 
+async def test_a_copied_key_is_worth_no_renewal_when_its_process_has_ended(
+    bench: Bench, member: Member
+) -> None:
+    await member.enrol()
+    bench.ended.add("i1")
+    with pytest.raises(grpc.aio.AioRpcError) as refusal:
+        await member.renew()
+    assert refusal.value.code() is Code.PERMISSION_DENIED
+    assert "instance i1 of plugin echo runs no more" in bench.events()[-1]
+
+
 async def test_a_certificate_is_for_one_name_and_one_instance(bench: Bench, member: Member) -> None:
     await member.enrol()
     bench.enabled.add("vault")

@@ -38,8 +38,15 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     layout.prepare()
     catalog, content, audit = Catalog(layout.catalog), ContentStore(layout.content), AuditLog(layout.audit)
     authority, may_run = Authority(layout.authority), enabled_in(catalog)
-    listener = await plugin_listener(Endpoint.parse("127.0.0.1:0"), authority, may_run, audit, log)
     supervisors: list[Supervisor] = []
+    listener = await plugin_listener(
+        Endpoint.parse("127.0.0.1:0"),
+        authority,
+        may_run,
+        audit,
+        log,
+        renews=lambda plugin: supervisors[0].has(plugin),
+    )
     hub = Hub([listener], log, admit=lambda peer: supervisors[0].admit(peer))
     server = EnrolmentServer(authority, EnrolmentTokens(), may_run, audit, log, hub=lambda: hub.endpoints[0])
 
