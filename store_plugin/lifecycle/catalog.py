@@ -4,6 +4,7 @@ SQLite, because several processes write it (the sidecar and commands) and any of
 killed at any time: a change is whole or has not happened, and of two writers one waits.
 """
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -182,6 +183,7 @@ class Catalog:
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
         try:
+            _create(self._file)
             db = sqlite3.connect(self._file, timeout=BUSY_SECONDS, isolation_level=None)
             try:
                 _prepare(db, self._file)
@@ -190,6 +192,15 @@ class Catalog:
                 db.close()
         except sqlite3.DatabaseError as error:
             raise _typed(error, self._file) from None
+
+
+def _create(file: Path) -> None:
+    """The owner's alone from the first moment: SQLite itself would go by the umask. Nobody is followed
+    to another place."""
+    try:
+        os.close(os.open(file, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise StoreUnavailable(f"{file} cannot be used: {error.strerror}") from None
 
 
 def _prepare(db: sqlite3.Connection, file: Path) -> None:
@@ -203,7 +214,6 @@ def _prepare(db: sqlite3.Connection, file: Path) -> None:
         for statement in _SCHEMA.split(";"):
             db.execute(statement)
         db.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
-        file.chmod(0o600)
     db.execute("COMMIT")
     if version > _SCHEMA_VERSION:
         raise StoreUnavailable(f"{file} was written by a newer version of store-plugin")

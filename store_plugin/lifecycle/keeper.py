@@ -77,10 +77,11 @@ def _opened(path: str) -> IO[bytes]:
 def start(task: dict[str, Any], output: int) -> int:
     """Start the plugin, in a session of its own; returns its pid. Refused."""
     memory = sealed(task["executable"], task["digest"])
+    keeper = os.getpid()
     began, told = os.pipe2(os.O_CLOEXEC)
     pid = os.fork()
     if pid == 0:
-        _become(memory, task, output, told)
+        _become(memory, task, output, told, keeper)
     os.close(memory)
     os.close(told)
     with os.fdopen(began, "rb") as answer:
@@ -91,7 +92,7 @@ def start(task: dict[str, Any], output: int) -> int:
     return pid
 
 
-def _become(memory: int, task: dict[str, Any], output: int, told: int) -> None:
+def _become(memory: int, task: dict[str, Any], output: int, told: int, keeper: int) -> None:
     """In the child: give up everything that the plugin shall not have, and become it."""
     try:
         os.setsid()
@@ -106,6 +107,8 @@ def _become(memory: int, task: dict[str, Any], output: int, told: int) -> None:
                 resource.setrlimit(limit, (value, value))
         _prctl(_PR_SET_NO_NEW_PRIVS, 1)
         _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != keeper:  # it died before it could be told of
+            os._exit(_NOT_STARTED)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGPIPE, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())

@@ -6,6 +6,7 @@ write is refused, and so is one that is a symbolic link.
 
 import os
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,17 +70,20 @@ class Layout:
             for directory in (self.content, self.authority, self.audit, self.trusted_keys, self.installed):
                 directory.mkdir(mode=0o700, exist_ok=True)
                 _check_owned(directory)
+            for file in (self.catalog, self.settings):
+                if os.path.lexists(file):
+                    _check_owned(file, stat.S_ISREG, "file")
         except OSError as error:
             raise ConfigInvalid(
                 f"the plugins directory {self.root} cannot be used: {error.strerror}"
             ) from None
 
 
-def _check_owned(directory: Path) -> None:
-    found = os.lstat(directory)
-    if not stat.S_ISDIR(found.st_mode):
-        raise ConfigInvalid(f"{directory} is not a directory; symbolic links are not followed here")
+def _check_owned(path: Path, is_kind: Callable[[int], bool] = stat.S_ISDIR, kind: str = "directory") -> None:
+    found = os.lstat(path)
+    if not is_kind(found.st_mode):
+        raise ConfigInvalid(f"{path} is not a {kind}; symbolic links are not followed here")
     if found.st_uid != os.geteuid():
-        raise ConfigInvalid(f"{directory} belongs to another user: give it to the one that runs store-plugin")
+        raise ConfigInvalid(f"{path} belongs to another user: give it to the one that runs store-plugin")
     if found.st_mode & _OTHERS_MAY_WRITE:
-        raise ConfigInvalid(f"{directory} can be written by others: chmod go-w {directory}")
+        raise ConfigInvalid(f"{path} can be written by others: chmod go-w {path}")

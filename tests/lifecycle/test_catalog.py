@@ -39,6 +39,19 @@ def test_what_is_registered_comes_back_as_it_was(catalog: Catalog, tmp_path: Pat
     assert (tmp_path / "catalog.db").stat().st_mode & 0o777 == 0o600
 
 
+def test_it_is_the_owners_alone_from_the_first_moment_and_no_link(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        Catalog(tmp_path / "catalog.db").versions()
+    finally:
+        os.umask(before)
+    assert (tmp_path / "catalog.db").stat().st_mode & 0o777 == 0o600
+    (tmp_path / "link.db").symlink_to(tmp_path / "elsewhere.db")
+    with pytest.raises(StoreUnavailable):
+        Catalog(tmp_path / "link.db").versions()
+    assert not (tmp_path / "elsewhere.db").exists()
+
+
 def test_a_version_never_changes(catalog: Catalog) -> None:
     catalog.register(version())
     with pytest.raises(AlreadyRegistered, match="another version"):

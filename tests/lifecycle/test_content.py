@@ -101,6 +101,21 @@ def test_a_directory_that_others_can_write_is_refused(tmp_path: Path) -> None:
         Layout(root).prepare()
 
 
+@pytest.mark.parametrize("name", ["catalog.db", "settings.json"])
+def test_files_that_others_can_write_and_links_are_refused(tmp_path: Path, name: str) -> None:
+    layout = Layout(tmp_path / "plugins")
+    layout.prepare()
+    file = layout.root / name
+    file.touch()
+    file.chmod(0o620)
+    with pytest.raises(ConfigInvalid, match="chmod go-w"):
+        layout.prepare()
+    file.rename(layout.root / "elsewhere")
+    file.symlink_to(layout.root / "elsewhere")
+    with pytest.raises(ConfigInvalid, match="is not a file"):
+        layout.prepare()
+
+
 def test_links_in_place_of_directories_are_refused(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "plugins").mkdir(mode=0o700)
