@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import psutil
 import pytest
 import yaml
 from click.testing import CliRunner, Result
@@ -17,7 +18,13 @@ from store_plugin.access.members import FleetMembers, FleetOptions
 from store_plugin.cli._app import cli
 from store_plugin.client import Client
 from store_plugin.cluster import connected
-from store_plugin.errors import ConfigInvalid, LoginRefused, PluginUntrusted, StoreUnavailable
+from store_plugin.errors import (
+    ConfigInvalid,
+    DeadlineExceeded,
+    LoginRefused,
+    PluginUntrusted,
+    StoreUnavailable,
+)
 from store_plugin.model import ABSENT, ScopedName, Secret
 from store_plugin.store import Store
 from store_plugin.testing.environment import MemoryCredentials, memory_environment
@@ -276,6 +283,31 @@ def publishes(client: Client, place: Place) -> bool:
         return client.apply("KubernetesStoreConfig/member", place.name, {"password": VALUE}).changed
     except LoginRefused:
         return False
+
+
+def waits_in_vain(client: Client, place: Place) -> bool:
+    with pytest.raises((DeadlineExceeded, StoreUnavailable)):
+        client.get("KubernetesStoreConfig/member", place.name, timeout=0.5)
+    return True
+
+
+def runs(process: psutil.Process) -> bool:
+    """Not where only nobody has asked how it ended."""
+    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+
+
+def test_a_plugin_that_hangs_holds_up_neither_other_stores_nor_the_end(place: Place, configs: Path) -> None:
+    place.apply()
+    place.plugin = ExecPlugin(place.directory, body="sleep 600\n")
+    file = access_file(place.directory, provider(place.plugin.path))
+    options = ["--access-config", str(file), "--kubeconfig", place.hub_file]
+    with running_sidecar(configs, *options) as sidecar, Client(sidecar.endpoint) as client:
+        eventually(lambda: waits_in_vain(client, place) and place.plugin.runs)
+        started = psutil.Process(sidecar.pid).children(recursive=True)
+        assert client.apply("LocalConfig/files", "team-a/db", {"password": VALUE}).changed
+        assert sidecar.stop() == 0
+    assert started
+    assert not any(map(runs, started))
 
 
 def check(place: Place, configs: Path, *options: str) -> Result:
