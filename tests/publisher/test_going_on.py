@@ -136,6 +136,25 @@ def test_a_store_that_is_away_leaves_workers_to_others(place: PublisherPlace) ->
         assert publisher.figure("calls_total", operation="publish", outcome="NotReachable") < 4
 
 
+def test_what_changed_around_an_outage_of_the_api_server_is_published(place: PublisherPlace) -> None:
+    with running_publisher(place, "--namespaces", place.namespace) as publisher:
+        for name in names():
+            place.put(name, LOGIN, publish_to="vault", deletion_policy="Delete")
+        place.cluster.crash()
+        try:
+            place.eventually(lambda: "watch lost" in publisher.log, publisher)
+        finally:
+            place.cluster.start()
+        place.change(names()[0], {"password": "afterwards"})
+        place.delete(names()[1])
+        place.eventually(lambda: published(place), publisher)
+        place.eventually(lambda: place.stored(names()[0])["password"] == "afterwards", publisher)
+        place.eventually(lambda: place.secret(names()[1]) is None, publisher)
+        assert place.stored(names()[1]) == {}
+        assert all(place.stored(name) == LOGIN for name in names()[2:])
+        assert "a bug" not in publisher.log
+
+
 def test_a_lost_secret_is_published_again_when_it_is_time(place: PublisherPlace, tmp_path: Path) -> None:
     with running_publisher(place, "--namespaces", place.namespace, "--resync-interval", "1") as publisher:
         place.put("db", LOGIN, publish_to="vault")

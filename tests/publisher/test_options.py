@@ -1,7 +1,7 @@
 """What the options say: which Secrets, and with which rights. Each test has a publisher of its own."""
 
 from tests.support.kubernetes import Cluster
-from tests.support.publisher import PublisherPlace, running_publisher, shipped_rules
+from tests.support.publisher import PublisherPlace, running_publisher, shipped_rules, started_publisher
 
 LOGIN = {"username": "admin", "password": "pw"}
 
@@ -20,6 +20,16 @@ def test_connection_secrets_are_published_by_default_where_that_is_set(place: Pu
         place.eventually(publisher.is_idle, publisher)
         assert place.stored("kept") == place.stored("other") == {}
         assert publisher.stop() == 0
+
+
+def test_without_rights_it_is_not_ready_and_says_what_to_do(place: PublisherPlace, cluster: Cluster) -> None:
+    user = cluster.service_account(cluster.namespace(), "publisher")
+    with started_publisher(place, "--cluster-id", "test", user=user) as publisher:
+        advice = "this ServiceAccount may not list Secrets of all namespaces: add list and watch to its role"
+        place.eventually(lambda: advice in publisher.log, publisher)
+        assert not publisher.is_ready()
+        cluster.allow(user, shipped_rules())
+        place.eventually(publisher.is_ready, publisher)
 
 
 def test_a_role_in_one_namespace_is_enough(place: PublisherPlace, cluster: Cluster) -> None:

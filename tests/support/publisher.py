@@ -44,6 +44,7 @@ class Publisher:
         return self.log_file.read_text(errors="replace")
 
     def http(self, path: str) -> str:
+        """Body of a page; OSError (URLError) where its status is not 200."""
         with urllib.request.urlopen(f"http://{self.admin}{path}", timeout=5) as response:
             return str(response.read().decode())
 
@@ -215,6 +216,17 @@ def vault_configs(directory: Path, bao: OpenBao, mount: str, server: str = "") -
 @contextmanager
 def running_publisher(place: PublisherPlace, *options: str, user: str = "") -> Iterator[Publisher]:
     """Ready. It is `user`, by default a ServiceAccount with the role that is shipped."""
+    with started_publisher(place, *options, user=user) as publisher:
+        try:
+            eventually(publisher.is_ready, 30.0)
+        except AssertionError:
+            raise AssertionError(f"the publisher is not ready:\n{publisher.log}") from None
+        yield publisher
+
+
+@contextmanager
+def started_publisher(place: PublisherPlace, *options: str, user: str = "") -> Iterator[Publisher]:
+    """The same without a wait until it is ready."""
     directory = place.directory / f"publisher-{uuid4().hex[:8]}"
     directory.mkdir()
     token = place.cluster.token(user or publisher_account(place.cluster))
@@ -225,12 +237,7 @@ def running_publisher(place: PublisherPlace, *options: str, user: str = "") -> I
     environ = {**os.environ, "STORE_PLUGIN_PUBLISHER_KUBECONFIG": str(directory / "kubeconfig")}
     log_file = directory / "log"
     with running_program(command, log_file, environ) as process:
-        publisher = Publisher(process, admin, log_file)
-        try:
-            eventually(publisher.is_ready, 30.0)
-        except AssertionError:
-            raise AssertionError(f"the publisher is not ready:\n{publisher.log}") from None
-        yield publisher
+        yield Publisher(process, admin, log_file)
 
 
 def publisher_account(cluster: Cluster) -> str:
