@@ -13,6 +13,9 @@ from time import monotonic
 from store_plugin.publisher.conditions import Reason, Target
 from store_plugin.publisher.queue import Key
 
+_PATIENCE = 10.0
+"""Seconds for which what goes by itself is not told: two writes for each Secret are saved."""
+
 
 class Fingerprints:
     """Tells whether something is the same as before. The key is of this process and is never
@@ -56,9 +59,10 @@ class Record:
     def worked(self) -> None:
         self.failures = 0
 
-    def has_failed_for(self, seconds: float) -> bool:
-        """Whether it has not worked for so long."""
-        return self.failures > 0 and monotonic() > self.failing_since + seconds
+    @property
+    def keeps_failing(self) -> bool:
+        """Whether it has not worked for so long that it is worth telling."""
+        return self.failures > 0 and monotonic() > self.failing_since + _PATIENCE
 
 
 class Records:

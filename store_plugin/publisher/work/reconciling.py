@@ -14,8 +14,6 @@ from store_plugin.publisher.work.publishing import Publishing
 from store_plugin.publisher.work.removing import Removing
 from store_plugin.publisher.work.turns import NotYet, Turns
 
-_PATIENCE = 10.0
-"""Seconds for which what goes by itself is not told: two writes for each Secret are saved."""
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 15.0
 _LONGEST_PAUSE_OF_MISTAKES = 300.0
@@ -101,7 +99,7 @@ class Reconciler:
         record.fingerprint, record.reason = b"", error.reason
         record.direction = record.direction or (said.kind if said else Direction.PUBLISH)
         condition = Condition(record.direction, error.reason, error.message, said.target if said else None)
-        if error.reason not in TRANSIENT or record.has_failed_for(_PATIENCE):
+        if error.reason not in TRANSIENT or record.keeps_failing:
             await self._say(secret, record, said, condition)
         if error.away and error.retry_after is not None:
             return error.retry_after  # all Secrets of the store take turns

@@ -20,8 +20,6 @@ from store_plugin.publisher.wishes.wish import (
 )
 from store_plugin.publisher.work.publishing import Publishing
 
-_PATIENCE = 10.0
-"""Seconds for which what goes by itself is not told."""
 _TOLD_EVERY = 600.0
 """Seconds between Events about one Secret that cannot go."""
 _WAY_OUT = f"to let it go and keep what was published, set the annotation {DELETION_POLICY}: Retain"
@@ -70,7 +68,7 @@ class Removing:
 
     async def _blocked(self, secret: FoundSecret, record: Record, error: Refused) -> Refused:
         told = f"what was published cannot be removed: {error.message}; {_WAY_OUT}"
-        if error.reason in TRANSIENT and not record.has_failed_for(_PATIENCE):
+        if error.reason in TRANSIENT and not record.keeps_failing:
             return error
         if not record.told_at or monotonic() > record.told_at + _TOLD_EVERY:
             uid, reason = secret.uid, Reason.REMOVAL_BLOCKED
