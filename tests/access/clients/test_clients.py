@@ -312,6 +312,20 @@ def test_a_hundred_users_of_a_cluster_need_one_run(fleet: Fleet) -> None:
     assert fleet.plugin.runs == 1
 
 
+def test_a_hundred_refusals_need_one_more_run(fleet: Fleet) -> None:
+    fleet.plugin.answers("revoked")
+    fleet.access.member(fleet.profile()).login.current()
+    fleet.good()
+
+    async def ask() -> list[Any]:
+        async with fleet.access.connect_aio(fleet.profile()) as api:
+            core = kubernetes.aio.client.CoreV1Api(api)
+            return await asyncio.gather(*(core.list_namespace() for _ in range(100)))
+
+    assert all("kube-system" in names(found) for found in asyncio.run(ask()))
+    assert fleet.plugin.runs == 2
+
+
 def test_a_copied_configuration_logs_in_as_the_one_it_was_copied_from(fleet: Fleet) -> None:
     fleet.good()
     made, of_aio = fleet.access.build_config(fleet.profile()), fleet.access.build_aio_config(fleet.profile())

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -158,6 +160,29 @@ def test_a_credential_that_has_expired_is_refused(tmp_path: Path) -> None:
 def test_a_plugin_reads_nothing_from_our_standard_input(tmp_path: Path) -> None:
     plugin = ExecPlugin(tmp_path, body=f"read -r line && exit 9; echo '{ANSWER}'\n")
     assert Runner().run(call(plugin.path)).token == CANARY
+
+
+def test_a_plugin_that_may_asks_the_person_at_standard_input(tmp_path: Path) -> None:
+    """Which is that of the whole program: so a program of its own shows it."""
+    plugin = ExecPlugin(
+        tmp_path, body=f"echo 'Code:' >&2; read -r code; echo '{ANSWER}' | sed s/{CANARY}/$code/\n"
+    )
+    program = (
+        "from store_plugin.access.exec_credential import ExecInfo\n"
+        "from store_plugin.access.execution.runner import ExecCall, Runner\n"
+        f"info = ExecInfo({V1!r}, interactive=True)\n"
+        f"call = ExecCall('tests', {str(plugin.path)!r}, (), {{'PATH': '/usr/bin:/bin'}}, info)\n"
+        "print(Runner().run(call).token)\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program],
+        input="4711\n",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ended.stdout, ended.stderr) == ("4711\n", "Code:\n")
 
 
 def test_standard_error_goes_to_whom_it_concerns(tmp_path: Path) -> None:
