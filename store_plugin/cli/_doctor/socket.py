@@ -2,7 +2,13 @@
 
 from store_plugin.cli._connecting import Finding
 from store_plugin.client import Client
-from store_plugin.errors import CallerUnknown, KindNotServed, NotReachable, StorePluginError
+from store_plugin.errors import (
+    CallerUnknown,
+    KindNotServed,
+    NotReachable,
+    PluginDisconnected,
+    StorePluginError,
+)
 from store_plugin.model import ConfigReference, ScopedName
 
 _NOBODYS = ConfigReference("doctor.example.org/v1", "Doctor", "none")
@@ -13,7 +19,7 @@ def look(client: Client, endpoint: str) -> Finding:
     """Asks for a kind that nobody serves: the refusal shows that all before it works."""
     try:
         client.get(_NOBODYS, _NAME)
-    except KindNotServed:
+    except (KindNotServed, PluginDisconnected):  # the latter where plugins may bring kinds of any group
         return Finding("ok", endpoint, "a sidecar serves here")
     except NotReachable as error:
         advice = "is the sidecar in this Pod, is it ready, does it --listen there?"

@@ -103,6 +103,14 @@ def test_configs_are_checked_against_the_schemas_of_its_plugins(plugged: Bench) 
     assert "2 configs, 1 error" in checked.stdout
 
 
+def test_the_doctor_knows_them_too(plugged: Bench) -> None:
+    plugged.wait_until_it_works()
+    place = ("--config-dir", str(plugged.directory / "configs"), "--endpoint", plugged.sidecar.endpoint)
+    looked = command(*place, socket=plugged.control, of="doctor")
+    assert looked.returncode == 0, looked.stdout
+    assert "kind:" not in looked.stdout
+
+
 def test_without_a_sidecar_it_is_said_what_to_do(tmp_path: Path) -> None:
     nobody = command(socket=tmp_path / "nothing.sock")
     assert nobody.returncode == 3
@@ -127,6 +135,8 @@ def test_a_sidecar_without_a_hub_says_so(tmp_path: Path) -> None:
     with running_sidecar(tmp_path / "configs", "--control-socket", str(socket)):
         eventually(socket.exists)
         assert "--hub-listen" in command(socket=socket).stderr
+        checked = command("check", str(tmp_path / "configs"), socket=socket, of="config")
+        assert (checked.returncode, checked.stdout) == (0, "0 configs, 0 errors, 0 warnings\n")
 
 
 def test_the_log_level_changes(bench: Bench) -> None:
