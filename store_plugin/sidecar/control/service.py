@@ -111,7 +111,9 @@ class ControlService:
         return proto.PluginsResponse(plugins=map(_plugin, self._connected().states()))
 
     async def kinds(self, request: proto.KindsRequest) -> proto.KindsResponse:
-        plugins = self._connected()
+        plugins = self._running.plugins
+        if plugins is None:  # then there are none, which is no mistake of who asks
+            return proto.KindsResponse()
         kinds = [
             proto.Kind(
                 plugin=plugin,
