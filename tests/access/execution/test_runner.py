@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -13,7 +14,7 @@ import psutil
 import pytest
 
 from store_plugin.access.exec_credential import API_VERSIONS, EXEC_INFO, ExecInfo
-from store_plugin.access.execution.collecting import LONGEST_ANSWER
+from store_plugin.access.execution.collecting import LONGEST_ANSWER, GivingUp
 from store_plugin.access.execution.runner import ExecCall, Executable, Runner
 from store_plugin.errors import (
     ConfigInvalid,
@@ -135,11 +136,24 @@ def test_a_flood_on_standard_error_is_no_answer_and_no_obstacle(tmp_path: Path) 
     assert Runner().run(call(plugin.path)).token == CANARY
 
 
-def test_a_plugin_that_hangs_is_ended_with_its_children(tmp_path: Path) -> None:
-    plugin = ExecPlugin(tmp_path, body=f"sleep 600 & echo $! > {tmp_path}/child; wait\n")
-    with pytest.raises(StoreUnavailable, match=r"no answer within 0.5 s") as caught:
-        Runner(timeout=0.5).run(call(plugin.path))
+def test_a_plugin_that_hangs_is_ended(tmp_path: Path) -> None:
+    plugin = ExecPlugin(tmp_path, body="exec sleep 600\n")
+    with pytest.raises(StoreUnavailable, match=r"no answer within 0.2 s") as caught:
+        Runner(timeout=0.2).run(call(plugin.path))
     assert caught.value.retry_after
+
+
+def test_what_a_plugin_started_ends_with_it(tmp_path: Path) -> None:
+    plugin = ExecPlugin(
+        tmp_path, body=f"sleep 600 & echo $! > {tmp_path}/new; mv {tmp_path}/new {tmp_path}/child; wait\n"
+    )
+    giving_up = GivingUp()
+    with ThreadPoolExecutor(1) as threads:
+        running = threads.submit(Runner(timeout=60, giving_up=giving_up).run, call(plugin.path))
+        eventually((tmp_path / "child").exists)
+        giving_up.tell()
+        with pytest.raises(StoreUnavailable, match="was ended"):
+            running.result(20)
     child = int((tmp_path / "child").read_text())
     eventually(lambda: not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE)
 
