@@ -23,6 +23,7 @@ from store_plugin.errors import (
     DeadlineExceeded,
     LoginRefused,
     PluginUntrusted,
+    StoreDenied,
     StoreUnavailable,
 )
 from store_plugin.model import ABSENT, ScopedName, Secret
@@ -30,6 +31,7 @@ from store_plugin.store import Store
 from store_plugin.testing.environment import MemoryCredentials, memory_environment
 from stores.kubernetes import KubernetesFactory
 from stores.kubernetes.spec import KubernetesSpec
+from tests.docs.pages import DOCS, blocks
 from tests.support import manifests
 from tests.support.exec_plugins import ExecPlugin, access_file, provider
 from tests.support.fleet import apply_profile
@@ -208,6 +210,23 @@ async def test_profiles_that_cannot_be_used_are_told(place: Place) -> None:
     async with place.store("other") as store:
         with pytest.raises(ConfigInvalid, match="names 'of-others', the access config has 'tests'"):
             await store.read(place.name)
+
+
+async def test_the_documented_right_is_all_it_takes(place: Place) -> None:
+    place.apply()
+    place.plugin.answers(place.member.token(place.user()))
+    user = place.hub.service_account(place.namespace)
+    document = yaml.safe_dump(place.hub.kubeconfig(token=place.hub.token(user)))
+    Path(place.hub_file).write_text(document)
+    async with place.store() as store:
+        with pytest.raises(StoreDenied, match="clusterprofiles"):
+            await store.read(place.name)
+    (role,) = [
+        block for block in blocks(DOCS / "stores" / "kubernetes.md", "yaml") if "kind: Role\n" in block
+    ]
+    place.hub.allow(user, yaml.safe_load(role)["rules"], place.namespace)
+    async with place.store() as store:
+        assert await store.read(place.name) == ABSENT
 
 
 async def test_a_hub_that_is_away_is_told(place: Place) -> None:
