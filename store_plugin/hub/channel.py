@@ -93,7 +93,7 @@ class PluginChannel(grpc.aio.Channel):
     async def entry(self, *, wait: float) -> Entry:
         """The instance for the next call. CallFailed where none connects within `wait` seconds,
         or its stream is not private and has to be."""
-        entry = self._registry.pick(self._name) or await self._connected(wait)
+        entry = self._registry.pick(self._name, private=self._private) or await self._connected(wait)
         if self._private and not entry.peer.private:
             raise failed_with(
                 ConfigInvalid(

@@ -142,10 +142,13 @@ class Registry:
         entry.gone.set()
         self._tell(EventKind.GONE, entry.peer, why, drained=drained)
 
-    def pick(self, name: str) -> Entry | None:
-        """The instance of a plugin that has the fewest calls under way."""
+    def pick(self, name: str, *, private: bool = False) -> Entry | None:
+        """The instance of a plugin that has the fewest calls under way; `private`: of those whose
+        streams nobody else can read, where there are any."""
         entries = self._entries.get(name, ())
         ready = [entry for entry in entries if not entry.held and not entry.instance.draining]
+        if private:
+            ready = [entry for entry in ready if entry.peer.private] or ready
         return min(ready, key=lambda entry: entry.instance.in_flight, default=None)
 
     async def wait_for(self, name: str) -> Entry:

@@ -22,13 +22,16 @@ from store_plugin.errors import (
 )
 from store_plugin.hub import kinds as kinds_module
 from store_plugin.hub import plugin_spec
+from store_plugin.hub.channel import PluginChannel
 from store_plugin.hub.kinds import Kinds
 from store_plugin.hub.peer import Peer, PluginKind
 from store_plugin.hub.plugin_spec import PluginSpec
 from store_plugin.hub.registry import Registry
+from store_plugin.hub.session import Session
 from store_plugin.model import ScopedName, Secret
 from store_plugin.plugin.notes import Notes
 from store_plugin.store import Capabilities, Limits, Store
+from store_plugin.stream.outbox import Outbox
 from store_plugin.stream.outcomes import failed
 from store_plugin.testing.contract import OpenStore, StoreContract
 from store_plugin.testing.environment import MemoryCredentials, memory_environment
@@ -102,6 +105,17 @@ async def test_credentials_reach_the_plugin_and_nobody_else_over_a_shared_socket
         with pytest.raises(ConfigInvalid, match="owner-only"):
             await open_to_all.open({"shelf": "a", "token": REFERENCE}, {"token": b"sesame"})
         assert len(factory.opened) == 1
+
+
+async def test_credentials_go_to_the_instance_that_nobody_else_hears() -> None:
+    async def unheard(_frame: object) -> None: ...
+
+    registry = Registry()
+    for instance, private in (("shared", False), ("own", True)):
+        about = Peer("shelves", "1", instance, announced_instance=True, private=private)
+        registry.add(Session(about, Outbox(unheard)), lambda: None)
+    channel = PluginChannel(registry, "shelves", private=True)
+    assert {(await channel.entry(wait=0.0)).peer.instance_id for _ in range(3)} == {"own"}
 
 
 async def test_a_rotated_credential_opens_another_store(bench: Bench) -> None:
