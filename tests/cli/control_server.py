@@ -38,6 +38,20 @@ class Script:
     """How often it was told that the catalog has changed."""
     restarted: list[str] = field(default_factory=list)
     written: Output = field(default_factory=lambda: Output("shelves", RecordingLog()))
+    loop: asyncio.AbstractEventLoop | None = None
+    """Where it is served."""
+
+    def write(self, *lines: str) -> None:
+        """Have the plugin write lines, at once."""
+        self._there(lambda: [self.written.take(line) for line in lines])
+
+    def end(self) -> None:
+        """Have the plugin run no more."""
+        self._there(self.written.end)
+
+    def _there(self, done: Callable[[], object]) -> None:
+        assert self.loop is not None
+        self.loop.call_soon_threadsafe(done)
 
     def statuses(self) -> Sequence[PluginStatus]:
         self.on_step()
@@ -62,6 +76,8 @@ def control_server(socket: Path, script: Script | None) -> Iterator[None]:
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
+    if script is not None:
+        script.loop = loop
 
     async def started() -> ControlServer:
         running = Running([], lambda: True, lambda: 0, Counts, None)

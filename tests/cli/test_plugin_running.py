@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from store_plugin.cli._app import cli
+from store_plugin.cli._control import connected
 from store_plugin.lifecycle.administration.registering import Registrar
 from store_plugin.lifecycle.layout import Layout
 from store_plugin.lifecycle.states import State
@@ -245,26 +246,40 @@ def test_an_update_that_cannot_be_says_why(
 
 
 def test_the_last_lines_are_shown_and_cannot_steer_a_terminal(run: Run, script: Script) -> None:
-    for line in ("one", "two", "\x1b[2Jthree"):
-        script.written.take(line)
+    script.write("one", "two", "\x1b[2Jthree")
     assert run("plugin", "logs", "shelves", "-n", "2").stdout == "two\n\\x1b[2Jthree\n"
     raw = run("plugin", "logs", "shelves", "-n", "1", "-o", "json").stdout
     assert json.loads(raw)["line"] == "\x1b[2Jthree"
 
 
 def test_following_ends_with_the_plugin(run: Run, script: Script) -> None:
-    script.written.take("before")
+    script.write("before")
     found: list[Result] = []
     reader = threading.Thread(target=lambda: found.append(run("plugin", "logs", "shelves", "-f")))
     reader.start()
     try:
         eventually(lambda: script.written.followers == 1)
-        script.written.take("after")
+        script.write("after")
     finally:
-        script.written.end()
+        script.end()
         reader.join(20)
     assert found[0].stdout == "before\nafter\n"
     assert "not run any more" in found[0].stderr
+
+
+def test_a_flood_costs_its_reader_lines_and_the_sidecar_nothing(script: Script, plugins: Path) -> None:
+    """It goes on answering, and what the reader did not get is told."""
+    with connected(plugins / "control.sock") as control:
+        reading = control.plugin_output("shelves", 1, follow=True)
+        script.write("first")
+        assert next(reading).lines[0].text == "first"
+        for _ in range(20):
+            script.write(*("x" * 4000 for _ in range(1000)))
+            assert control.managed_plugins().plugins
+        script.end()
+        rest = list(reading)
+    assert sum(taken.lost for taken in rest) > 0
+    assert sum(taken.lost + len(taken.lines) for taken in rest) == 20_000
 
 
 @pytest.mark.parametrize("hours", ["0.2", "169", "a day"])

@@ -76,6 +76,16 @@ async def test_a_crash_loop_opens_the_circuit_and_a_restart_closes_it(
     await world.ready("1.0")
 
 
+async def test_failures_long_ago_open_no_circuit(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner_module, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(runner_module, "LONGEST_WAIT", 0.01)
+    monkeypatch.setattr(runner_module, "WINDOW", 0.2)
+    world.install("1.0", before="import time; time.sleep(0.1); sys.exit(7)")
+    await world.enable("1.0")
+    await eventually(lambda: world.events().count("crash") > runner_module.MOST_FAILURES)
+    assert "circuit-open" not in world.events()
+
+
 async def test_one_that_never_registers_is_given_up_and_killed(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
