@@ -121,9 +121,12 @@ class Runner:
             self.output.end()
 
     async def _step(self) -> None:
-        """Whatever is to be done next."""
+        """Whatever is to be done next. An update comes before a restart: the process that serves is
+        not ended for a version that has not shown yet that it is well."""
         self._news.clear()
-        if self._restart:
+        if self._current is not None and self._current.registration != self._wanted:
+            await self._update(self._current)
+        elif self._restart:
             self._restart = False
             self._failures.clear()
             self._set(State.STOPPING)
@@ -131,8 +134,6 @@ class Runner:
             self._current = None
         elif self._current is None:
             await self._begin()
-        elif self._current.registration != self._wanted:
-            await self._update(self._current)
         else:
             await self._attend(self._current)
 
@@ -183,7 +184,9 @@ class Runner:
 
     async def _asked_for_other(self, registration: Registration) -> None:
         """Wait until this is not what shall run. Whoever asks has set more than the event."""
-        while self._wanted == registration and not self._restart and not self._stopping:
+        while self._wanted == registration and not self._stopping:
+            if self._restart and self._current is None:
+                return
             self._news.clear()
             await self._news.wait()
 

@@ -185,6 +185,22 @@ async def test_an_update_that_fails_is_rolled_back_and_no_call_fails(
     assert world.catalog.enabled()["echo"].registration.version == "1.0"
 
 
+async def test_a_restart_during_an_update_costs_no_way_back(world: World) -> None:
+    """Not the old version for a new one that is broken: the update is decided first."""
+    world.install("1.0")
+    world.install("2.0", before="sys.exit(9)")
+    await world.enable("1.0")
+    before = await world.ready("1.0")
+    await world.enable("2.0")
+    world.supervisor.restart("echo")
+    await eventually(
+        lambda: world.status is not None and world.status.instance_id not in ("", before.instance_id)
+    )
+    await world.ready("1.0")
+    assert "roll-back" in world.events()
+    assert world.catalog.enabled()["echo"].registration.version == "1.0"
+
+
 async def test_an_update_takes_over_and_no_call_fails(world: World) -> None:
     world.install("1.0")
     world.install("2.0")
