@@ -17,7 +17,12 @@ def pages() -> list[Path]:
 
 def blocks(page: Path, language: str) -> list[str]:
     """The code blocks in a language."""
-    return [text for found, text in _BLOCK.findall(page.read_text()) if found == language]
+    return blocks_of(page.read_text(), language)
+
+
+def blocks_of(text: str, language: str) -> list[str]:
+    """Those of a part of a page."""
+    return [block for found, block in _BLOCK.findall(text) if found == language]
 
 
 def prose(page: Path) -> str:
