@@ -94,6 +94,8 @@ class EnrolmentServer:
         """Close; who is enrolling has `grace` seconds to finish."""
         if self._server is not None:
             await self._server.stop(grace)
+            # It refers to this object. What is left for the end of the interpreter holds that up for seconds.
+            self._server = None
 
     async def environment(self, name: str, instance: str, digest: str) -> dict[str, str]:
         """What a process that is about to start is given, to enrol with. The token in it is a

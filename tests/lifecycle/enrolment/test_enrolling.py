@@ -1,5 +1,7 @@
 """Tokens and certificates over the wire: who gets one, who gets in with one, and who does not."""
 
+import gc
+import weakref
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +17,7 @@ from store_plugin.lifecycle.enrolment import record
 from store_plugin.lifecycle.enrolment.authority import Authority
 from store_plugin.stream import frames
 from store_plugin.stream.features import ALL
+from tests.lifecycle.conftest import eventually
 from tests.lifecycle.enrolment.bench import DIGEST, Bench, channel, enrolment_bench
 from tests.lifecycle.enrolment.conftest import HandClock, request
 from tests.support.certificates import private_pem
@@ -110,6 +113,17 @@ async def test_a_forged_token_is_refused_and_recorded(bench: Bench, token: str, 
     assert len(bench.events()) == 1
     assert len(bench.events()[0]) < 500
     bench.audit.verify()
+
+
+async def test_nothing_of_its_server_is_left_for_the_end_of_the_process(bench: Bench) -> None:
+    """gRPC would wait two seconds there."""
+    server = weakref.ref(bench.server._server)
+    gc.disable()
+    try:
+        await bench.server.stop()
+        await eventually(lambda: server() is None)
+    finally:
+        gc.enable()
 
 
 async def test_a_request_too_large_to_be_one_is_refused(bench: Bench) -> None:
