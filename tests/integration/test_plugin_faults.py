@@ -2,6 +2,10 @@
 
 import re
 import subprocess
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -68,3 +72,50 @@ def test_of_two_who_register_a_version_at_once_one_is_told_that_it_is_there(desk
     (refused,) = (text for text, code in told.items() if code != 0)
     assert f"{NAME} 1.0 is registered".encode() in refused
     assert [event for event in desk.events() if event == "register"] == ["register"]
+
+
+CALLERS = 8
+
+
+@contextmanager
+def steady_reads(endpoint: str) -> Iterator[list[Exception]]:
+    """Callers that read until the block ends, and what failed of that."""
+    over, failed = threading.Event(), list[Exception]()
+    reading = threading.Barrier(CALLERS + 1)
+
+    def read() -> None:
+        with Client(endpoint, timeout=30) as client:
+            client.get(FILES, "team/db")
+            reading.wait(60)
+            while not over.wait(0.01):
+                try:
+                    assert client.get(FILES, "team/db").data == DATA
+                except Exception as error:
+                    failed.append(error)
+
+    with ThreadPoolExecutor(CALLERS) as callers:
+        for _ in range(CALLERS):
+            callers.submit(read)
+        reading.wait(60)
+        try:
+            yield failed
+        finally:
+            over.set()
+
+
+def test_no_read_fails_while_one_version_is_rolled_back_and_another_takes_over(
+    desk: Desk, configs: Path
+) -> None:
+    options = ("--plugins-dir", str(desk.plugins), "--hub-plugin-groups", "*.example.org")
+    for version in ("1.0", "2.0"):
+        desk.introduce(version)
+    desk.introduce("3.0", broken=True)
+    desk.run("plugin", "enable", NAME, "1.0")
+    with running_sidecar(configs, *options) as sidecar, Client(sidecar.endpoint, timeout=10) as client:
+        eventually(lambda: served(client), within=60)
+        client.apply(FILES, "team/db", DATA)
+        with steady_reads(sidecar.endpoint) as failed:
+            assert "1.0 runs on" in desk.run("plugin", "enable", NAME, "3.0", "--wait", expect=1)
+            assert "2.0 is ready" in desk.run("plugin", "enable", NAME, "2.0", "--wait")
+            eventually(lambda: "exit" in desk.events(), within=60)
+        assert failed == []

@@ -53,6 +53,13 @@ CHECK_THAT_FAILS = """
 """
 
 
+CHECK_THAT_HANGS = """
+    @plugin.on_check
+    async def check():
+        await asyncio.sleep(60)
+"""
+
+
 async def eventually(condition: Callable[[], object], within: float = 40.0) -> None:
     async with asyncio.timeout(within):
         while not condition():

@@ -16,7 +16,7 @@ from store_plugin.lifecycle import supervisor as supervisor_module
 from store_plugin.lifecycle.states import State
 from store_plugin.plugin import Plugin
 from store_plugin.stream.outcomes import failed
-from tests.lifecycle.conftest import CHECK_THAT_FAILS, World, eventually, world_in
+from tests.lifecycle.conftest import CHECK_THAT_FAILS, CHECK_THAT_HANGS, World, eventually, world_in
 from tests.support.echo import Echo, EchoStub, add_echo
 from tests.support.processes import alive
 
@@ -162,8 +162,9 @@ async def refusal(world: World) -> str:
         ({"before": "sys.exit(9)"}, "exited with 9"),
         ({"before": "import time; time.sleep(60)", "start_timeout": 3}, "has not connected"),
         ({"extra": CHECK_THAT_FAILS}, "its check failed: not well"),
+        ({"extra": CHECK_THAT_HANGS}, "its check failed"),
     ],
-    ids=["crashes", "hangs", "fails its check"],
+    ids=["crashes", "hangs", "fails its check", "hangs in its check"],
 )
 async def test_an_update_that_fails_is_rolled_back_and_no_call_fails(
     world: World, how: dict[str, object], why: str
