@@ -52,6 +52,7 @@ def publisher(table: Table, directory: Path) -> None:
         with running_publisher(place, user=user) as process:
             _until(lambda: _published(process) == MANY, process)
         _restart(table, place, user, MANY)
+        _busy(table, place, user)
 
 
 def _restart(table: Table, place: PublisherPlace, user: str, number: int) -> None:
@@ -76,6 +77,17 @@ def _restart(table: Table, place: PublisherPlace, user: str, number: int) -> Non
         table.add(f"a change in the store, {number:,} Secrets, longest of 20", 1000 * max(delays), "ms", 2000)
     patches = sum(request.verb not in ("get", "list", "watch") for request in requests)
     table.add(f"writes to the cluster by a restart and 20 changes, {number:,} Secrets", patches, "", 0)
+
+
+def _busy(table: Table, place: PublisherPlace, user: str) -> None:
+    """Changes while all others are compared, after a restart."""
+    with running_publisher(place, user=user) as process:
+        delays = [_delay(place, change) for change in range(CHANGES)]
+        compared = process.figure("calls_total", operation="publish", outcome="ok")
+        assert compared < MANY, "it was over before the changes were"
+        what = "a change in the store while 10,000 Secrets are compared"
+        table.add(f"{what}, median", 1000 * statistics.median(delays), "ms")
+        table.add(f"{what}, longest of 20", 1000 * max(delays), "ms", 2000)
 
 
 def _delay(place: PublisherPlace, number: int) -> float:

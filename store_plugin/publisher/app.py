@@ -75,7 +75,9 @@ class _Publisher:
         self._queue = WorkQueue()
         self._records = Records()
         self._notices = Notices(self._queue, self._records)
-        self._turns = Turns(_most_of_one(settings.concurrency), self._notices.turn_has_come)
+        self._turns = Turns(
+            _most_of_one(settings.concurrency), self._notices.turn_has_come, self._queue.is_urgent
+        )
         self._outages = Outages(self._notices.store_is_back)
         self._configs = StoreConfigs(self._store_config_changed)
         self.metrics = Metrics()

@@ -38,9 +38,9 @@ class Notices:
             if record.store_config == store_config and record.failures:
                 self._queue.add(key)
 
-    def turn_has_come(self, key: Key) -> None:
+    def turn_has_come(self, key: Key, urgent: bool) -> None:
         """Fewer Secrets of its StoreConfig are worked on now."""
-        self._queue.add(key, urgent=False)
+        self._queue.add(key, urgent=urgent)
 
     def name_is_free(self, target: Target) -> None:
         """Those who wait for a name try again."""

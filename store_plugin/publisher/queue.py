@@ -31,7 +31,9 @@ class WorkQueue:
         self._urgent: OrderedDict[Key, None] = OrderedDict()
         self._others: OrderedDict[Key, None] = OrderedDict()
         self._taken: dict[Key, bool] = {}
-        """Keys that are worked on, and whether they were told again meanwhile."""
+        """Keys that are worked on, and whether they came because something changed."""
+        self._again: set[Key] = set()
+        """Those of them that were told again meanwhile."""
         self._times: list[tuple[float, int, Key]] = []
         self._due: dict[Key, tuple[float, int]] = {}
         """The time that counts for a key; other entries of the heap are old."""
@@ -46,7 +48,7 @@ class WorkQueue:
         """Have it looked at as soon as a worker is free."""
         self._due.pop(key, None)
         if key in self._taken:
-            self._taken[key] = True
+            self._again.add(key)
             return
         if urgent:
             self._others.pop(key, None)
@@ -77,7 +79,7 @@ class WorkQueue:
             for lane in (self._urgent, self._others):
                 if lane:
                     key, _ = lane.popitem(last=False)
-                    self._taken[key] = False
+                    self._taken[key] = lane is self._urgent
                     return key
             self._news.clear()
             try:
@@ -88,8 +90,14 @@ class WorkQueue:
 
     def done(self, key: Key) -> None:
         """The work is over; a key that was told meanwhile is looked at again."""
-        if self._taken.pop(key):
+        del self._taken[key]
+        if key in self._again:
+            self._again.discard(key)
             self.add(key)
+
+    def is_urgent(self, key: Key) -> bool:
+        """Whether a key that is worked on came because something changed."""
+        return self._taken.get(key, False)
 
     def _move_due(self) -> float | None:
         """Put in line what time has come for; seconds until the next, None: nothing waits."""

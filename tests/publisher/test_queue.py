@@ -56,6 +56,13 @@ async def test_what_is_told_while_it_is_worked_on_is_taken_again_afterwards(queu
     assert await nothing_to_take(queue)
 
 
+async def test_it_is_known_whether_a_change_was_the_cause(queue: WorkQueue) -> None:
+    queue.add(A)
+    queue.add(B, urgent=False)
+    assert [queue.is_urgent(await queue.take()) for _ in range(2)] == [True, False]
+    assert not queue.is_urgent(C)
+
+
 async def test_time_comes_for_what_waits(queue: WorkQueue) -> None:
     queue.add_later(A, 0.05)
     queue.add_later(B, 0.01)

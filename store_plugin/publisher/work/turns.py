@@ -3,7 +3,7 @@ workers, so that a store that is slow to fail leaves some to the others; and one
 has answered.
 """
 
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -17,20 +17,24 @@ class NotYet(Exception):
 
 class Turns:
     """`most`: calls to one StoreConfig that has answered last. `again` is called with a Secret
-    whose turn may have come."""
+    whose turn may have come, and whether it is `urgent`: those come before the others."""
 
-    def __init__(self, most: int, again: Callable[[Key], None]) -> None:
+    def __init__(self, most: int, again: Callable[[Key, bool], None], urgent: Callable[[Key], bool]) -> None:
         self._most = most
         self._again = again
+        self._urgent = urgent
         self._under_way: Counter[str] = Counter()
         self._answering: set[str] = set()
-        self._waiting: dict[str, dict[Key, None]] = {}
+        self._waiting: dict[str, OrderedDict[Key, bool]] = {}
 
     def has_to_wait(self, store_config: str, key: Key) -> bool:
         """Whether there are enough others; then the Secret is called when there are fewer."""
         if self._under_way[store_config] < self._bound(store_config):
             return False
-        self._waiting.setdefault(store_config, {})[key] = None
+        waiting = self._waiting.setdefault(store_config, OrderedDict())
+        waiting[key] = self._urgent(key) or waiting.get(key, False)
+        if waiting[key]:
+            waiting.move_to_end(key, last=False)
         return True
 
     @contextmanager
@@ -57,12 +61,11 @@ class Turns:
         need no turn."""
         self._under_way[store_config] -= 1
         (self._answering.add if answered else self._answering.discard)(store_config)
-        waiting = self._waiting.get(store_config, {})
+        waiting = self._waiting.get(store_config, OrderedDict())
         under_way = self._under_way[store_config]
         room = self._bound(store_config) - under_way if under_way else len(waiting)
-        for key in list(waiting)[: max(room, 0)]:
-            del waiting[key]
-            self._again(key)
+        for _ in range(min(room, len(waiting))):
+            self._again(*waiting.popitem(last=False))
         if not waiting:
             self._waiting.pop(store_config, None)
         if not under_way:

@@ -17,7 +17,7 @@ KEYS = [Key("ns", f"db-{number}") for number in range(10)]
 class Place:
     def __init__(self) -> None:
         self.called: list[Key] = []
-        self.turns = Turns(3, self.called.append)
+        self.turns = Turns(3, lambda key, _: self.called.append(key), lambda _: False)
 
     def answered(self, config: str = "vault") -> None:
         with self.turns.taken(config, KEYS[0]):
@@ -53,6 +53,15 @@ def test_no_store_config_has_more_than_its_share(place: Place) -> None:
     assert place.called == [KEYS[3]]
 
 
+def test_what_changed_comes_before_what_is_only_compared() -> None:
+    called: list[tuple[Key, bool]] = []
+    turns = Turns(1, lambda key, urgent: called.append((key, urgent)), {KEYS[9]}.__contains__)
+    with turns.taken("vault", KEYS[0]):
+        for key in KEYS[1:]:
+            assert turns.has_to_wait("vault", key)
+    assert called == [(KEYS[9], True), *((key, False) for key in KEYS[1:9])]
+
+
 def test_after_a_failure_one_goes_first_again(place: Place) -> None:
     place.answered()
     place.failed()
@@ -70,7 +79,7 @@ def test_a_refusal_of_one_secret_is_an_answer(place: Place) -> None:
 @given(st.lists(st.tuples(st.sampled_from(["ask", "answer", "fail"]), st.integers(0, 9))))
 def test_who_waits_is_called_when_nobody_is_under_way(steps: list[tuple[str, int]]) -> None:
     called: set[Key] = set()
-    turns = Turns(3, called.add)
+    turns = Turns(3, lambda key, _: called.add(key), lambda _: False)
     under_way: list[ExitStack] = []
     waiting: set[Key] = set()
     for step, number in steps:
