@@ -15,8 +15,9 @@ from uuid import uuid4
 from store_plugin.bucket import TokenBucket
 from store_plugin.cluster_api import MERGE_PATCH, ClusterApi, Json
 from store_plugin.errors import ConfigInvalid, Conflict, StorePluginError
-from store_plugin.hub.events import EventKind, Listening, RegistryEvent
+from store_plugin.hub.events import Listening, RegistryEvent
 from store_plugin.sidecar import cluster_events
+from store_plugin.sidecar.hub import event_words
 from store_plugin.sidecar.settings import Pod, Settings
 from store_plugin.store import Logger
 
@@ -30,7 +31,6 @@ _BURST = 20
 _PAUSE, _LONGEST_PAUSE = 5.0, 300.0
 """Seconds after a failure; they double."""
 
-_REASONS = {kind: f"Plugin{kind.value.capitalize()}" for kind in EventKind}
 _Line = tuple[str, str]
 """Reason, and the plugin's name: what is one line to `kubectl`."""
 
@@ -94,7 +94,7 @@ class PodEvents:
 
     def _take(self, event: RegistryEvent) -> None:
         """The last one of a line stands for all."""
-        line = _REASONS[event.kind], event.name
+        line = event_words.reason(event), event.name
         before = self._waiting.pop(line, None)
         self._waiting[line] = _Told(event, before.times + 1 if before else 1)
         if len(self._waiting) > MOST_WAITING:
@@ -152,7 +152,7 @@ class PodEvents:
         body = {
             "count": times,
             "lastTimestamp": cluster_events.now(),
-            "message": cluster_events.cut(message(told.event)),
+            "message": cluster_events.cut(event_words.message(told.event)),
         }
         path, names = (
             f"{cluster_events.COLLECTION}/{{name}}",
@@ -163,7 +163,11 @@ class PodEvents:
     async def _create(self, name: str, reason: str, told: _Told) -> None:
         metadata = {"name": name, "namespace": self._pod.namespace}
         body = cluster_events.event(
-            self._about(), metadata, warning=_is_bad(told.event), reason=reason, message=message(told.event)
+            self._about(),
+            metadata,
+            warning=event_words.is_bad(told.event),
+            reason=reason,
+            message=event_words.message(told.event),
         )
         body["count"] = told.times
         names = {"namespace": self._pod.namespace}
@@ -182,24 +186,3 @@ class PodEvents:
         loop = asyncio.get_running_loop()
         while not self._bucket.take(loop.time()):  # noqa: ASYNC110 # time is what is waited for
             await asyncio.sleep(self._bucket.delay(loop.time()))
-
-
-def message(event: RegistryEvent) -> str:
-    """What happened, for people."""
-    who = f"plugin {event.name}" if event.name else "a plugin that has not said its name"
-    user = f" as {event.user}" if event.user else ""
-    match event.kind:
-        case EventKind.CONNECTED:
-            return f"{who} {event.version} (instance {event.instance_id}) has connected{user}"
-        case EventKind.READY:
-            return f"{who} {event.version} (instance {event.instance_id}) takes calls"
-        case EventKind.DRAINING:
-            return f"{who} (instance {event.instance_id}) takes no more calls, and finishes those it has"
-        case EventKind.GONE:
-            return f"{who} (instance {event.instance_id}) is gone: {event.why}"
-        case EventKind.REFUSED:
-            return f"{who} was refused{user}: {event.why}"
-
-
-def _is_bad(event: RegistryEvent) -> bool:
-    return event.kind is EventKind.REFUSED or (event.kind is EventKind.GONE and not event.drained)
