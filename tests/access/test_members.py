@@ -78,7 +78,7 @@ class Place:
     @asynccontextmanager
     async def store(self, profile: str = "member", **options: Any) -> AsyncIterator[Store]:
         """The store, opened as a sidecar would."""
-        options = {"timeout": 5.0, **options}
+        options = {"timeout": 20.0, **options}
         file = access_file(self.directory, provider(self.plugin.path))
         access = AccessConfig.from_file(file, **options)
         fleet = FleetMembers(access, lambda: connected(self.directory / "hub"))
@@ -170,10 +170,11 @@ def refused(place: Place) -> None:
     place.plugin.answers(CANARY)
 
 
+hanging = body("sleep 600\n")
 BROKEN: dict[str, tuple[Break, type[Exception], str]] = {
     "missing": (gone, ConfigInvalid, "is not there"),
     "not executable": (not_executable, ConfigInvalid, "is not executable"),
-    "hanging": (body("sleep 600\n"), StoreUnavailable, "no answer within"),
+    "hanging": (hanging, StoreUnavailable, "no answer within"),
     "crashing": (body(f"echo {CANARY} >&2; kill -SEGV $$\n"), StoreUnavailable, "was ended by SIGSEGV"),
     "failing": (body(f"echo {CANARY}; exit 3\n"), LoginRefused, "failed with exit code 3"),
     "printing garbage": (body(f"echo {CANARY}\n"), ConfigInvalid, "does not answer as one"),
@@ -188,7 +189,7 @@ async def test_a_plugin_that_fails_is_told_as_what_it_is(
 ) -> None:
     place.apply()
     breaks(place)
-    async with place.store(timeout=1.0) as store:
+    async with place.store(timeout=1.0 if breaks is hanging else 20.0) as store:
         with pytest.raises(error, match=told) as caught:
             await store.read(place.name)
     assert CANARY not in repr(caught.value)

@@ -62,7 +62,7 @@ def ask(endpoint: str) -> Ask:
     """Asks the plugin, which asks the server at `endpoint`."""
 
     def run(*arguments: str, info: ExecInfo = INFO, **environ: str) -> Ended:
-        known = {"STORE_PLUGIN_ENDPOINT": endpoint, "STORE_PLUGIN_CONNECT_TIMEOUT": "0.5"}
+        known = {"STORE_PLUGIN_ENDPOINT": endpoint, "STORE_PLUGIN_TIMEOUT": "30"}
         return ask_with(arguments, info, {**known, **environ})
 
     return run
@@ -168,7 +168,7 @@ def spelled(name: str) -> str:
 
 
 def test_nobody_answers(ask: Ask) -> None:
-    ended = ask("VaultConfig/prod", "fleet/one")
+    ended = ask("VaultConfig/prod", "fleet/one", "--connect-timeout", "0.3")
     assert "nobody answers at" in ended.stderr
     assert "NOT_REACHABLE" in ended.stderr
 
