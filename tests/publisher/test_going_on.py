@@ -130,8 +130,8 @@ def test_a_store_that_is_away_leaves_workers_to_others(place: PublisherPlace) ->
     config = place.store_config(f"away-{place.namespace}", external=nowhere)
     for name in names():
         place.put(name, LOGIN, publish_to=config)
+    place.put("good", LOGIN, publish_to="vault")  # the last in the list
     with running_publisher(place, "--namespaces", place.namespace, "--concurrency", "4") as publisher:
-        place.put("good", LOGIN, publish_to="vault")
         place.eventually(lambda: place.reason("good") == "Published", publisher)
         assert publisher.figure("calls_total", operation="publish", outcome="NotReachable") < 4
 
