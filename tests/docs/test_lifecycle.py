@@ -17,7 +17,7 @@ from tests.support.ports import free_port
 PAGE = DOCS / "lifecycle.md"
 
 
-@pytest.mark.timeout(320)
+@pytest.mark.timeout(480)
 def test_the_walk_goes_as_it_is_shown(tmp_path: Path) -> None:
     here = f"unix://{tmp_path}/ess.sock"
     apart = {
@@ -25,7 +25,7 @@ def test_the_walk_goes_as_it_is_shown(tmp_path: Path) -> None:
         "STORE_PLUGIN_ENDPOINT": here,
         "STORE_PLUGIN_ADMIN_LISTEN": f"127.0.0.1:{free_port()}",
     }
-    take_walk(PAGE, tmp_path, apart, seconds=300)
+    take_walk(PAGE, tmp_path, apart, seconds=450)
 
 
 def spelled(model: type[Manifest], path: str = "") -> set[str]:
