@@ -1,7 +1,8 @@
 """Containers of a test: podman with a storage of its own, of which nothing stays.
 
 The base image is an archive in the cache (tools/containers.py), everything else is in a folder
-that is removed with the last test of this process. No container has a network.
+that is removed with the last test of this process. No container has a network, but the host's where
+a test says so.
 """
 
 import json
@@ -97,11 +98,11 @@ class Containers:
 
     @contextmanager
     def started(
-        self, name: str, image: str, options: Sequence[str], arguments: Sequence[str]
+        self, name: str, image: str, options: Sequence[str], arguments: Sequence[str], network: str = "none"
     ) -> Iterator["subprocess.Popen[bytes]"]:
         """A container in the foreground: the process ends with it, and with its exit code. Its
         output is in `name`.log."""
-        command = [*self.command(), "run", "--rm", "--network", "none", "--name", name, *options, image]
+        command = [*self.command(), "run", "--rm", "--network", network, "--name", name, *options, image]
         with self.log_of(name).open("wb") as log:
             process = subprocess.Popen(
                 [*command, *arguments],
