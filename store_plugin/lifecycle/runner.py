@@ -83,6 +83,7 @@ class Runner:
         self._given_up = None
         if registration != self._wanted:
             self._wanted = registration
+            self._failures.clear()  # they were another version's
             self._news.set()
 
     def restart(self) -> None:

@@ -76,6 +76,17 @@ async def test_a_crash_loop_opens_the_circuit_and_a_restart_closes_it(
     await world.ready("1.0")
 
 
+async def test_another_version_closes_the_circuit(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner_module, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(runner_module, "LONGEST_WAIT", 0.01)
+    world.install("1.0", before="sys.exit(7)")
+    world.install("2.0")
+    await world.enable("1.0")
+    await eventually(lambda: world.status is not None and world.status.state is State.BROKEN)
+    await world.enable("2.0")
+    await world.ready("2.0")
+
+
 async def test_failures_long_ago_open_no_circuit(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner_module, "FIRST_WAIT", 0.01)
     monkeypatch.setattr(runner_module, "LONGEST_WAIT", 0.01)
