@@ -27,7 +27,8 @@ def configs(tmp_path: Path) -> Path:
 
 def refusal(*arguments: str) -> str:
     """What `serve` says when it does not start."""
-    ended = subprocess.run([PROGRAM, "serve", *arguments], capture_output=True, text=True, timeout=30)
+    command = [PROGRAM, "serve", "--admin-listen", "127.0.0.1:0", *arguments]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=30)
     assert ended.returncode == 1, ended.stderr
     return ended.stderr
 
@@ -96,9 +97,7 @@ def test_a_path_that_is_served_or_no_socket_is_refused(configs: Path, tmp_path: 
     assert (tmp_path / "file").read_text() == "precious"
     path = str(tmp_path / "s.sock")
     with running_sidecar(configs, listen=[path]):
-        assert "another process" in refusal(
-            "--config-dir", str(configs), "--listen", path, "--admin-listen", "127.0.0.1:0"
-        )
+        assert "another process" in refusal("--config-dir", str(configs), "--listen", path)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +114,7 @@ def test_a_path_that_is_served_or_no_socket_is_refused(configs: Path, tmp_path: 
     ids=["host-network", "no-certificates", "no-token-file", "no-group"],
 )
 def test_settings_that_cannot_work_are_refused(configs: Path, arguments: list[str], expected: str) -> None:
-    said = refusal("--config-dir", str(configs), "--admin-listen", "127.0.0.1:0", *arguments)
+    said = refusal("--config-dir", str(configs), *arguments)
     assert expected in said
     assert "Traceback" not in said
 
