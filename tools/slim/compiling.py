@@ -1,10 +1,9 @@
-"""Compiled code for each module that is run: an image cannot write it later.
+"""Compiled code for each module: an image cannot write it later.
 
-Used is what our own modules import, wherever in them the import stands, with all that comes
-along. Our own keep their sources beside it, for tracebacks that show lines; of a library the
-compiled code takes the source's place, and a traceback shows file and number. What nobody
-imports stays a source. The official Python image has no compiled standard library, Debian has:
-what is missing there is put into a folder of its own.
+Our own keep their sources beside it, for tracebacks that show lines; of a library the compiled
+code takes the source's place, and a traceback shows file and number. The official Python image
+has no compiled standard library, Debian has: what is missing there, of what our modules import
+wherever in them the import stands, is put into a folder of its own.
 """
 
 import ast
@@ -20,15 +19,15 @@ _NOT_RUN = ("__main__", "store_plugin.testing", "store_plugin.authoring.template
 
 
 def used_modules(packages: Path) -> list[Path]:
-    """The source files of all of our modules, and of everything they import. Exits where
-    something that is installed cannot be imported any more: too much was taken out."""
+    """The source files of all that is installed, and of what our modules import of the base.
+    Exits where something that is installed cannot be imported any more: too much was taken out."""
     ours = [path for package in OURS for path in (packages / package).rglob("*.py")]
     for name in sorted({name for path in ours for name in _named(path)}):
         if not name.endswith(_NOT_RUN) and not name.startswith(_NOT_RUN):
             _import(name)
     files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
     used = {Path(file) for file in files if file and file.endswith(".py")}
-    return sorted(used.union(ours))
+    return sorted(used.union(packages.rglob("*.py")))
 
 
 def compile_all(sources: Iterable[Path], packages: Path, additions: Path) -> None:
