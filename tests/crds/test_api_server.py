@@ -225,6 +225,7 @@ def test_every_rule_of_a_model_is_among_those_that_refuse() -> None:
 DOCUMENTED = [
     pytest.param(document, id=f"{page.relative_to(ROOT)}-{document['kind']}-{document['metadata']['name']}")
     for page in [*pages(), *sorted((ROOT / "examples").rglob("*.yaml"))]
+    if "templates" not in page.parts  # of a chart: no YAML before Helm made it
     for text in (blocks(page, "yaml") if page.suffix == ".md" else [page.read_text()])
     for document in yaml.safe_load_all(text)
     if f"apiVersion: {GROUP_VERSION}" in text and document["kind"] in SPECS
