@@ -17,6 +17,7 @@ _PREFIX = "hub_"
 _OPTIONS = (
     setting(
         "--hub-listen",
+        metavar="ADDR",
         type=parsed_by(Endpoint.parse),
         multiple=True,
         help="Where plugins connect; repeatable: unix:///path, unix:///@name, host:port. None: no plugins.",
@@ -50,12 +51,14 @@ _OPTIONS = (
     ),
     setting(
         "--hub-socket-mode",
+        metavar="MODE",
         type=parsed_by(parse_mode),
         default="0600",
         help="File mode of path sockets for plugins. Credentials travel over owner-only ones.",
     ),
     setting(
         "--hub-plugin-groups",
+        metavar="PATTERN",
         multiple=True,
         help="API groups that plugins may bring kinds of; repeatable, * stands for anything. None: no kinds.",
     ),

@@ -39,7 +39,7 @@ _STORE_SECONDS = 30.0
 @click.option(
     "--certificates",
     type=click.Path(path_type=Path),
-    help="Directory of certificates to look at; left out: /certs, where it exists.",
+    help="The sidecar's own directory of certificates, to look at; left out: /certs, where it exists.",
 )
 @cluster_options
 @output_option()

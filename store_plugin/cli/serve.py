@@ -21,6 +21,7 @@ from store_plugin.endpoints import DEFAULT_ENDPOINT, Endpoint
 )
 @setting(
     "--listen",
+    metavar="ADDR",
     type=parsed_by(Endpoint.parse),
     multiple=True,
     default=(DEFAULT_ENDPOINT,),
@@ -50,7 +51,13 @@ from store_plugin.endpoints import DEFAULT_ENDPOINT, Endpoint
     default=None,
     help="Callers on sockets must show the token in this file; re-read when it changes.",
 )
-@setting("--socket-mode", type=parsed_by(parse_mode), default="0660", help="File mode of path sockets.")
+@setting(
+    "--socket-mode",
+    metavar="MODE",
+    type=parsed_by(parse_mode),
+    default="0660",
+    help="File mode of path sockets.",
+)
 @setting("--socket-group", default=None, help="Group of path sockets.")
 @setting(
     "--admin-listen",

@@ -74,6 +74,15 @@ def test_every_command_and_option_has_help(path: str) -> None:
     assert result.exit_code == 0
 
 
+@pytest.mark.parametrize("path", ALL)
+def test_what_a_parameter_takes_is_not_named_after_a_function_here(path: str) -> None:
+    """click takes the name of the function that reads the text where no metavar is given."""
+    parsed = [
+        parameter for parameter in ALL[path].params if isinstance(parameter.type, click.types.FuncParamType)
+    ]
+    assert [parameter.name for parameter in parsed if parameter.metavar is None] == []
+
+
 BELOW = {
     **{f"plugin {name}": command for name, command in PLUGIN_COMMANDS.items()},
     **{f"access {name}": command for name, command in ACCESS_COMMANDS.items()},
