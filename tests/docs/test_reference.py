@@ -240,6 +240,15 @@ def test_every_dependency_is_pinned() -> None:
     assert declared() <= {plain(line) for line in lines if "==" in line}
 
 
+def test_the_architecture_tells_of_each_module_beside_the_packages() -> None:
+    table = section(DOCS / "architecture.md", "Where things are")
+    modules = {path.name for path in (ROOT / "store_plugin").glob("*.py")} - {"__init__.py"}
+    told = {
+        span.removeprefix("store_plugin/") for row in rows(table) for span in re.findall(r"`([^`]+)`", row[0])
+    }
+    assert {span for span in told if span.endswith(".py")} == modules
+
+
 def test_the_architecture_tells_of_each_package() -> None:
     table = section(DOCS / "architecture.md", "Where things are")
     for package in sorted((ROOT / "store_plugin").glob("*/__init__.py")):
