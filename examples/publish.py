@@ -8,6 +8,8 @@ import sys
 from store_plugin.client import Client
 from store_plugin.errors import NotOwner
 
+if len(sys.argv) < 2:
+    sys.exit(__doc__)
 CONFIG = sys.argv[1]
 ENDPOINT = sys.argv[2] if len(sys.argv) > 2 else "unix:///@crossplane/secret/default.sock"
 OWNER = "0b1f7c9e-5f0a-4c55-9d2e-3a6f0a2f6f11"  # metadata.uid of the object that owns the secret

@@ -8,6 +8,8 @@ import sys
 
 from store_plugin.client import AsyncClient
 
+if len(sys.argv) < 2:
+    sys.exit(__doc__)
 CONFIG = sys.argv[1]
 ENDPOINT = sys.argv[2] if len(sys.argv) > 2 else "unix:///@crossplane/secret/default.sock"
 

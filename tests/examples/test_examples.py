@@ -65,3 +65,11 @@ def test_the_example_manifests_are_valid() -> None:
 
 def test_no_example_goes_untested() -> None:
     assert {path.name for path in EXAMPLES.glob("*.py")} == PROMISED.keys()
+
+
+@pytest.mark.parametrize("program", PROMISED)
+def test_an_example_without_arguments_says_what_it_takes(program: str) -> None:
+    ended = subprocess.run([sys.executable, EXAMPLES / program], capture_output=True, text=True)
+    assert ended.returncode == 1
+    assert f"python examples/{program} VaultConfig/vault [ENDPOINT]" in ended.stderr
+    assert "Traceback" not in ended.stderr
