@@ -22,7 +22,10 @@ ResponseT = TypeVar("ResponseT", bound=Message)
 
 SERVICE = proto.DESCRIPTOR.services_by_name["Control"].full_name
 CONTROL_VARIABLE = "STORE_PLUGIN_CONTROL_SOCKET"
-_ADVICE = f"start the sidecar with --control-socket PATH ({CONTROL_VARIABLE}), and name the same PATH here"
+_ADVICE = (
+    f"start the sidecar with --control-socket PATH ({CONTROL_VARIABLE}), and name the same PATH here; "
+    "with --plugins-dir DIR it is DIR/control.sock"
+)
 _SECONDS = 10.0
 _LARGEST = 32 * 1024 * 1024
 """Bytes of an answer: all schemas that a hub takes, and more."""
@@ -129,7 +132,7 @@ def with_control(command: Callable[..., None]) -> Callable[..., None]:
         envvar=CONTROL_VARIABLE,
         show_envvar=True,
         metavar="PATH",
-        help="Control socket of the sidecar: its own --control-socket.",
+        help="Control socket of the sidecar: its own --control-socket, or control.sock in its --plugins-dir.",
     )
     @wraps(command)
     def run(control_socket: Path | None, **options: Any) -> None:

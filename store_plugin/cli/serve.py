@@ -157,7 +157,8 @@ from store_plugin.endpoints import DEFAULT_ENDPOINT, Endpoint
     "--control-socket",
     type=click.Path(path_type=Path),
     default=None,
-    help="Path socket, for its owner only, that commands such as plugins ask; left out: none.",
+    help="Path socket, for its owner only, that commands such as status ask; left out: control.sock in "
+    "--plugins-dir, if there is one.",
 )
 @hub_options
 def serve(listen: tuple[Endpoint, ...], **options: object) -> None:

@@ -118,6 +118,13 @@ def test_connection_variables_are_in_the_help(command: str) -> None:
         assert f"STORE_PLUGIN_{name}" in shown
 
 
+def test_who_names_no_control_socket_is_told_where_it_may_be() -> None:
+    result = CliRunner().invoke(cli, ["status"], env={"STORE_PLUGIN_CONTROL_SOCKET": ""})
+    assert result.exit_code == 2
+    assert "--control-socket PATH" in result.output
+    assert "with --plugins-dir DIR it is DIR/control.sock" in result.output
+
+
 def loaded_by(*arguments: str) -> set[str]:
     program = (
         "import sys; from store_plugin.cli._app import cli\n"
