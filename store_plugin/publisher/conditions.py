@@ -122,7 +122,7 @@ class Condition:
                 _target(said),
                 _text(said, "lastTransitionTime"),
             )
-        except (ValueError, TypeError, AttributeError):
+        except (ValueError, TypeError, AttributeError, RecursionError):
             return None
 
 

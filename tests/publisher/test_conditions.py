@@ -38,6 +38,10 @@ def test_what_somebody_else_wrote_is_none(text: str | None) -> None:
     assert Condition.read(text) is None
 
 
+def test_nesting_deeper_than_can_be_read_is_none() -> None:
+    assert Condition.read("[" * 100_000) is None
+
+
 def test_a_long_message_is_cut_and_not_written_again() -> None:
     condition = Condition("Published", Reason.REFUSED, "x" * 5000)
     assert len(condition.written()) < 1000
