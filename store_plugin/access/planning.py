@@ -28,13 +28,14 @@ ARGUMENTS_EXTENSION = "clusterprofiles.multicluster.x-k8s.io/exec/additional-arg
 VARIABLES_EXTENSION = "clusterprofiles.multicluster.x-k8s.io/exec/additional-envs"
 
 _NEVER_PREFIXES = (
-    "LD_", "DYLD_", "GCONV_", "BASH_", "PYTHON", "PERL", "RUBY", "NODE_", "JAVA_", "GIT_", "STORE_PLUGIN_",
+    "LD_", "DYLD_", "GCONV_", "BASH_", "PYTHON", "PERL", "RUBY", "NODE_", "JAVA_", "GIT_",
+    "OPENSSL_", "GRPC_", "STORE_PLUGIN_",
 )  # fmt: skip
 _NEVER_NAMES = {
     "PATH", "HOME", "ENV", "IFS", "SHELLOPTS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS", "HOSTALIASES",
-    "SSL_CERT_FILE", "SSL_CERT_DIR", EXEC_INFO,
+    "SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE", EXEC_INFO,
 }  # fmt: skip
-"""What decides which program runs, whom it believes, or what our own plugin answers."""
+"""What decides which code runs, whom it believes, who can read along, or what our own plugin answers."""
 
 
 def planned(

@@ -136,6 +136,9 @@ def test_w2_t15_extensions_that_are_null_add_nothing(policies: dict[str, str]) -
         (VARIABLES_EXTENSION, {"LD_PRELOAD": "x.so"}, "may not set LD_PRELOAD"),
         (VARIABLES_EXTENSION, {"PYTHONPATH": "/tmp"}, "may not set PYTHONPATH"),
         (VARIABLES_EXTENSION, {"KUBERNETES_EXEC_INFO": "{}"}, "may not set KUBERNETES_EXEC_INFO"),
+        (VARIABLES_EXTENSION, {"OPENSSL_CONF": "/tmp/x"}, "may not set OPENSSL_CONF"),
+        (VARIABLES_EXTENSION, {"SSLKEYLOGFILE": "/tmp/x"}, "may not set SSLKEYLOGFILE"),
+        (VARIABLES_EXTENSION, {"GRPC_TRACE": "http"}, "may not set GRPC_TRACE"),
         (VARIABLES_EXTENSION, {"STORE_PLUGIN_ENDPOINT": "x"}, "may not set STORE_PLUGIN_ENDPOINT"),
     ],
 )
