@@ -168,8 +168,8 @@ def _field(status: Mapping[str, Any], name: str) -> str:
     value = status.get(name)
     if value is None:
         return ""
-    if not isinstance(value, str):
-        raise ConfigInvalid(f"{name} in its answer is no text")
+    if not isinstance(value, str) or any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise ConfigInvalid(f"{name} in its answer is no text")  # half a character is none either
     return value
 
 

@@ -123,3 +123,10 @@ def test_a_request_that_is_none_is_refused(text: str) -> None:
 def test_nothing_of_a_credential_is_in_its_repr() -> None:
     status = ExecStatus(CANARY, CANARY.encode(), CANARY.encode())
     assert CANARY not in repr(status)
+
+
+def test_a_key_that_is_no_text_is_told_and_not_shown() -> None:
+    text = answer(clientCertificateData="c", clientKeyData=f"{CANARY}\ud800")
+    with pytest.raises(ConfigInvalid, match="clientKeyData in its answer is no text") as raised:
+        parse_status(text, V1)
+    assert raised.value.__context__ is None
