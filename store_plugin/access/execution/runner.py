@@ -142,10 +142,17 @@ def _check_end(call: ExecCall, output: Collected, timeout: float) -> None:
             f"the {call} gave no answer within {timeout:g} s; it was ended", retry_after=_RETRY_SECONDS
         )
     if output.code < 0:
-        name = signal.Signals(-output.code).name
-        raise StoreUnavailable(f"the {call} was ended by {name}", retry_after=_RETRY_SECONDS)
+        raise StoreUnavailable(f"the {call} was ended by {_signal(-output.code)}", retry_after=_RETRY_SECONDS)
     if output.code:
         raise LoginRefused(f"the {call} failed with exit code {output.code}; its standard error says why")
+
+
+def _signal(number: int) -> str:
+    """Real-time signals have no name."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def _answer(call: ExecCall, content: bytes) -> ExecStatus:

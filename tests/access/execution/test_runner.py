@@ -243,3 +243,9 @@ def test_a_plugin_is_in_a_session_of_its_own(tmp_path: Path) -> None:
     plugin = ExecPlugin(tmp_path, body=f"cut -d' ' -f6 /proc/$$/stat > {tmp_path}/sid; echo '{ANSWER}'\n")
     Runner().run(call(plugin.path))
     assert int((tmp_path / "sid").read_text()) != os.getsid(0)
+
+
+def test_a_signal_without_a_name_is_told_by_its_number(tmp_path: Path) -> None:
+    plugin = ExecPlugin(tmp_path, body="kill -40 $$\n")
+    with pytest.raises(StoreUnavailable, match="was ended by signal 40"):
+        Runner().run(call(plugin.path))
