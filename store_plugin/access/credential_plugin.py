@@ -71,13 +71,21 @@ def run(
 def _answered(provider: Provider, request: str, timeout: float) -> str:
     info = parse_info(request) if request else ExecInfo(API_VERSIONS[0])
     status = _provided(provider, info, timeout)
+    try:
+        return _written(status, info.api_version)
+    except StorePluginError:
+        raise
+    except Exception as error:  # told by its class, as what the provider itself raises
+        problem = type(error).__name__
+    told = "token is text, certificate and key are PEM, expires is a time with its zone"
+    raise ConfigInvalid(f"the provider's ExecStatus cannot be written ({problem}): {told}")
+
+
+def _written(status: ExecStatus, version: str) -> str:
+    """The answer, once the reader of such answers takes it."""
     if status.expires is not None and status.expires <= datetime.now(UTC):
         raise LoginRefused(f"the credential expired at {status.expires:%Y-%m-%dT%H:%M:%S%z}: renew it")
-    return _checked(status_text(info.api_version, status), info.api_version)
-
-
-def _checked(answer: str, version: str) -> str:
-    """The answer, once the reader of such answers takes it."""
+    answer = status_text(version, status)
     parse_status(answer, version)
     return answer
 

@@ -105,6 +105,14 @@ FAILURES = {
         f"return ExecStatus(token='{CANARY}', expires=datetime(2020, 1, 1, tzinfo=UTC))",
         "the credential expired at 2020-01-01T00:00:00",
     ),
+    "an end without a zone": (
+        f"return ExecStatus(token='{CANARY}', expires=datetime(2090, 1, 1))",
+        "the provider's ExecStatus cannot be written (TypeError)",
+    ),
+    "a certificate that is no text": (
+        f"return ExecStatus(certificate=b'\\xff{CANARY}', key=b'{CANARY}')",
+        "the provider's ExecStatus cannot be written (UnicodeDecodeError)",
+    ),
 }
 
 
