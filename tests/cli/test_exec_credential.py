@@ -131,6 +131,15 @@ def test_a_profile_reaches_the_secrets_of_its_own_namespace(ask: Ask, server: Es
     assert asked_of(server) == [("VaultConfig/prod", "team-a/member")]
 
 
+def test_a_secret_that_a_profile_chose_is_not_given_for_a_cluster_nobody_tells(
+    ask: Ask, server: EssServer
+) -> None:
+    hold(server, token=CANARY, server=SERVER)
+    ended = ask("VaultConfig/prod", "{profile.namespace}/token", **{PROFILE_NAMESPACE: "team-a"})
+    assert "set provideClusterInfo: true" in ended.stderr
+    assert server.received == []
+
+
 def test_a_profile_that_names_another_clusters_secret_gets_none(ask: Ask, server: EssServer) -> None:
     hold(server, token=CANARY, server=SERVER)
     cluster = ExecCluster("https://mine.example.com", config={"cluster": "spoke-1"})

@@ -20,6 +20,11 @@ _OF_THE_TIME = 0.9
 
 def credential(options: Options, info: ExecInfo, environ: Mapping[str, str]) -> ExecStatus:
     """The credential that is asked for. Any error of ours; its message names config and secret."""
+    if _chosen(options) and info.cluster is None:
+        raise ConfigInvalid(
+            "the profile chooses the secret, and the plugin is not told for which cluster: "
+            "set provideClusterInfo: true in the exec config"
+        )
     request = Request(info, environ)
     config, name = parse_config(options.config), options.name.filled(request)
     wanted = Wanted(
@@ -42,8 +47,12 @@ def credential(options: Options, info: ExecInfo, environ: Mapping[str, str]) -> 
 def _check_cluster(found: StoredCredential, options: Options, info: ExecInfo) -> None:
     if info.cluster is None:
         return
-    chosen = options.name.chosen or (options.context is not None and options.context.chosen)
-    (check_chosen if chosen else check_same)(found.cluster, info.cluster)
+    (check_chosen if _chosen(options) else check_same)(found.cluster, info.cluster)
+
+
+def _chosen(options: Options) -> bool:
+    """Whether a profile has a say in what is handed out."""
+    return options.name.chosen or (options.context is not None and options.context.chosen)
 
 
 def _fetched(options: Options, config: ConfigReference, name: ScopedName) -> Secret:
