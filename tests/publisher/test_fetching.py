@@ -44,6 +44,17 @@ def test_a_secret_that_waits_for_its_source_is_filled_when_there_is_one(
     place.eventually(lambda: place.reason("db") == "Fetched", publisher)
 
 
+def test_a_secret_that_was_published_before_gives_up_its_name(
+    place: PublisherPlace, publisher: Publisher
+) -> None:
+    place.put("db", {"k": "mine"}, publish_to="vault", remote_name="shared")
+    place.eventually(lambda: place.reason("db") == "Published", publisher)
+    place.put("other", {"k": "v"}, publish_to="vault", remote_name="shared")
+    place.eventually(lambda: place.reason("other") == "NameTaken", publisher)
+    place.change("db", publish_to=None, fetch_from="vault", remote_name="shared")
+    place.eventually(lambda: place.reason("other") not in ("", "NameTaken"), publisher)
+
+
 def test_an_immutable_secret_is_told_about(place: PublisherPlace, publisher: Publisher) -> None:
     place.store("db", {"password": "pw"})
     place.put("db", {}, fetch_from="vault", refresh_interval="1h", remote_name="none-yet")

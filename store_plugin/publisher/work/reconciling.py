@@ -86,6 +86,7 @@ class Reconciler:
         if wish.direction is Direction.PUBLISH:
             condition, again = await self._publishing.publish(secret, wish, record, said)
         else:
+            self._publishing.give_up(secret.key)  # where it may have been published before
             condition, again = await self._fetching.fetch(secret, wish, record, said)
         record.worked()
         await self._say(secret, record, said, condition)
