@@ -16,17 +16,17 @@ OWNER = "0b1f7c9e-5f0a-4c55-9d2e-3a6f0a2f6f11"  # metadata.uid of the object tha
 
 with Client(ENDPOINT) as client:
     details = {"username": b"admin", "password": b"correct horse battery staple"}
-    applied = client.apply(CONFIG, "team-a/database", details, owner=OWNER)
+    applied = client.apply(CONFIG, "team-a/orders", details, owner=OWNER)
     print("changed:", ", ".join(f"{change.key} {change.kind.name}" for change in applied.changes))
 
-    again = client.apply(CONFIG, "team-a/database", details, owner=OWNER)
+    again = client.apply(CONFIG, "team-a/orders", details, owner=OWNER)
     print("the same again:", "changed" if again.changed else "unchanged, nothing was written")
 
     try:
-        client.apply(CONFIG, "team-a/database", {"password": b"mine now"}, owner="somebody-else")
+        client.apply(CONFIG, "team-a/orders", {"password": b"mine now"}, owner="somebody-else")
     except NotOwner as error:
         print("somebody else:", error.reason)
 
-    print("stored keys:", ", ".join(sorted(client.get(CONFIG, "team-a/database").data)))
-    client.delete(CONFIG, "team-a/database", owner=OWNER)
-    print("after delete:", len(client.get(CONFIG, "team-a/database").data), "keys")
+    print("stored keys:", ", ".join(sorted(client.get(CONFIG, "team-a/orders").data)))
+    client.delete(CONFIG, "team-a/orders", owner=OWNER)
+    print("after delete:", len(client.get(CONFIG, "team-a/orders").data), "keys")
