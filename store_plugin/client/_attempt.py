@@ -63,14 +63,17 @@ class Attempt:
         self._connect_timeout = min(self._timeout, connection.connect_timeout)
         self._started = time.monotonic()
         self._repeats = _REPEATS if repeatable else 0
+        self._never_sent: str | None = None
+        """What kept the call from being sent, so far."""
 
     @property
     def remaining(self) -> float:
-        """Seconds until the deadline; DeadlineExceeded where there are none left."""
+        """Seconds until the deadline. Where there are none left: NotReachable if the call was
+        never sent, else DeadlineExceeded."""
         left = self._started + self._timeout - time.monotonic()
-        if left <= 0:
-            raise self._no_answer()
-        return left
+        if left > 0:
+            return left
+        raise self._no_answer() if self._never_sent is None else self._not_reachable(self._never_sent)
 
     def wait_after(self, error: grpc.RpcError) -> float:
         """Seconds to wait for the channel to connect before the call is sent again, where
@@ -78,12 +81,14 @@ class Attempt:
         ended = cast(_Ended, error)
         if self._repeats and _dropped(ended):
             self._repeats -= 1
+            self._never_sent = None
             return min(self.remaining, _LONGEST_WAIT)
         if not _never_sent(ended):
             raise self._typed(ended) from error
+        self._never_sent = ended.details() or ""
         left = self._started + self._connect_timeout - time.monotonic()
         if left <= _LEAST_WAIT:
-            raise self._not_reachable(ended.details() or "") from error
+            raise self._not_reachable(self._never_sent) from error
         return min(left - _LEAST_WAIT / 2, _LONGEST_WAIT)
 
     def _typed(self, ended: _Ended) -> StorePluginError:

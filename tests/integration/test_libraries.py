@@ -9,10 +9,12 @@ import psutil
 import pytest
 
 from store_plugin.client import Client
+from store_plugin.sidecar.memory import TRIM_EVERY
 from tests.integration.conftest import World
 from tests.support import manifests, moto
 from tests.support.moto import Moto
 from tests.support.sidecar import running_sidecar
+from tests.support.waiting import eventually
 
 MOST_MEGABYTES = 130
 RECORDED = {"PYTHONPROFILEIMPORTTIME": "1"}
@@ -61,5 +63,6 @@ def test_memory_with_both_in_use(world: World, aws: Moto, tmp_path: Path) -> Non
     manifests.aws(world.configs, "parameters", tmp_path, aws.address, service="ParameterStore")
     with running_sidecar(world.configs) as sidecar:
         used(sidecar.endpoint, "VaultConfig/v2", "AWSConfig/aws", "AWSConfig/parameters")
-        resident = psutil.Process(sidecar.pid).memory_info().rss / 1e6
-        assert resident <= MOST_MEGABYTES
+        process = psutil.Process(sidecar.pid)
+        # On a busy machine it takes more for a moment, and gives it back.
+        eventually(lambda: process.memory_info().rss / 1e6 <= MOST_MEGABYTES, 2 * TRIM_EVERY)

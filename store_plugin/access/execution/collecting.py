@@ -10,6 +10,7 @@ import signal
 import subprocess
 import time
 import weakref
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import IO
 
@@ -18,6 +19,8 @@ LONGEST_ANSWER = 1024 * 1024
 _LONGEST_ERROR = 16 * 1024
 """Bytes of standard error that are kept, the last ones."""
 _LONGEST_LINE = 1000
+_LONGEST_END = 5.0
+"""Seconds that a process may take to end once it was killed."""
 _CHUNK = 64 * 1024
 
 
@@ -74,7 +77,7 @@ def collected(
             _read(process, selector, found, time.monotonic() + timeout)
     finally:
         _end(process, session)
-    found.code = process.returncode
+    found.code = -signal.SIGKILL if process.returncode is None else process.returncode
     return found
 
 
@@ -91,7 +94,8 @@ def _read(
                 selector.register(pipe, selectors.EVENT_READ)
         while not found.too_long:
             ready = [key.fileobj for key, _ in selector.select(max(0.0, deadline - time.monotonic()))]
-            found.timed_out = not ready
+            # One that goes on printing is always ready.
+            found.timed_out = not ready or (ended not in ready and time.monotonic() >= deadline)
             found.given_up = any(isinstance(one, GivingUp) for one in ready)
             if found.timed_out or found.given_up:
                 return
@@ -149,4 +153,5 @@ def _end(process: "subprocess.Popen[bytes]", session: int | None) -> None:
             process.kill()
     except (ProcessLookupError, PermissionError):  # gone, or somebody else by now
         pass
-    process.wait()
+    with suppress(subprocess.TimeoutExpired):  # of another user by now: not ours to kill
+        process.wait(_LONGEST_END)

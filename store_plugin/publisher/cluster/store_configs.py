@@ -40,6 +40,10 @@ class StoreConfigs:
 
     def usable(self, name: str, namespace: str) -> StoreConfig:
         """The same for Secrets of a namespace. Refused says what to do."""
+        # First: who may not use it learns nothing of what is in it.
+        if name in self._manifests and not self._allows(name, namespace):
+            told = f"{KIND} {name} is not for this namespace; name another, or have {namespace} added to its"
+            raise Refused(Reason.STORE_CONFIG_NOT_ALLOWED, f"{told} annotation {ALLOWED_NAMESPACES}")
         try:
             config = self.get(name)
         except ConfigNotFound as error:
@@ -49,9 +53,6 @@ class StoreConfigs:
             raise Refused(Reason.STORE_CONFIG_INVALID, f"{error.message}; mend it") from None
         except StoreUnavailable as error:
             raise Refused(Reason.NOT_REACHABLE, error.message) from None
-        if not self._allows(name, namespace):
-            told = f"{KIND} {name} is not for this namespace; name another, or have {namespace} added to its"
-            raise Refused(Reason.STORE_CONFIG_NOT_ALLOWED, f"{told} annotation {ALLOWED_NAMESPACES}")
         if config.spec.outside is None or config.spec.type == "Kubernetes":
             told = f"{KIND} {name} is of type Kubernetes: a Secret is not published to Secrets; use External"
             raise Refused(Reason.STORE_CONFIG_INVALID, told)

@@ -143,6 +143,12 @@ def test_a_plugin_that_hangs_is_ended(tmp_path: Path) -> None:
     assert caught.value.retry_after
 
 
+def test_a_plugin_that_complains_for_ever_is_ended(tmp_path: Path) -> None:
+    plugin = ExecPlugin(tmp_path, body="exec cat /dev/zero >&2\n")
+    with pytest.raises(StoreUnavailable, match=r"no answer within 0.2 s"):
+        Runner(timeout=0.2).run(call(plugin.path))
+
+
 def test_what_a_plugin_started_ends_with_it(tmp_path: Path) -> None:
     plugin = ExecPlugin(
         tmp_path, body=f"sleep 600 & echo $! > {tmp_path}/new; mv {tmp_path}/new {tmp_path}/child; wait\n"

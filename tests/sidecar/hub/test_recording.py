@@ -22,10 +22,22 @@ def recorded(audit: AuditLog) -> list[dict[str, Any]]:
     return [json.loads(line) for line in audit.lines()]
 
 
+class Clock:
+    """It is asked once for each event that is taken up."""
+
+    now = 0.0
+    asked = 0
+
+    def __call__(self) -> float:
+        self.asked += 1
+        return self.now
+
+
 @asynccontextmanager
-async def recording(audit: AuditLog, log: RecordingLog, now: list[float]) -> AsyncIterator[Events]:
+async def recording(audit: AuditLog, log: RecordingLog, clock: Clock) -> AsyncIterator[Events]:
     events = Events()
-    recorder = Recorder(audit, events.listen(), log, lambda: now[0])
+    recorder = Recorder(audit, events.listen(), log, clock)
+    clock.asked = 0
     task = asyncio.create_task(recorder.run())
     try:
         yield events
@@ -39,12 +51,13 @@ def event(kind: EventKind, name: str = "vault", user: str = "somebody", why: str
 
 
 async def test_a_flood_is_bounded_and_counted(tmp_path: Path) -> None:
-    audit, now = AuditLog(tmp_path), [0.0]
-    async with recording(audit, RecordingLog(), now) as events:
+    audit, clock = AuditLog(tmp_path), Clock()
+    async with recording(audit, RecordingLog(), clock) as events:
         for _ in range(3 * AT_ONCE):
             events.tell(event(EventKind.REFUSED, why="no"))
-        await eventually(lambda: len(recorded(audit)) == AT_ONCE)
-        now[0] = 10.0
+        await eventually(lambda: clock.asked == 3 * AT_ONCE)
+        assert len(recorded(audit)) == AT_ONCE
+        clock.now = 10.0
         events.tell(event(EventKind.CONNECTED))
         await eventually(lambda: len(recorded(audit)) == AT_ONCE + 1)
     assert recorded(audit)[-1]["not_recorded"] == 2 * AT_ONCE
@@ -53,7 +66,7 @@ async def test_a_flood_is_bounded_and_counted(tmp_path: Path) -> None:
 
 async def test_those_that_the_sidecar_runs_are_recorded_by_who_runs_them(tmp_path: Path) -> None:
     audit = AuditLog(tmp_path)
-    async with recording(audit, RecordingLog(), [0.0]) as events:
+    async with recording(audit, RecordingLog(), Clock()) as events:
         events.tell(event(EventKind.CONNECTED, user=PluginInstance("vault", "one").uri))
         events.tell(event(EventKind.READY))
         events.tell(event(EventKind.GONE, why="it is gone"))
@@ -64,7 +77,7 @@ async def test_those_that_the_sidecar_runs_are_recorded_by_who_runs_them(tmp_pat
 
 async def test_a_record_that_cannot_be_written_is_told_once(tmp_path: Path) -> None:
     log = RecordingLog()
-    async with recording(AuditLog(tmp_path / "nowhere"), log, [0.0]) as events:
+    async with recording(AuditLog(tmp_path / "nowhere"), log, Clock()) as events:
         for _ in range(3):
             events.tell(event(EventKind.CONNECTED))
         await eventually(lambda: log.lines)
