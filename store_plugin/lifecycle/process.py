@@ -18,6 +18,7 @@ from typing import IO
 
 from store_plugin.errors import PluginUntrusted, StoreUnavailable
 from store_plugin.lifecycle import keeper
+from store_plugin.lifecycle.pipes import Pipe
 
 LONGEST_LINE = 4096
 """Bytes of a line of output; of a longer one the rest is left out."""
@@ -63,7 +64,7 @@ class Command:
 class PluginProcess:
     """A running plugin and its keeper. Made by `start`; its owner awaits `ended` or calls `stop`."""
 
-    def __init__(self, keeping: "subprocess.Popen[bytes]", pid: int, reports: asyncio.StreamReader) -> None:
+    def __init__(self, keeping: "subprocess.Popen[bytes]", pid: int, reports: Pipe) -> None:
         self.pid = pid
         self._keeping = keeping
         self._reports = reports
@@ -81,26 +82,26 @@ class PluginProcess:
         keeping, output = await _spawned()
         assert keeping.stdin is not None
         assert keeping.stdout is not None
+        reports, lines = Pipe(keeping.stdout), Pipe(output)
         try:
-            reports, lines = await _reader(keeping.stdout), await _reader(output)
             os.write(keeping.stdin.fileno(), command.task())
             async with asyncio.timeout(_START_SECONDS):
-                first = json.loads(await reports.readline() or b"{}")
+                first = json.loads(await reports.line() or b"{}")
         except BaseException as error:
-            keeping.stdin.close()
+            _close(keeping, output)
             if isinstance(error, OSError):  # a TimeoutError is one
                 why = error.strerror or "it does not answer"
                 raise StoreUnavailable(f"its keeper does not start it: {why}") from None
             raise
         if "started" not in first:
-            keeping.stdin.close()
+            _close(keeping, output)
             await asyncio.to_thread(keeping.wait)
             raise PluginUntrusted(first.get("refused", "the keeper ended before the plugin began"))
         process = cls(keeping, first["started"], reports)
         process._grace = command.grace
         process._tasks = [
             asyncio.create_task(process._watch(), name="plugin process"),
-            asyncio.create_task(_read_lines(lines, on_line, longest_line), name="plugin output"),
+            asyncio.create_task(_handed_on(lines, on_line, longest_line), name="plugin output"),
         ]
         return process
 
@@ -138,8 +139,11 @@ class PluginProcess:
 
     async def _watch(self) -> None:
         code: int | None = None
-        while line := await self._reports.readline():
-            code = json.loads(line).get("exited", code)
+        try:
+            while line := await self._reports.line():
+                code = json.loads(line).get("exited", code)
+        finally:
+            self._reports.close()
         await asyncio.to_thread(self._keeping.wait)
         if code is None:  # somebody killed the keeper: the plugin died with it, and its children go now
             with suppress(ProcessLookupError, PermissionError):
@@ -185,19 +189,24 @@ def _abandoned(spawning: "asyncio.Task[tuple[subprocess.Popen[bytes], IO[bytes]]
     """Nobody waits for the keeper any more: without its pipes it ends."""
     if spawning.cancelled() or spawning.exception() is not None:
         return
-    keeping, output = spawning.result()
+    _close(*spawning.result())
+
+
+def _close(keeping: "subprocess.Popen[bytes]", output: IO[bytes]) -> None:
     for pipe in (keeping.stdin, keeping.stdout, output):
         if pipe is not None:
             pipe.close()
 
 
-async def _reader(file: IO[bytes]) -> asyncio.StreamReader:
-    reader = asyncio.StreamReader()
-    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), file)
-    return reader
+async def _handed_on(output: Pipe, on_line: Callable[[str], None], longest: int) -> None:
+    """All lines until the end of the pipe, which is closed then."""
+    try:
+        await _read_lines(output, on_line, longest)
+    finally:
+        output.close()
 
 
-async def _read_lines(output: asyncio.StreamReader, on_line: Callable[[str], None], longest: int) -> None:
+async def _read_lines(output: Pipe, on_line: Callable[[str], None], longest: int) -> None:
     """Line by line, and no faster than a megabyte or some thousand lines a second: a flood fills the
     pipe, and its writer waits."""
     rest = b""

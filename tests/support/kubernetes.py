@@ -8,6 +8,7 @@ import json
 import re
 import ssl
 import subprocess
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -30,6 +31,7 @@ from tests.support.waiting import eventually
 ISSUER = "https://kubernetes.default.svc"
 _READY_SECONDS = 60.0
 _TRIES = 3
+_NEW_KIND_SECONDS = 30.0
 _ADMIN = "admin-token"
 _AUDIT_POLICY = """\
 apiVersion: audit.k8s.io/v1
@@ -186,7 +188,18 @@ class Cluster:
         token: str = _ADMIN,
         content_type: str = "application/json",
     ) -> dict[str, Any]:
-        """The JSON answer; ApiError for a status of 400 and above."""
+        """The JSON answer; ApiError for a status of 400 and above. A kind that is new is asked for
+        again, as clients do: the API server answers 429 until its cache has begun."""
+        give_up = time.monotonic() + _NEW_KIND_SECONDS
+        while True:
+            try:
+                return self._asked(method, path, body, token, content_type)
+            except ApiError as error:
+                if error.status != 429 or time.monotonic() > give_up:
+                    raise
+                time.sleep(0.2)
+
+    def _asked(self, method: str, path: str, body: object, token: str, content_type: str) -> dict[str, Any]:
         request = urllib.request.Request(
             self.address + path,
             method=method,
