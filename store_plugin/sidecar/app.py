@@ -40,7 +40,7 @@ from store_plugin.sidecar.interceptors.request_id import request_id
 from store_plugin.sidecar.listeners import Listener
 from store_plugin.sidecar.logs import configure_logs
 from store_plugin.sidecar.loop import Loop
-from store_plugin.sidecar.memory import trim_memory_forever
+from store_plugin.sidecar.memory import share_arenas, trim_memory_forever
 from store_plugin.sidecar.metrics import Metrics
 from store_plugin.sidecar.service import SecretStoreService
 from store_plugin.sidecar.settings import Settings
@@ -65,6 +65,7 @@ def run(settings: Settings, environ: Mapping[str, str]) -> int:
     settings.check()
     _raise_descriptor_limit()
     log = configure_logs(settings.log_level, settings.log_format)
+    share_arenas()
     with asyncio.Runner(loop_factory=Loop) as runner:
         return runner.run(_serve(settings, environ, log))
 

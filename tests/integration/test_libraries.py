@@ -16,8 +16,7 @@ from tests.support.moto import Moto
 from tests.support.sidecar import running_sidecar
 from tests.support.waiting import eventually
 
-MOST_MEGABYTES = 140
-"""Beside other tests, where more threads are under way at once; `make bench` holds it to 130."""
+MOST_MEGABYTES = 130
 RECORDED = {"PYTHONPROFILEIMPORTTIME": "1"}
 LIBRARIES = {"boto3", "botocore", "hvac", "aiohttp", "kubernetes", "kopf", "requests"}
 _IMPORTED = re.compile(r"^import time:\s+\d+ \|\s+\d+ \|\s+(\w+)$", re.MULTILINE)
