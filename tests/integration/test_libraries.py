@@ -12,6 +12,7 @@ from store_plugin.client import Client
 from store_plugin.sidecar.memory import TRIM_EVERY
 from tests.integration.conftest import World
 from tests.support import manifests, moto
+from tests.support.as_installed import environ_as_installed
 from tests.support.moto import Moto
 from tests.support.sidecar import running_sidecar
 from tests.support.waiting import eventually
@@ -61,7 +62,7 @@ def test_a_sidecar_of_vault_never_imports_what_aws_needs(world: World) -> None:
 def test_memory_with_both_in_use(world: World, aws: Moto, tmp_path: Path) -> None:
     manifests.aws(world.configs, "aws", tmp_path, aws.address)
     manifests.aws(world.configs, "parameters", tmp_path, aws.address, service="ParameterStore")
-    with running_sidecar(world.configs) as sidecar:
+    with running_sidecar(world.configs, environ=environ_as_installed(tmp_path)) as sidecar:
         used(sidecar.endpoint, "VaultConfig/v2", "AWSConfig/aws", "AWSConfig/parameters")
         process = psutil.Process(sidecar.pid)
         # On a busy machine it takes more for a moment, and gives it back.

@@ -60,9 +60,9 @@ def target_of(spec: AWSSpec, login: Login) -> Target:
 class Client:
     """One boto3 client and the threads that wait for its answers."""
 
-    def __init__(self, target: Target, loader: Loader) -> None:
+    def __init__(self, target: Target, models: Loader) -> None:
         self._target = target
-        self._loader = loader
+        self._models = models
         self._making = threading.Lock()
         self._made: Any = None
         self._threads = ThreadPoolExecutor(THREADS, f"aws-{target.service}")
@@ -128,7 +128,7 @@ class Client:
     def _client(self) -> Any:
         with self._making:
             if self._made is None:
-                self._made = _make(self._target, self._loader)
+                self._made = _make(self._target, self._models)
             return self._made
 
     def _close(self) -> None:
@@ -137,9 +137,9 @@ class Client:
                 self._made.close()
 
 
-def _make(target: Target, loader: Loader) -> Any:
+def _make(target: Target, models: Loader) -> Any:
     session = Session()
-    session.register_component("data_loader", loader)
+    session.register_component("data_loader", models)
     session.set_config_variable("region", target.region)
     config = Config(
         connect_timeout=CONNECT_SECONDS,

@@ -7,9 +7,8 @@ import logging
 from collections.abc import Collection
 from dataclasses import replace
 
-from botocore.loaders import Loader
-
 from stores.aws.access.client import Answer, Client, Target
+from stores.aws.access.models import models
 
 
 class Clients:
@@ -20,13 +19,13 @@ class Clients:
         # of each login that fails, which the request that needed it tells as well.
         for name in ("botocore", "boto3", "urllib3"):
             logging.getLogger(name).setLevel(logging.ERROR)
-        self._loader = Loader()
+        self._models = models()
         self._held: dict[tuple[object, ...], tuple[Client, int]] = {}
 
     def acquire(self, target: Target) -> Client:
         """The client for a target; `release` it once."""
         client, users = self._held.get(target.key, (None, 0))
-        client = client or Client(target, self._loader)
+        client = client or Client(target, self._models)
         self._held[target.key] = client, users + 1
         return client
 
