@@ -19,10 +19,10 @@ from store_plugin.enrolment import TRIAL_VARIABLE
 from store_plugin.errors import InvalidRequest, KindNotServed, StorePluginError
 from store_plugin.hub.authentication import any_name, anyone
 from store_plugin.hub.hub import Hub, HubListener
-from store_plugin.hub.kinds import Kinds
 from store_plugin.hub.peer import Peer
 from store_plugin.hub.registry import Registry
-from store_plugin.lifecycle.process import Command, PluginProcess
+from store_plugin.hub.store_kinds.kinds import Kinds
+from store_plugin.lifecycle.supervision.process import Command, PluginProcess
 from store_plugin.log import StandardLogger
 from store_plugin.store import Environment, Store
 from store_plugin.trust import digest_of

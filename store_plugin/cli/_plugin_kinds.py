@@ -93,9 +93,9 @@ def _all_kinds(
 
 def _with_plugins(plugins: "dict[str, tuple[PluginKind, ...]]", groups: set[str]) -> "Kinds":
     """InvalidRequest where a plugin could not bring its kinds to a hub either."""
-    from store_plugin.hub.kinds import Kinds
     from store_plugin.hub.peer import Peer
     from store_plugin.hub.registry import Registry
+    from store_plugin.hub.store_kinds.kinds import Kinds
     from store_plugin.store import served_kinds
 
     kinds = Kinds(served_kinds(), Registry(), groups)

@@ -26,7 +26,7 @@ Kinds: TypeAlias = Mapping[KindName, LoadableKind]
 
 @runtime_checkable
 class GrowingKinds(Protocol):
-    """Kinds that plugins add to, as `store_plugin.hub.kinds.Kinds`."""
+    """Kinds that plugins add to, as `store_plugin.hub.store_kinds.kinds.Kinds`."""
 
     def may_come(self, api_version: str, kind: str) -> bool:
         """Whether a plugin may bring this kind, and none has."""

@@ -15,9 +15,9 @@ from grpc_health.v1 import health_pb2_grpc
 
 from store_plugin.endpoints import Endpoint, Transport
 from store_plugin.errors import InvalidRequest
-from store_plugin.hub.channel import PluginChannel
+from store_plugin.hub.calling.channel import PluginChannel
+from store_plugin.hub.calling.local import LocalInstance
 from store_plugin.hub.health import Healthy
-from store_plugin.hub.local import LocalInstance
 from store_plugin.hub.logs import Refusals
 from store_plugin.hub.registry import Entry, Registry
 from store_plugin.hub.service import Admit, Authenticate, Authorize, Entrance, Joined, PluginStreams

@@ -13,9 +13,9 @@ from itertools import count
 from typing import Protocol
 
 from store_plugin.errors import AlreadyConnected, Overloaded
+from store_plugin.hub.calling.pending import Reply
 from store_plugin.hub.events import EventKind, Events, RegistryEvent
 from store_plugin.hub.peer import Peer
-from store_plugin.hub.pending import Reply
 from store_plugin.stream.frames import Metadata
 
 

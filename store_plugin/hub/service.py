@@ -20,7 +20,7 @@ from store_plugin.errors import (
     StorePluginError,
     StoreUnavailable,
 )
-from store_plugin.hub.codec import ENVELOPED, PLAIN, Codec
+from store_plugin.hub.calling.codec import ENVELOPED, PLAIN, Codec
 from store_plugin.hub.logs import PluginLog, Refusals
 from store_plugin.hub.peer import Identity, Peer, registered_peer
 from store_plugin.hub.registry import Entry, Registry

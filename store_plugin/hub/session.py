@@ -13,8 +13,8 @@ from typing import TypeAlias, TypeVar
 
 from store_plugin._proto import plugin_stream_pb2 as proto
 from store_plugin.errors import Code
+from store_plugin.hub.calling.pending import PendingCall, PendingCalls, Reply
 from store_plugin.hub.peer import Peer
-from store_plugin.hub.pending import PendingCall, PendingCalls, Reply
 from store_plugin.stream import frames
 from store_plugin.stream.audit_notes import notes_in
 from store_plugin.stream.features import Feature

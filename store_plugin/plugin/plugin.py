@@ -20,12 +20,12 @@ from store_plugin.enrolment import TRIAL_VARIABLE
 from store_plugin.errors import InvalidRequest, NotReachable, StorePluginError
 from store_plugin.log import Logger, StandardLogger
 from store_plugin.plugin.checking import Check, add_check
+from store_plugin.plugin.connecting.dialing import Door, addresses, door_to
+from store_plugin.plugin.connecting.link import Link
+from store_plugin.plugin.connecting.links import Links
+from store_plugin.plugin.connecting.membership import Invitation, Membership
 from store_plugin.plugin.descriptors import Descriptors
-from store_plugin.plugin.dialing import Door, addresses, door_to
-from store_plugin.plugin.link import Link
-from store_plugin.plugin.links import Links
 from store_plugin.plugin.manifest import DESCRIBE, manifest
-from store_plugin.plugin.membership import Invitation, Membership
 from store_plugin.plugin.serving import HubStream, Wire
 from store_plugin.plugin.tokens import TokenSource
 from store_plugin.stream import frames

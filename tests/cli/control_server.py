@@ -10,8 +10,8 @@ from pathlib import Path
 
 from store_plugin.dispatch.state import Counts
 from store_plugin.errors import PluginNotFound
-from store_plugin.lifecycle.output import Output
-from store_plugin.lifecycle.states import PluginStatus, State
+from store_plugin.lifecycle.supervision.output import Output
+from store_plugin.lifecycle.supervision.states import PluginStatus, State
 from store_plugin.sidecar.control.managed import ManagedMethods
 from store_plugin.sidecar.control.server import ControlServer
 from store_plugin.sidecar.control.service import ControlService, Running

@@ -13,7 +13,7 @@ from store_plugin.cli._app import cli
 from store_plugin.cli._control import connected
 from store_plugin.lifecycle.administration.registering import Registrar
 from store_plugin.lifecycle.layout import Layout
-from store_plugin.lifecycle.states import State
+from store_plugin.lifecycle.supervision.states import State
 from tests.cli.control_server import Script, control_server, status
 from tests.support.waiting import eventually
 

@@ -10,9 +10,9 @@ import structlog
 from store_plugin.endpoints import Endpoint
 from store_plugin.hub.authentication import any_name, anyone
 from store_plugin.hub.hub import Hub, HubListener
-from store_plugin.hub.kinds import Kinds
 from store_plugin.hub.peer import Peer
 from store_plugin.hub.registry import Registry
+from store_plugin.hub.store_kinds.kinds import Kinds
 from store_plugin.store import Store
 from store_plugin.testing.environment import MemoryCredentials, memory_environment
 from tests.hub.shelf import API_VERSION, KIND

@@ -20,14 +20,14 @@ from store_plugin.errors import (
     PluginRefused,
     StoreUnavailable,
 )
-from store_plugin.hub import kinds as kinds_module
-from store_plugin.hub import plugin_spec
-from store_plugin.hub.channel import PluginChannel
-from store_plugin.hub.kinds import Kinds
+from store_plugin.hub.calling.channel import PluginChannel
 from store_plugin.hub.peer import Peer, PluginKind
-from store_plugin.hub.plugin_spec import PluginSpec
 from store_plugin.hub.registry import Registry
 from store_plugin.hub.session import Session
+from store_plugin.hub.store_kinds import kinds as kinds_module
+from store_plugin.hub.store_kinds import plugin_spec
+from store_plugin.hub.store_kinds.kinds import Kinds
+from store_plugin.hub.store_kinds.plugin_spec import PluginSpec
 from store_plugin.model import ScopedName, Secret
 from store_plugin.plugin.notes import Notes
 from store_plugin.store import Capabilities, Limits, Store

@@ -6,7 +6,7 @@ from typing import Any
 import grpc
 import pytest
 
-from store_plugin.hub import pending
+from store_plugin.hub.calling import pending
 from store_plugin.hub.settings import HubSettings
 from store_plugin.stream import frames
 from store_plugin.stream.features import ALL

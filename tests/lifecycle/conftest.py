@@ -20,11 +20,11 @@ from store_plugin.lifecycle.administration.vouching import Vouching
 from store_plugin.lifecycle.audit import AuditLog
 from store_plugin.lifecycle.catalog import Catalog, now
 from store_plugin.lifecycle.content import ContentStore
-from store_plugin.lifecycle.instance import Ground
 from store_plugin.lifecycle.layout import Layout
 from store_plugin.lifecycle.registration import Registration, RunOptions
-from store_plugin.lifecycle.states import PluginStatus, State
-from store_plugin.lifecycle.supervisor import Supervisor
+from store_plugin.lifecycle.supervision.instance import Ground
+from store_plugin.lifecycle.supervision.states import PluginStatus, State
+from store_plugin.lifecycle.supervision.supervisor import Supervisor
 from store_plugin.testing.environment import RecordingLog
 
 ROOT = Path(__file__).parents[2]

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from store_plugin.errors import Overloaded
-from store_plugin.lifecycle.output import KEPT_LINES, MOST_FOLLOWERS, MOST_WAITING, Lines, Output
+from store_plugin.lifecycle.supervision.output import KEPT_LINES, MOST_FOLLOWERS, MOST_WAITING, Lines, Output
 from store_plugin.testing.environment import RecordingLog
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import uvloop
 
-from store_plugin.lifecycle.pipes import Pipe
+from store_plugin.lifecycle.supervision.pipes import Pipe
 
 PIPES = 2000
 WRITERS = 4

@@ -17,8 +17,8 @@ import psutil
 import pytest
 
 from store_plugin.errors import PluginUntrusted
-from store_plugin.lifecycle import keeper
-from store_plugin.lifecycle.process import LINES_AT_A_TIME, LONGEST_LINE, Command, PluginProcess
+from store_plugin.lifecycle.supervision import keeper
+from store_plugin.lifecycle.supervision.process import LINES_AT_A_TIME, LONGEST_LINE, Command, PluginProcess
 from tests.support.processes import alive
 
 Start = Callable[..., Any]
@@ -196,8 +196,8 @@ async def test_children_that_are_left_behind_go_with_the_plugin(
 HOST = """
 import asyncio, hashlib, sys
 from pathlib import Path
-from store_plugin.lifecycle import keeper
-from store_plugin.lifecycle.process import Command, PluginProcess
+from store_plugin.lifecycle.supervision import keeper
+from store_plugin.lifecycle.supervision.process import Command, PluginProcess
 
 async def main():
     plugin = Path(sys.argv[1])

@@ -3,8 +3,8 @@
 import psutil
 import pytest
 
-from store_plugin.lifecycle import instance as instance_module
-from store_plugin.lifecycle.output import KEPT_LINES
+from store_plugin.lifecycle.supervision import instance as instance_module
+from store_plugin.lifecycle.supervision.output import KEPT_LINES
 from tests.lifecycle.conftest import World, eventually
 from tests.support.echo import EchoStub
 

@@ -11,9 +11,9 @@ import pytest
 
 from store_plugin.errors import Code, PluginNotFound, StoreUnavailable
 from store_plugin.hub.events import EventKind
-from store_plugin.lifecycle import runner as runner_module
-from store_plugin.lifecycle import supervisor as supervisor_module
-from store_plugin.lifecycle.states import State
+from store_plugin.lifecycle.supervision import runner as runner_module
+from store_plugin.lifecycle.supervision import supervisor as supervisor_module
+from store_plugin.lifecycle.supervision.states import State
 from store_plugin.plugin import Plugin
 from store_plugin.stream.outcomes import failed
 from tests.lifecycle.conftest import CHECK_THAT_FAILS, CHECK_THAT_HANGS, World, eventually, world_in

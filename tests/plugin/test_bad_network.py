@@ -21,8 +21,9 @@ from store_plugin.hub.authentication import any_name, anyone
 from store_plugin.hub.hub import Hub, HubListener
 from store_plugin.hub.session import Session
 from store_plugin.hub.settings import HubSettings
-from store_plugin.plugin import Plugin, dialing, link, serving
+from store_plugin.plugin import Plugin, serving
 from store_plugin.plugin.backoff import Backoff
+from store_plugin.plugin.connecting import dialing, link
 from store_plugin.plugin.serving import HubStream
 from tests.hub.conftest import eventually, running
 from tests.support.bad_network import BadNetwork

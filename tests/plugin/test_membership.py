@@ -9,8 +9,8 @@ import pytest
 from store_plugin import enrolment
 from store_plugin.endpoints import Endpoint
 from store_plugin.errors import InvalidRequest, NotReachable, PluginRefused
-from store_plugin.plugin.dialing import Tls
-from store_plugin.plugin.membership import LOOK_SECONDS, Certificate, Invitation, Membership
+from store_plugin.plugin.connecting.dialing import Tls
+from store_plugin.plugin.connecting.membership import LOOK_SECONDS, Certificate, Invitation, Membership
 from store_plugin.testing.environment import RecordingLog
 
 HOUR = 3600.0

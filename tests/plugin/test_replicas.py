@@ -12,7 +12,8 @@ import structlog
 from store_plugin.endpoints import Endpoint
 from store_plugin.errors import NotReachable
 from store_plugin.hub import Hub, HubListener, any_name, anyone
-from store_plugin.plugin import Plugin, dialing
+from store_plugin.plugin import Plugin
+from store_plugin.plugin.connecting import dialing
 from tests.hub.conftest import eventually, running
 from tests.support.echo import Echo, EchoStub, add_echo
 from tests.support.ports import free_port

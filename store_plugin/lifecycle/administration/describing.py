@@ -14,8 +14,8 @@ from pydantic.alias_generators import to_camel
 
 from store_plugin.errors import InvalidRequest
 from store_plugin.lifecycle.environment import minimal_environment
-from store_plugin.lifecycle.process import Command, PluginProcess
 from store_plugin.lifecycle.registration import PluginName, Version
+from store_plugin.lifecycle.supervision.process import Command, PluginProcess
 from store_plugin.trust import digest_of
 
 DESCRIBE = "--describe"

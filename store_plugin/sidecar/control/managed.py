@@ -7,8 +7,8 @@ from typing import Protocol
 
 from store_plugin._proto import control_pb2 as proto
 from store_plugin.errors import InvalidRequest
-from store_plugin.lifecycle.output import Lines, Output
-from store_plugin.lifecycle.states import PluginStatus
+from store_plugin.lifecycle.supervision.output import Lines, Output
+from store_plugin.lifecycle.supervision.states import PluginStatus
 from store_plugin.sidecar.control.times import timestamp
 
 LINES_AT_A_TIME = 100

@@ -25,11 +25,11 @@ from store_plugin.lifecycle.enrolment import (
     plugin_listener,
 )
 from store_plugin.lifecycle.enrolment.authority import DEFAULT_LIFE
-from store_plugin.lifecycle.instance import Ground
 from store_plugin.lifecycle.layout import Layout
-from store_plugin.lifecycle.output import Output
-from store_plugin.lifecycle.states import PluginStatus
-from store_plugin.lifecycle.supervisor import Supervisor
+from store_plugin.lifecycle.supervision.instance import Ground
+from store_plugin.lifecycle.supervision.output import Output
+from store_plugin.lifecycle.supervision.states import PluginStatus
+from store_plugin.lifecycle.supervision.supervisor import Supervisor
 from store_plugin.store import Logger
 
 _ANY_PORT = Endpoint.parse("127.0.0.1:0")

@@ -16,10 +16,10 @@ from store_plugin.errors import InvalidRequest, PluginDisconnected
 from store_plugin.hub.access import HubAccess, HubAuth, listeners
 from store_plugin.hub.authentication.allowing import AllowRule
 from store_plugin.hub.hub import Hub
-from store_plugin.hub.kinds import KindName, Kinds
 from store_plugin.hub.peer import Peer, PluginKind
 from store_plugin.hub.registry import Limits, OnDuplicate, Registry
 from store_plugin.hub.settings import HubSettings
+from store_plugin.hub.store_kinds.kinds import KindName, Kinds
 from store_plugin.sidecar.hub.crds import PluginCrds
 from store_plugin.sidecar.hub.managed import ManagedPlugins
 from store_plugin.sidecar.hub.pod_events import tell_pod

@@ -21,7 +21,7 @@ from store_plugin.hub.settings import HubSettings
 from store_plugin.lifecycle.audit import AuditLog
 from store_plugin.lifecycle.enrolment import Authority, EnrolmentServer, EnrolmentTokens, plugin_listener
 from store_plugin.lifecycle.layout import Layout
-from store_plugin.lifecycle.process import Command, PluginProcess
+from store_plugin.lifecycle.supervision.process import Command, PluginProcess
 from tests.lifecycle.enrolment.conftest import HandClock, request
 from tests.support.certificates import CertificateAuthority
 

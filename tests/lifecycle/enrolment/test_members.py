@@ -12,7 +12,7 @@ import pytest
 from store_plugin import enrolment
 from store_plugin.hub.registry import Entry, OnDuplicate
 from store_plugin.hub.settings import HubSettings
-from store_plugin.lifecycle.process import PluginProcess
+from store_plugin.lifecycle.supervision.process import PluginProcess
 from store_plugin.stream import wellness
 from store_plugin.testing.environment import RecordingLog
 from tests.lifecycle.enrolment.bench import Bench, enrolment_bench
@@ -37,7 +37,7 @@ ECHO = """
 
 
 EAGER = """
-    from store_plugin.plugin import membership
+    from store_plugin.plugin.connecting import membership
     membership.RENEWED_AFTER = 0.0
 """
 EAGER_ECHO = EAGER + ECHO

@@ -19,9 +19,9 @@ from store_plugin.lifecycle.enrolment import (
     enabled_in,
     plugin_listener,
 )
-from store_plugin.lifecycle.instance import Ground
 from store_plugin.lifecycle.layout import Layout
-from store_plugin.lifecycle.supervisor import Supervisor
+from store_plugin.lifecycle.supervision.instance import Ground
+from store_plugin.lifecycle.supervision.supervisor import Supervisor
 from store_plugin.testing.environment import RecordingLog
 from tests.lifecycle.conftest import World, eventually
 from tests.support.echo import EchoStub

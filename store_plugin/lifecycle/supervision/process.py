@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import IO
 
 from store_plugin.errors import PluginUntrusted, StoreUnavailable
-from store_plugin.lifecycle import keeper
-from store_plugin.lifecycle.pipes import Pipe
+from store_plugin.lifecycle.supervision import keeper
+from store_plugin.lifecycle.supervision.pipes import Pipe
 
 LONGEST_LINE = 4096
 """Bytes of a line of output; of a longer one the rest is left out."""

@@ -12,8 +12,8 @@ from typing import Any, Self, TypeAlias
 import grpc
 
 from store_plugin.errors import Code, ConfigInvalid, PluginDisconnected
-from store_plugin.hub.calls import StreamCall, UnaryCall
-from store_plugin.hub.pending import Reply
+from store_plugin.hub.calling.calls import StreamCall, UnaryCall
+from store_plugin.hub.calling.pending import Reply
 from store_plugin.hub.registry import Entry, Instance, Registry
 from store_plugin.stream.context import metadata_of
 from store_plugin.stream.frames import Metadata

@@ -12,7 +12,7 @@ import grpc
 
 from store_plugin.endpoints import Endpoint, Transport
 from store_plugin.errors import InvalidRequest, NotReachable
-from store_plugin.plugin.refusals import meaning_of
+from store_plugin.plugin.connecting.refusals import meaning_of
 from store_plugin.plugin.tokens import TokenSource, token_of
 from store_plugin.stream import frames
 

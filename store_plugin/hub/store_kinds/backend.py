@@ -22,7 +22,7 @@ from store_plugin.errors import (
     StorePluginError,
     StoreUnavailable,
 )
-from store_plugin.hub.channel import PluginChannel
+from store_plugin.hub.calling.channel import PluginChannel
 from store_plugin.model import ScopedName, Secret, StoredSecret, Version
 from store_plugin.store import Capabilities
 from store_plugin.wire import error_from

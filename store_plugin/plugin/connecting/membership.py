@@ -18,8 +18,8 @@ from store_plugin._proto import lifecycle_pb2 as proto
 from store_plugin.endpoints import Endpoint
 from store_plugin.errors import Code, InvalidRequest, PluginRefused, StorePluginError
 from store_plugin.log import Logger
-from store_plugin.plugin.dialing import DIAL_SECONDS, Door, Tls, addresses, channel_to
-from store_plugin.plugin.refusals import meaning_of
+from store_plugin.plugin.connecting.dialing import DIAL_SECONDS, Door, Tls, addresses, channel_to
+from store_plugin.plugin.connecting.refusals import meaning_of
 from store_plugin.wire import error_from
 
 LOOK_SECONDS = 30.0

@@ -12,11 +12,11 @@ from datetime import UTC, datetime
 
 from store_plugin.errors import PluginUntrusted, StorePluginError
 from store_plugin.lifecycle.audit import Value
-from store_plugin.lifecycle.instance import Ground, Instance, told
-from store_plugin.lifecycle.output import Output
-from store_plugin.lifecycle.overtaken import Overtaken, unless
 from store_plugin.lifecycle.registration import Registration
-from store_plugin.lifecycle.states import PluginStatus, State
+from store_plugin.lifecycle.supervision.instance import Ground, Instance, told
+from store_plugin.lifecycle.supervision.output import Output
+from store_plugin.lifecycle.supervision.overtaken import Overtaken, unless
+from store_plugin.lifecycle.supervision.states import PluginStatus, State
 from store_plugin.log import Logger
 from store_plugin.plugin.backoff import Backoff
 

@@ -9,11 +9,11 @@ from store_plugin.errors import PluginNotFound, PluginRefused, StorePluginError
 from store_plugin.hub.peer import Peer
 from store_plugin.lifecycle.audit import AuditLog, Value
 from store_plugin.lifecycle.catalog import Catalog
-from store_plugin.lifecycle.instance import Ground
-from store_plugin.lifecycle.output import Output
 from store_plugin.lifecycle.registration import Registration
-from store_plugin.lifecycle.runner import Runner
-from store_plugin.lifecycle.states import PluginStatus
+from store_plugin.lifecycle.supervision.instance import Ground
+from store_plugin.lifecycle.supervision.output import Output
+from store_plugin.lifecycle.supervision.runner import Runner
+from store_plugin.lifecycle.supervision.states import PluginStatus
 from store_plugin.log import Logger
 
 LOOK_SECONDS = 2.0

@@ -7,8 +7,8 @@ from concurrent.futures import Executor
 from contextlib import contextmanager
 
 from store_plugin.errors import Code, InvalidRequest
+from store_plugin.hub.calling.pending import Reply
 from store_plugin.hub.peer import Identity, Peer
-from store_plugin.hub.pending import Reply
 from store_plugin.log import Logger
 from store_plugin.stream.context import CallState
 from store_plugin.stream.features import ALL

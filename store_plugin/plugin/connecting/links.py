@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Collection
 
-from store_plugin.plugin.link import Link
+from store_plugin.plugin.connecting.link import Link
 from store_plugin.stream import frames
 
 

@@ -12,8 +12,8 @@ from store_plugin.hub.registry import Entry, Registry
 from store_plugin.lifecycle.content import ContentStore
 from store_plugin.lifecycle.enrolment.tokens import LONGEST_LIFE
 from store_plugin.lifecycle.environment import minimal_environment
-from store_plugin.lifecycle.process import Command, PluginProcess
 from store_plugin.lifecycle.registration import Registration
+from store_plugin.lifecycle.supervision.process import Command, PluginProcess
 from store_plugin.stream import wellness
 from store_plugin.stream.outcomes import CallFailed
 

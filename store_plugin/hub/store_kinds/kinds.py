@@ -14,11 +14,11 @@ from typing import TypeAlias
 from store_plugin import backend
 from store_plugin._proto import backend_pb2 as proto
 from store_plugin.errors import Overloaded, PluginRefused
-from store_plugin.hub.backend import BackendCalls, BackendConfig, PluginStore
-from store_plugin.hub.channel import PluginChannel
+from store_plugin.hub.calling.channel import PluginChannel
 from store_plugin.hub.peer import Peer, PluginKind
-from store_plugin.hub.plugin_spec import PluginSpec, spec_model
 from store_plugin.hub.registry import Registry
+from store_plugin.hub.store_kinds.backend import BackendCalls, BackendConfig, PluginStore
+from store_plugin.hub.store_kinds.plugin_spec import PluginSpec, spec_model
 from store_plugin.spec import credential_references
 from store_plugin.store import Environment, ServedKind
 

@@ -12,7 +12,7 @@ import grpc
 from grpc.aio import Metadata as AioMetadata
 
 from store_plugin.errors import Code
-from store_plugin.hub.pending import Reply
+from store_plugin.hub.calling.pending import Reply
 from store_plugin.stream.frames import EOF, Metadata
 from store_plugin.stream.outcomes import CallFailed, failed, grpc_code
 

@@ -9,8 +9,8 @@ import grpc
 from store_plugin.errors import StorePluginError
 from store_plugin.log import Logger
 from store_plugin.plugin.backoff import Backoff
-from store_plugin.plugin.dialing import Door, channel_to, knock, metadata_for, open_stream
-from store_plugin.plugin.refusals import refusal_of_end, refusal_of_stream
+from store_plugin.plugin.connecting.dialing import Door, channel_to, knock, metadata_for, open_stream
+from store_plugin.plugin.connecting.refusals import refusal_of_end, refusal_of_stream
 from store_plugin.plugin.serving import HubSilent, HubStream, Wire
 from store_plugin.stream import frames
 from store_plugin.stream.outbox import PeerStalled

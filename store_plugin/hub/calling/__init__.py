@@ -1,0 +1,1 @@
+"""Calls to plugins: a gRPC channel over the stream that a plugin opened."""

@@ -1,0 +1,1 @@
+"""Kinds of store configs that plugins bring along, and their stores."""

@@ -1,0 +1,1 @@
+"""The way to a hub: dialled, joined, kept, and found again when it is lost."""
