@@ -116,9 +116,11 @@ def connected(path: Path, seconds: float = _SECONDS) -> Iterator[Control]:
         ("grpc.max_receive_message_length", _LARGEST),
     ]
     with grpc.insecure_channel(f"unix:{path.absolute()}", options) as channel:
+        ready = grpc.channel_ready_future(channel)
         try:
-            grpc.channel_ready_future(channel).result(seconds)
+            ready.result(seconds)
         except grpc.FutureTimeoutError:
+            ready.cancel()
             raise _nobody_at(path) from None
         yield Control(channel, path)
 

@@ -74,9 +74,20 @@ class ThreadedTransport:
 
 def _await_connection(channel: grpc.Channel, seconds: float) -> None:
     """Until the channel is connected, or for so long. Watching it is also what makes it try
-    again: a channel of the synchronous API gets on only while a thread waits for it."""
-    ready = grpc.channel_ready_future(channel)
+    again: a channel of the synchronous API gets on only while a thread waits for it.
+
+    Not with `grpc.channel_ready_future`, which asks gRPC's watching thread to connect: asked
+    twice, that thread looks at the channel once more after the last one has gone, and writes a
+    traceback to stderr where it is closed by then.
+    """
+    ready = threading.Event()
+
+    def look(state: grpc.ChannelConnectivity) -> None:
+        if state is grpc.ChannelConnectivity.READY:
+            ready.set()
+
+    channel.subscribe(look)
     try:
-        ready.result(timeout=seconds)
-    except grpc.FutureTimeoutError:
-        ready.cancel()
+        ready.wait(seconds)
+    finally:
+        channel.unsubscribe(look)

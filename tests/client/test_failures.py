@@ -13,6 +13,7 @@ from google.protobuf.message import Message
 
 from store_plugin import errors
 from store_plugin._proto import ess_pb2
+from store_plugin.client import Client
 from store_plugin.errors import (
     Cancelled,
     Code,
@@ -222,3 +223,20 @@ def _answers(client: Any) -> bool:
     except ConnectionLost:
         return False
     return True
+
+
+def test_giving_up_leaves_no_thread_that_fails_later() -> None:
+    """gRPC watches a channel on a thread of its own, whose end nobody sees but on stderr."""
+    failed: list[str] = []
+    before, threading.excepthook = threading.excepthook, lambda ended: failed.append(str(ended.exc_value))
+    try:
+        for _ in range(3):
+            with (
+                Client(f"unix:///@nobody/{uuid4().hex}", connect_timeout=0.6) as client,
+                pytest.raises(NotReachable),
+            ):
+                client.get(CONFIG, "team-a/db")
+        time.sleep(0.3)  # the watching thread looks five times a second
+    finally:
+        threading.excepthook = before
+    assert failed == []
