@@ -102,12 +102,20 @@ def test_an_older_cluster_gets_no_native_sidecar(place: Place) -> None:
 def test_a_provider_gets_the_sidecar_beside_its_own_container(place: Place) -> None:
     (spec,) = templates(render(SWITCHES["crossplane"]))
     provider, sidecar = spec["containers"]
-    assert (provider, sidecar["name"]) == ({"name": "package-runtime"}, "store-plugin")
+    assert (provider["name"], sidecar["name"]) == ("package-runtime", "store-plugin")
+    assert provider["args"] == ["--enable-external-secret-stores"]
     admitted = place.admit({**spec, "containers": [{**OPERATOR, **provider}, sidecar]})
     assert admitted["hostAliases"] == [{"ip": "127.0.0.1", "hostnames": ["ess.crossplane-system"]}]
     volumes = {volume["name"]: volume for volume in admitted["volumes"]}
     assert volumes["store-plugin-certs"]["secret"]["secretName"] == "ess-server-certs"
     assert {"name": "store-plugin-certs", "mountPath": "/certs", "readOnly": True} in sidecar["volumeMounts"]
+
+
+def test_crossplane_waits_for_a_sidecar_that_takes_longer_than_pods_have() -> None:
+    made = render({**SWITCHES["crossplane"], "sidecar": {"shutdownGrace": 60}})
+    (provider,) = templates(made)
+    patch = yaml.safe_load(only(made, "ConfigMap")["data"]["patch.yaml"])["spec"]["template"]["spec"]
+    assert provider["terminationGracePeriodSeconds"] == patch["terminationGracePeriodSeconds"] == 75
 
 
 def test_the_patch_brings_the_same_sidecar_into_crossplane(prepared: Cluster, tmp_path: Path) -> None:

@@ -129,7 +129,7 @@ def test_a_pod_gets_its_sidecar_and_loses_it_again(world: World) -> None:
 def test_the_sidecar_of_providers_is_that_of_crossplane_and_makes_a_valid_pod(world: World) -> None:
     provider, crossplane = pod_of("provider.yaml"), pod_of("crossplane.yaml")
     runtime, ours = provider["containers"]
-    assert runtime == {"name": "package-runtime"}
+    assert runtime == {"name": "package-runtime", "args": ["--enable-external-secret-stores"]}
     assert {**provider, "containers": [ours]} == crossplane
     merged = {**provider, "containers": [{"name": "package-runtime", "image": "provider"}, ours]}
     checked = before.deployment("provider", {"a": "b"}, **merged)
