@@ -106,13 +106,6 @@ class ClusterApi:
         `timeout` is the library's too."""
         return (await self._respond("GET", path, names, query=query, timeout=timeout)).response
 
-    async def open(self, path: str, query: Mapping[str, str], seconds: float, **names: str) -> Any:
-        """The response to a GET, its body not read; whoever reads it has so many seconds."""
-        response = await self._respond("GET", path, names, query=query, timeout=seconds)
-        if response.status != 200:
-            _checked(response.status, await _read(response))
-        return response
-
     async def _request(
         self,
         method: str,

@@ -5,9 +5,9 @@ from typing import Any
 
 from store_plugin.access.profiles import GROUP, PLURAL, VERSION, ClusterProfile
 from store_plugin.cluster_api import ApiClient, ClusterApi
-from store_plugin.config.kubernetes.requests import Collection, Forgotten, Listing
 from store_plugin.errors import ConfigNotFound, InvalidRequest, StoreUnavailable
 from store_plugin.running import run_now
+from store_plugin.watching.requests import Collection, Forgotten, Listing
 
 _ALL = f"/apis/{GROUP}/{VERSION}/{PLURAL}"
 _ONE_NAMESPACE = f"/apis/{GROUP}/{VERSION}/namespaces/{{namespace}}/{PLURAL}"

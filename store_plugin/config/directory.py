@@ -22,10 +22,11 @@ from store_plugin.config.kinds import KindName, Kinds
 from store_plugin.config.losses import credential_problems
 from store_plugin.config.merging import Reading
 from store_plugin.config.reading import DirectoryReader, Look, unreadable_directory
-from store_plugin.config.source import SourceState, WatchState
+from store_plugin.config.source import SourceState
 from store_plugin.config.table import ConfigTable
 from store_plugin.model import ConfigReference
 from store_plugin.store import Logger
+from store_plugin.watching.state import WatchState
 
 _EMPTY = Reading()
 

@@ -7,20 +7,7 @@ from typing import Protocol
 from store_plugin.config.declarations import Problem
 from store_plugin.config.kinds import KindName
 from store_plugin.model import ConfigReference
-
-
-@dataclass(frozen=True, slots=True)
-class WatchState:
-    """How well one part of a source is followed."""
-
-    what: str
-    """`VaultConfigs`, `Secret vault/login`, or a directory."""
-    synced: bool
-    behind: float
-    """Seconds for which it may have changed without our knowing; 0 while synced."""
-    problem: str | None = None
-    known: bool = True
-    """Whether there ever was an answer; what it said serves until the next one."""
+from store_plugin.watching.state import WatchState
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,6 @@ from itertools import product
 
 from store_plugin.cluster import connected
 from store_plugin.cluster_api import ApiClient, ClusterApi
-from store_plugin.config.kubernetes.pauses import Pauses
-from store_plugin.config.kubernetes.watch import Watch
 from store_plugin.errors import ConfigInvalid, StorePluginError, StoreUnavailable
 from store_plugin.publisher.admin import served
 from store_plugin.publisher.cluster.events import Events
@@ -31,6 +29,8 @@ from store_plugin.publisher.work.turns import Turns
 from store_plugin.publisher.workers import Workers
 from store_plugin.runtime import AsyncClientPool, AsyncDetailsManager
 from store_plugin.store import Logger
+from store_plugin.watching.pauses import Pauses
+from store_plugin.watching.watch import Watch
 
 _SYSTEM = "/api/v1/namespaces/kube-system"
 

@@ -4,10 +4,11 @@ operation, and nothing that runs in between. `watched_store_configs` is the othe
 from store_plugin.cluster_api import ApiClient, ClusterApi
 from store_plugin.running import run_now
 from store_plugin.runtime.sources import not_found
-from store_plugin.runtime.store_config import DEFAULT_API_VERSION, PLURAL, StoreConfig
+from store_plugin.runtime.store_config import DEFAULT_API_VERSION, KIND, PLURAL, StoreConfig
+from store_plugin.watching.requests import Collection
 
-COLLECTION = "/apis/{group}/{version}/{plural}"
-_ONE = COLLECTION + "/{name}"
+_ALL = "/apis/{group}/{version}/{plural}"
+_ONE = _ALL + "/{name}"
 
 
 class AsyncClusterStoreConfigs:
@@ -16,7 +17,7 @@ class AsyncClusterStoreConfigs:
 
     def __init__(self, client: ApiClient, api_version: str = DEFAULT_API_VERSION) -> None:
         self._api = ClusterApi(client)
-        self._place = collection(api_version)
+        self._place = _place(api_version)
 
     async def get(self, name: str) -> StoreConfig:
         """ConfigNotFound, ConfigInvalid, or that the API server does not answer."""
@@ -37,7 +38,12 @@ class ClusterStoreConfigs:
         return run_now(self._configs.get(name))
 
 
-def collection(api_version: str) -> dict[str, str]:
+def collection(api_version: str, advice: str) -> Collection:
+    """The StoreConfigs of an API group; `advice`: what to do where it has none. ValueError."""
+    return Collection(f"{KIND}s in {api_version}", _ALL, _place(api_version), advice=advice)
+
+
+def _place(api_version: str) -> dict[str, str]:
     """What the path of StoreConfigs in an API group is made of."""
     group, _, version = api_version.partition("/")
     if not group or not version:

@@ -5,32 +5,22 @@ once it is back: where it stopped, or with a new listing where the server has fo
 """
 
 import asyncio
-import json
-import logging
-import random
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
-from store_plugin.cluster_api import ApiClient, ClusterApi, Json, an_answer
-from store_plugin.errors import ConfigInvalid, StorePluginError, StoreUnavailable
-from store_plugin.runtime.cluster_store_configs import COLLECTION, collection
+from store_plugin.cluster_api import ApiClient, ClusterApi, Json
+from store_plugin.errors import StoreUnavailable
+from store_plugin.log import StandardLogger
+from store_plugin.runtime.cluster_store_configs import collection
 from store_plugin.runtime.sources import not_found
 from store_plugin.runtime.store_config import DEFAULT_API_VERSION, KIND, StoreConfig
+from store_plugin.watching.pauses import Pauses
+from store_plugin.watching.requests import Event
+from store_plugin.watching.watch import Watch
 
 SYNCED_WITHIN = 30.0
 """Seconds that the first listing may take, all attempts together."""
-_WATCH_SECONDS = 300
-_GRACE_SECONDS = 30
-"""How much longer than the server was asked for a watch is waited for."""
-_FIRST_PAUSE = 0.2
-_LONGEST_PAUSE = 15.0
-
-_log = logging.getLogger(__name__)
-
-
-class _Forgotten(Exception):
-    """The server no longer knows where the watch stopped."""
 
 
 class WatchedStoreConfigs:
@@ -52,24 +42,25 @@ class WatchedStoreConfigs:
         synced_within: float = SYNCED_WITHIN,
     ) -> None:
         self._api = ClusterApi(client)
-        self._place = collection(api_version)
+        self._collection = collection(api_version, "apply the operator's CRDs first")
         self._synced_within = synced_within
-        self._manifests: dict[str, Json] = {}
-        self._version = ""
+        self._known = _Manifests()
+        self._watch: Watch | None = None
         self._task: asyncio.Task[None] | None = None
 
     def get(self, name: str) -> StoreConfig:
         """The StoreConfig as last seen. ConfigNotFound, ConfigInvalid."""
         if self._task is not None and self._task.done():
             self._task.result()  # it never ends by itself: whatever ended it is a bug to be seen
-        manifest = self._manifests.get(name)
+        manifest = self._known.manifests.get(name)
         if manifest is None:
             raise not_found(name)
         return StoreConfig.from_manifest(manifest)
 
     async def __aenter__(self) -> Self:
-        await self._first_list()
-        self._task = asyncio.create_task(self._follow(), name=f"watch of {KIND}s")
+        self._watch = Watch(self._api, self._collection, self._known, StandardLogger(__name__), Pauses())
+        await self._first_list(self._watch)
+        self._task = asyncio.create_task(self._watch.run(), name=f"watch of {KIND}s")
         return self
 
     async def __aexit__(
@@ -80,101 +71,35 @@ class WatchedStoreConfigs:
             task.cancel()
             await asyncio.wait([task])
 
-    async def _first_list(self) -> None:
-        pause = _FIRST_PAUSE
+    async def _first_list(self, watch: Watch) -> None:
         try:
             async with asyncio.timeout(self._synced_within):
-                while True:
-                    try:
-                        return await self._list()
-                    except StoreUnavailable as error:
-                        _log.warning("StoreConfigs cannot be listed yet: %s", error)
-                    await asyncio.sleep(random.uniform(pause / 2, pause))
-                    pause = min(2 * pause, _LONGEST_PAUSE)
+                refused = await watch.list_once()
         except TimeoutError:
             raise StoreUnavailable(
-                f"no list of {KIND}s within {self._synced_within:g} s: does the API server answer?"
+                f"no list of {KIND}s within {self._synced_within:g} s: "
+                f"{watch.state.problem or 'does the API server answer?'}"
             ) from None
-
-    async def _follow(self) -> None:
-        """For ever: until the context is left."""
-        pause = _FIRST_PAUSE
-        while True:
-            try:
-                if not self._version:
-                    await self._list()
-                await self._watch()
-                pause = _FIRST_PAUSE
-            except _Forgotten:
-                self._version = ""
-            except StorePluginError as error:
-                _log.warning("the watch of StoreConfigs was lost, the last state serves: %s", error)
-                if not isinstance(error, StoreUnavailable):
-                    self._version = ""  # refused: by a server that may know it no longer
-            await asyncio.sleep(random.uniform(pause / 2, pause))
-            pause = min(2 * pause, _LONGEST_PAUSE)
-
-    async def _list(self) -> None:
-        listing = await self._api.find(COLLECTION, **self._place)
-        if listing is None:
-            group = f"{self._place['group']}/{self._place['version']}"
-            raise ConfigInvalid(f"the API server has no {KIND}s in {group}: apply the operator's CRDs first")
-        self._manifests = {_name(item): item for item in listing.get("items") or []}
-        self._version = _version(listing)
-
-    async def _watch(self) -> None:
-        """Follow changes until the server ends the watch, as it does from time to time."""
-        query = {
-            "watch": "true",
-            "allowWatchBookmarks": "true",
-            "resourceVersion": self._version,
-            "timeoutSeconds": str(_WATCH_SECONDS),
-        }
-        seconds = _WATCH_SECONDS + _GRACE_SECONDS
-        response = await self._api.open(COLLECTION, query, seconds, **self._place)
-        try:
-            async for line in _lines(response.response.content):
-                self._take(json.loads(line))
-        except ValueError as error:
-            raise StoreUnavailable("the watch was cut within a line") from error
-        finally:
-            response.response.close()
-
-    def _take(self, event: Json) -> None:
-        found: Json = event.get("object") or {}
-        match event.get("type"):
-            case "ERROR":
-                _raise_error(found)
-            case "DELETED":
-                self._manifests.pop(_name(found), None)
-            case "ADDED" | "MODIFIED":
-                self._manifests[_name(found)] = found
-        self._version = _version(found) or self._version
+        if refused is not None:
+            raise refused
 
 
-def _raise_error(status: Json) -> None:
-    if status.get("code") == 410:
-        raise _Forgotten
-    raise StoreUnavailable(f"the API server ends the watch: {status.get('message')}")
+class _Manifests:
+    """What the watch has told, by name: a `store_plugin.watching.watch.Target`."""
 
+    def __init__(self) -> None:
+        self.manifests: dict[str, Json] = {}
 
-async def _lines(content: Any) -> AsyncIterator[bytes]:
-    """Whole lines, of any length, of a response that may end at any time."""
-    rest = b""
-    with an_answer():
-        async for chunk in content.iter_any():
-            *whole, rest = (rest + chunk).split(b"\n")
-            for line in whole:
-                yield line
+    async def listed(self, pages: AsyncIterator[list[Json]]) -> None:
+        self.manifests = {_name(item): item async for page in pages for item in page}
+
+    async def changed(self, events: list[Event]) -> None:
+        for event in events:
+            if event.gone:
+                self.manifests.pop(_name(event.object), None)
+            else:
+                self.manifests[_name(event.object)] = event.object
 
 
 def _name(manifest: Json) -> str:
-    return str(_metadata(manifest).get("name", ""))
-
-
-def _version(manifest: Json) -> str:
-    return str(_metadata(manifest).get("resourceVersion", ""))
-
-
-def _metadata(manifest: Json) -> Mapping[str, Any]:
-    return manifest.get("metadata") or {}
+    return str((manifest.get("metadata") or {}).get("name", ""))

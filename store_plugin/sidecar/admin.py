@@ -14,11 +14,12 @@ from typing import Protocol
 
 from aiohttp import web
 
-from store_plugin.config.source import ConfigSource, WatchState
+from store_plugin.config.source import ConfigSource
 from store_plugin.dispatch.state import ConfigState, Counts
 from store_plugin.errors import InvalidRequest
 from store_plugin.sidecar.metrics import Metrics
 from store_plugin.sidecar.settings import host_and_port
+from store_plugin.watching.state import WatchState
 
 _MOST_BROKEN = 20
 """Most configs that the readiness probe tells of."""

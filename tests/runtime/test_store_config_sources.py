@@ -163,7 +163,7 @@ async def test_what_the_server_has_forgotten_is_listed_anew(served: Cluster, nam
         with served.recorded(user) as requests:
             await asyncio.to_thread(served.compact)
             await asyncio.to_thread(served.crash)
-            configs._version = "1"  # as if it had been away since then
+            configs._watch._version = "1"  # as if it had been away since then
             await asyncio.to_thread(served.start)
             await asyncio.to_thread(put, served, name, "two")
             async with asyncio.timeout(60):
@@ -176,7 +176,7 @@ async def test_missing_rights_are_told_at_once(served: Cluster) -> None:
     user = await asyncio.to_thread(operator, served)
     configuration = await asyncio.to_thread(aio_configuration, served, served.token(user))
     async with ApiClient(configuration) as api:
-        with pytest.raises(StoreDenied, match="storeconfigs"):
+        with pytest.raises(StoreDenied, match="may not list StoreConfigs"):
             async with WatchedStoreConfigs(api, API_VERSION):
                 pass
         with pytest.raises(StoreDenied, match="storeconfigs"):

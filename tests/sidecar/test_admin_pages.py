@@ -10,11 +10,12 @@ import aiohttp
 import pytest
 
 from store_plugin.config.declarations import Problem
-from store_plugin.config.source import SourceState, WatchState
+from store_plugin.config.source import SourceState
 from store_plugin.dispatch.state import ConfigState, Counts
 from store_plugin.model import ConfigReference
 from store_plugin.sidecar.admin import AdminServer, View
 from store_plugin.sidecar.metrics import Metrics
+from store_plugin.watching.state import WatchState
 from tests.support.manifests import GROUP_VERSION
 from tests.support.ports import free_port
 

@@ -1,5 +1,6 @@
 """Waiting for something to become true, with a deadline instead of a sleep."""
 
+import asyncio
 import time
 from collections.abc import Callable
 
@@ -11,3 +12,10 @@ def eventually(condition: Callable[[], object], within: float = 15.0) -> None:
         if time.monotonic() > give_up:
             raise AssertionError(f"did not come true within {within} s")
         time.sleep(0.02)
+
+
+async def until(condition: Callable[[], object], within: float = 20.0) -> None:
+    """The same on the event loop, which has all its turns meanwhile. TimeoutError."""
+    async with asyncio.timeout(within):
+        while not condition():
+            await asyncio.sleep(0.002)

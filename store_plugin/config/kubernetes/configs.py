@@ -13,9 +13,9 @@ from store_plugin.cluster_api import Json
 from store_plugin.config.declarations import DeclaredConfig, FileReading, Problem, broken_file
 from store_plugin.config.documents import Value
 from store_plugin.config.kinds import Kinds, plural_in
-from store_plugin.config.kubernetes.requests import Collection, Event
 from store_plugin.config.manifests import read_object
 from store_plugin.model import ConfigReference
+from store_plugin.watching.requests import Collection, Event
 
 _FEW = 4
 """So many objects are read on the event loop: each takes about 0.1 ms."""
@@ -44,7 +44,7 @@ class _Seen:
 
 
 class KindTarget:
-    """Follows the objects of one kind: a `store_plugin.config.kubernetes.watch.Target`."""
+    """Follows the objects of one kind: a `store_plugin.watching.watch.Target`."""
 
     def __init__(self, api_version: str, kind: str, kinds: Kinds, sink: Sink) -> None:
         self.api_version = api_version

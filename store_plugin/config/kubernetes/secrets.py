@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from store_plugin.cluster_api import ClusterApi, Json
 from store_plugin.config.declarations import SecretName
 from store_plugin.config.kubernetes.configs import name_of
-from store_plugin.config.kubernetes.pauses import Pauses
-from store_plugin.config.kubernetes.requests import Collection, Event
-from store_plugin.config.kubernetes.watch import Watch
 from store_plugin.config.merging import NoSecret, SecretData
-from store_plugin.config.source import WatchState
 from store_plugin.store import Logger
+from store_plugin.watching.pauses import Pauses
+from store_plugin.watching.requests import Collection, Event
+from store_plugin.watching.state import WatchState
+from store_plugin.watching.watch import Watch
 
 BY_NAME = 32
 """Most Secrets of one namespace that are watched one by one."""
@@ -159,7 +159,7 @@ def _told(followed: _Followed, name: str) -> Mapping[str, bytes] | NoSecret:
 
 
 class SecretTarget:
-    """What one watch has told: a `store_plugin.config.kubernetes.watch.Target`."""
+    """What one watch has told: a `store_plugin.watching.watch.Target`."""
 
     def __init__(self, scope: Scope, changed: Callable[[], None]) -> None:
         self._scope = scope

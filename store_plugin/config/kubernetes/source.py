@@ -10,15 +10,15 @@ from store_plugin.config.credentials import ConfigCredentials
 from store_plugin.config.declarations import DeclaredConfig, Problem, SecretName
 from store_plugin.config.kinds import KindName, Kinds
 from store_plugin.config.kubernetes.configs import KindTarget, Taken
-from store_plugin.config.kubernetes.pauses import Pauses
 from store_plugin.config.kubernetes.secrets import SecretWatches
-from store_plugin.config.kubernetes.watch import Watch
 from store_plugin.config.losses import credential_problems
 from store_plugin.config.origins import secrets_of
 from store_plugin.config.source import SourceState
 from store_plugin.config.table import ConfigTable
 from store_plugin.model import ConfigReference
 from store_plugin.store import Logger
+from store_plugin.watching.pauses import Pauses
+from store_plugin.watching.watch import Watch
 
 
 class KubernetesSource:

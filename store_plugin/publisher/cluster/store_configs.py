@@ -4,21 +4,18 @@ import re
 from collections.abc import AsyncIterator, Callable
 
 from store_plugin.cluster_api import Json
-from store_plugin.config.kubernetes.requests import Collection, Event
 from store_plugin.errors import ConfigInvalid, ConfigNotFound, StoreUnavailable
 from store_plugin.publisher.conditions import Reason, Refused
 from store_plugin.publisher.wishes.annotations import ALLOWED_NAMESPACES
-from store_plugin.runtime.store_config import KIND, PLURAL, StoreConfig
-
-_PATH = "/apis/{group}/{version}/{plural}"
+from store_plugin.runtime.cluster_store_configs import collection
+from store_plugin.runtime.store_config import KIND, StoreConfig
+from store_plugin.watching.requests import Collection, Event
 
 
 def store_configs_of(api_version: str) -> Collection:
     """What is listed and watched."""
-    group, _, version = api_version.partition("/")
-    names = {"group": group, "version": version, "plural": PLURAL}
     advice = f"apply its CustomResourceDefinition: store-plugin crds {KIND} --store-config {api_version}"
-    return Collection(f"{KIND}s", _PATH, names, advice=advice)
+    return collection(api_version, advice)
 
 
 class StoreConfigs:

@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 
 from store_plugin.cluster_api import ApiClient, ClusterApi, Json
-from store_plugin.config.kubernetes.requests import Collection, Event
 from store_plugin.publisher.cluster.secrets import METADATA_ONLY
 from store_plugin.publisher.queue import Key
 from store_plugin.publisher.wishes.annotations import ASKING, FINALIZER, STATUS
 from store_plugin.publisher.wishes.wish import CONNECTION_TYPE
+from store_plugin.watching.requests import Collection, Event
 
 _METADATA_LISTS = METADATA_ONLY.replace("PartialObjectMetadata", "PartialObjectMetadataList")
 _OF_ALL = "/api/v1/secrets"

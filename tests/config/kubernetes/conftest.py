@@ -14,11 +14,11 @@ import yaml
 
 from store_plugin.cluster import connected
 from store_plugin.cluster_api import ClusterApi
-from store_plugin.config.kubernetes.pauses import Pauses
 from store_plugin.config.kubernetes.source import KubernetesSource
 from store_plugin.config.table import ConfigTable, LoadedConfig
 from store_plugin.crds.definition import Definition
 from store_plugin.model import ConfigReference
+from store_plugin.watching.pauses import Pauses
 from tests.support.fakes import FakeKind, RecordingLog, ShelfSpec
 from tests.support.kubernetes import MERGE, ApiError, Cluster
 

@@ -103,7 +103,7 @@ async def test_many_changes_at_once_are_all_taken(followed: Followed, shelves: S
 async def test_more_than_a_page_is_listed_page_by_page(
     shelves: Shelves, cluster: Cluster, tmp_path: Path, monkeypatch: object
 ) -> None:
-    import store_plugin.config.kubernetes.requests as requests
+    import store_plugin.watching.requests as requests
 
     for number in range(7):
         shelves.write(f"c{number}")

@@ -11,11 +11,11 @@ from contextlib import aclosing
 from typing import Protocol
 
 from store_plugin.cluster_api import ClusterApi, Json
-from store_plugin.config.kubernetes.pauses import Pauses
-from store_plugin.config.kubernetes.requests import Collection, Event, Events, Forgotten, Listing
-from store_plugin.config.source import WatchState
 from store_plugin.errors import StorePluginError, StoreUnavailable
-from store_plugin.store import Logger
+from store_plugin.log import Logger
+from store_plugin.watching.pauses import Pauses
+from store_plugin.watching.requests import Collection, Event, Events, Forgotten, Listing
+from store_plugin.watching.state import WatchState
 
 _SHORTEST_WATCH = 240
 _LONGEST_WATCH = 480
@@ -66,18 +66,21 @@ class Watch:
         behind = 0.0 if since is None else asyncio.get_running_loop().time() - since
         return WatchState(self._collection.what, since is None, behind, self._problem, self._listed)
 
-    async def list_once(self) -> None:
-        """List until there is an answer, be it a refusal; it is in `state`."""
+    async def list_once(self) -> StorePluginError | None:
+        """List until there is an answer, be it a refusal: that is returned, and in `state`."""
         pauses = self._pauses.start()
         while True:
             try:
-                return await self._list()
+                await self._list()
             except Forgotten:
                 pass
             except StoreUnavailable as error:
                 self._fail(error)
             except StorePluginError as error:
-                return self._fail(error)
+                self._fail(error)
+                return error
+            else:
+                return None
             await asyncio.sleep(pauses.next())
 
     def list_again(self) -> None:

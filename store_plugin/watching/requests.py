@@ -113,12 +113,13 @@ class Events:
             event: Json = json.loads(line)
             found: Json = event["object"]
             kind = event["type"]
-        except (ValueError, KeyError, TypeError):
+            version = (found.get("metadata") or {}).get("resourceVersion")
+        except (ValueError, KeyError, TypeError, AttributeError):
             raise StoreUnavailable("the API server sent a line that is no event") from None
         if kind == "ERROR":
             # Whatever it is, as a version that a restored server does not have yet.
             raise Forgotten
-        self.version = str((found.get("metadata") or {}).get("resourceVersion") or self.version)
+        self.version = str(version or self.version)
         return None if kind == "BOOKMARK" else Event(kind == "DELETED", found)
 
 

@@ -1,0 +1,69 @@
+"""What an API server may say to the watch of StoreConfigs, where a real one cannot be made to."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from store_plugin.errors import ConfigNotFound, StoreUnavailable
+from store_plugin.runtime import WatchedStoreConfigs
+from tests.support.cluster_answers import Answer, Answers, error, event, listing
+from tests.support.waiting import until
+
+IDLE = ConnectionError("cut")
+
+
+def there(configs: WatchedStoreConfigs, name: str) -> bool:
+    try:
+        return configs.get(name).name == name
+    except ConfigNotFound:
+        return False
+
+
+@pytest.mark.parametrize("page", [b"", b"<html>", b"{}", b'{"items": []}'], ids=repr)
+async def test_an_answer_that_is_no_list_takes_no_store_config_away(page: bytes) -> None:
+    client = Answers(listing("a"), Answer(error(410)), Answer(page))
+    async with WatchedStoreConfigs(client) as configs:
+        await until(lambda: len(client.asked) > 3)
+        assert there(configs, "a")
+
+
+async def test_a_version_from_the_future_is_listed_again() -> None:
+    """As of a server that was restored from a backup: what is gone since is gone."""
+    client = Answers(listing("a", "b"), Answer(error(504)), listing("b", version="2"), IDLE)
+    async with WatchedStoreConfigs(client) as configs:
+        await until(lambda: not there(configs, "a"))
+        assert there(configs, "b")
+
+
+@pytest.mark.parametrize(
+    "line", [b"null\n", b"[]\n", b'{"type": "ADDED", "object": []}\n', b"<html>\n"], ids=repr
+)
+async def test_a_line_that_is_no_event_does_not_end_the_watch(line: bytes) -> None:
+    client = Answers(listing("a"), Answer(line), Answer(event("b", "7")), IDLE)
+    async with WatchedStoreConfigs(client) as configs:
+        await until(lambda: there(configs, "b"))
+        assert there(configs, "a")
+
+
+async def test_more_than_a_page_is_listed_page_by_page() -> None:
+    client = Answers(listing("a", after="more"), listing("b"), IDLE)
+    async with WatchedStoreConfigs(client) as configs:
+        assert there(configs, "a")
+        assert there(configs, "b")
+
+
+@pytest.mark.parametrize(
+    "answer", [Answer(b"{}", status=429), Answer(b"", status=503), IDLE], ids=["429", "503", "none"]
+)
+async def test_a_server_that_is_busy_or_away_at_first_is_asked_again(answer: Any) -> None:
+    client = Answers(answer, listing("a"), IDLE)
+    async with WatchedStoreConfigs(client) as configs:
+        assert there(configs, "a")
+
+
+async def test_a_proxys_page_is_no_first_list() -> None:
+    with pytest.raises(StoreUnavailable, match="no list of StoreConfigs within"):
+        async with asyncio.timeout(10):
+            async with WatchedStoreConfigs(Answers(Answer(b"<html>")), synced_within=0.3):
+                pass
