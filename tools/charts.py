@@ -4,7 +4,8 @@ Used by `tools/generate.py`. A chart is read by Helm where it lies, so it has co
 from elsewhere. They are made here and compared by `make check`, never edited.
 
 A file of values tells all there is to know of them: the default, the comment above, and where the
-default does not say what may be written, a piece of JSON Schema after `@schema` in that comment.
+default does not say what may be written, a piece of JSON Schema after `@schema` in that comment. That may
+refer to `#/$defs/` for types of Kubernetes, by the names that the client library has for them.
 """
 
 import json
@@ -15,6 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
+from tools import kubernetes_types
+from tools.kubernetes_types import references
 
 CHART = Path("charts/store-plugin")
 LIBRARY = Path("charts/store-plugin-sidecar")
@@ -102,12 +106,10 @@ def generate_charts(root: Path, target: Path) -> None:
 
 
 def _schema(values: tuple[Value, ...], **definitions: tuple[Value, ...]) -> str:
-    whole = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **_object(values),
-        "$defs": {name: _object(inner) for name, inner in definitions.items()},
-    }
-    return json.dumps(whole, indent=2) + "\n"
+    own = {name: _object(inner) for name, inner in definitions.items()}
+    whole = {"$schema": "https://json-schema.org/draft/2020-12/schema", **_object(values)}
+    kubernetes = kubernetes_types.definitions(name for name in references([whole, own]) if name not in own)
+    return json.dumps({**whole, "$defs": {**own, **kubernetes}}, indent=2) + "\n"
 
 
 def _object(values: tuple[Value, ...]) -> dict[str, Any]:

@@ -78,6 +78,20 @@ def test_a_user_may_be_left_to_the_platform() -> None:
     assert spec["containers"][0]["securityContext"]["runAsNonRoot"]
 
 
+@pytest.mark.parametrize("part", ["standalone", "publisher"])
+def test_a_part_takes_back_what_all_sidecars_have(part: str) -> None:
+    limits = {"memory": None, "cpu": 1}
+    own = {"resources": {"limits": limits}, "securityContext": {"runAsUser": None}, "extraArgs": []}
+    values = {**IMAGE, "sidecar": {"extraArgs": ["--access-log"]}, part: {"enabled": True, "sidecar": own}}
+    (spec,) = templates(render(values))
+    (sidecar,) = (
+        one for one in spec.get("initContainers", spec["containers"]) if one["name"] == "store-plugin"
+    )
+    assert sidecar["resources"]["limits"] == {"cpu": 1}
+    assert "runAsUser" not in sidecar["securityContext"]
+    assert "--access-log" not in sidecar["args"]
+
+
 OLD = ("--kube-version=1.28.9",)
 
 

@@ -30,10 +30,22 @@ them. A dictionary of `root` and `changes`; the image of the chart, unless the s
 {{- range .changes }}
 {{- $values = mergeOverwrite $values (deepCopy .) -}}
 {{- end }}
+{{- include "store-plugin.dropNulls" $values -}}
 {{- if not $values.image.repository }}
 {{- $values = set $values "image" (deepCopy .root.Values.image) -}}
 {{- end }}
 {{- dict "values" $values "version" .root.Chart.AppVersion "kubeVersion" .root.Capabilities.KubeVersion.Version | toYaml }}
+{{- end }}
+
+{{/* Take out of a dictionary, at every depth, what is null: it takes back what was said before. */}}
+{{- define "store-plugin.dropNulls" -}}
+{{- range $key, $value := . }}
+{{- if kindIs "invalid" $value }}
+{{- $_ := unset $ $key }}
+{{- else if kindIs "map" $value }}
+{{- include "store-plugin.dropNulls" $value }}
+{{- end }}
+{{- end }}
 {{- end }}
 
 {{/* The kinds of store configs, as resources of RBAC; StoreConfig is read by operators only. */}}
