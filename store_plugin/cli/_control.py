@@ -15,6 +15,7 @@ from google.protobuf.message import Message
 
 from store_plugin._proto import control_pb2 as proto
 from store_plugin.errors import Code, InvalidRequest, NotReachable, StorePluginError
+from store_plugin.grpc_options import UNCOMPRESSED
 from store_plugin.stream.frames import duration
 from store_plugin.wire import error_from
 
@@ -114,6 +115,7 @@ def connected(path: Path, seconds: float = _SECONDS) -> Iterator[Control]:
         ("grpc.default_authority", "localhost"),
         ("grpc.enable_http_proxy", 0),
         ("grpc.max_receive_message_length", _LARGEST),
+        UNCOMPRESSED,
     ]
     with grpc.insecure_channel(f"unix:{path.absolute()}", options) as channel:
         ready = grpc.channel_ready_future(channel)

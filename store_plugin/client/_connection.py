@@ -14,6 +14,7 @@ import grpc
 from store_plugin.client._token import Token
 from store_plugin.endpoints import Endpoint, Transport
 from store_plugin.errors import InvalidRequest, NotReachable
+from store_plugin.grpc_options import UNCOMPRESSED
 
 _MAX_MESSAGE_BYTES = 8 * 1024 * 1024
 """Above the largest secret (1 MiB of data, names and metadata) with room to spare."""
@@ -80,6 +81,7 @@ class Connection:
             ("grpc.enable_http_proxy", 0),
             ("grpc.max_send_message_length", _MAX_MESSAGE_BYTES),
             ("grpc.max_receive_message_length", _MAX_MESSAGE_BYTES),
+            UNCOMPRESSED,
             ("grpc.initial_reconnect_backoff_ms", _FIRST_BACKOFF_MS),
             ("grpc.max_reconnect_backoff_ms", _LONGEST_BACKOFF_MS),
             # Its name notwithstanding, the longest that one attempt to connect may take.

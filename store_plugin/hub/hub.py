@@ -15,6 +15,7 @@ from grpc_health.v1 import health_pb2_grpc
 
 from store_plugin.endpoints import Endpoint, Transport
 from store_plugin.errors import InvalidRequest
+from store_plugin.grpc_options import UNCOMPRESSED
 from store_plugin.hub.calling.channel import PluginChannel
 from store_plugin.hub.calling.local import LocalInstance
 from store_plugin.hub.health import Healthy
@@ -175,6 +176,7 @@ class Hub:
             ("grpc.max_receive_message_length", most),
             ("grpc.max_send_message_length", most),
             ("grpc.so_reuseport", 0),
+            UNCOMPRESSED,
             # Plugins behind proxies ping as they like.
             ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
             ("grpc.http2.max_ping_strikes", 0),

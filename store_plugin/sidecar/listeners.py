@@ -9,6 +9,7 @@ from grpc_reflection.v1alpha import reflection
 
 from store_plugin.endpoints import Endpoint, Transport
 from store_plugin.errors import InvalidRequest
+from store_plugin.grpc_options import UNCOMPRESSED
 from store_plugin.sidecar.call import MAX_MESSAGE_BYTES, Call, Context, Handler
 from store_plugin.sidecar.settings import Settings
 from store_plugin.sockets import private_umask, protect, remove_stale_socket
@@ -105,6 +106,7 @@ def _options(endpoint: Endpoint, settings: Settings) -> Sequence[tuple[str, int]
         ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
         ("grpc.max_connection_idle_ms", idle),
         ("grpc.so_reuseport", 0),
+        UNCOMPRESSED,
     ]
     if endpoint.transport is not Transport.TCP:
         return common

@@ -6,6 +6,7 @@ from typing import Any
 import grpc
 import pytest
 
+from store_plugin.endpoints import Endpoint
 from store_plugin.hub.calling import pending
 from store_plugin.hub.settings import HubSettings
 from store_plugin.stream import frames
@@ -65,3 +66,19 @@ async def test_responses_that_nobody_takes_are_bounded_in_bytes(
             async for _ in stream:
                 await asyncio.sleep(0)
         assert failure.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+@pytest.mark.parametrize("service", ["pluginframework.v1.PluginFrameworkService", "grpc.health.v1.Health"])
+async def test_what_is_compressed_is_refused_before_it_is_taken_apart(
+    start_hub: StartHub, endpoint: str, service: str
+) -> None:
+    await start_hub(HubSettings(max_message_bytes=LIMIT))
+    compression = grpc.Compression.Gzip
+    options = [("grpc.default_authority", "localhost")]
+    target = Endpoint.parse(endpoint).target
+    async with grpc.aio.insecure_channel(target, options, compression) as channel:
+        if service.endswith("Health"):
+            call: Any = channel.unary_unary(f"/{service}/Check")(bytes(100 * LIMIT))
+        else:
+            call = channel.stream_stream(f"/{service}/PluginStream")(iter([bytes(100 * LIMIT)]))
+        assert await call.code() is grpc.StatusCode.UNIMPLEMENTED

@@ -15,6 +15,7 @@ from store_plugin import enrolment
 from store_plugin._proto import lifecycle_pb2 as proto
 from store_plugin.endpoints import Endpoint
 from store_plugin.errors import InvalidRequest
+from store_plugin.grpc_options import UNCOMPRESSED
 from store_plugin.lifecycle.audit import AuditLog
 from store_plugin.lifecycle.enrolment.answers import answering
 from store_plugin.lifecycle.enrolment.authority import Authority
@@ -32,6 +33,7 @@ _OPTIONS: list[tuple[str, Any]] = [
     ("grpc.max_connection_idle_ms", 10_000),
     ("grpc.max_connection_age_ms", 60_000),
     ("grpc.so_reuseport", 0),
+    UNCOMPRESSED,
 ]
 _MOST_CALLS = 64
 

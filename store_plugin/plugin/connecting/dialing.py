@@ -12,6 +12,7 @@ import grpc
 
 from store_plugin.endpoints import Endpoint, Transport
 from store_plugin.errors import InvalidRequest, NotReachable
+from store_plugin.grpc_options import UNCOMPRESSED
 from store_plugin.plugin.connecting.refusals import meaning_of
 from store_plugin.plugin.tokens import TokenSource, token_of
 from store_plugin.stream import frames
@@ -94,6 +95,7 @@ def channel_to(target: str, door: Door) -> grpc.aio.Channel:
         ("grpc.max_receive_message_length", door.max_message_bytes),
         # Streams to different hubs, or after a change of certificates, share nothing.
         ("grpc.use_local_subchannel_pool", 1),
+        UNCOMPRESSED,
     ]
     if door.endpoint.transport is not Transport.TCP:
         options.append(("grpc.default_authority", "localhost"))

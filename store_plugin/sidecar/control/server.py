@@ -10,6 +10,7 @@ import grpc
 from store_plugin._proto import control_pb2 as proto
 from store_plugin.endpoints import Endpoint, Transport
 from store_plugin.errors import Bug, InvalidRequest, StorePluginError
+from store_plugin.grpc_options import UNCOMPRESSED
 from store_plugin.sidecar.call import Context
 from store_plugin.sidecar.control.managed import ManagedMethods
 from store_plugin.sidecar.control.service import ControlService
@@ -31,7 +32,7 @@ class ControlServer:
         self._endpoint = Endpoint(Transport.PATH, str(path.absolute()))
         self._path = path
         self._log = log
-        self._server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+        self._server = grpc.aio.server(options=[("grpc.so_reuseport", 0), UNCOMPRESSED])
         descriptor = proto.DESCRIPTOR.services_by_name["Control"]
         methods: dict[str, tuple[Method, Any]] = {
             "Status": (service.status, proto.StatusRequest),

@@ -126,6 +126,15 @@ async def test_nothing_of_its_server_is_left_for_the_end_of_the_process(bench: B
         gc.enable()
 
 
+async def test_a_compressed_request_is_refused_before_it_is_taken_apart(bench: Bench) -> None:
+    trusted = grpc.ssl_channel_credentials(bench.server.ca_file.read_bytes())
+    async with channel(bench.server.endpoint, trusted) as opened:
+        with pytest.raises(grpc.aio.AioRpcError) as refusal:
+            unpacked, compression = bytes(4 * 1024 * 1024), grpc.Compression.Gzip
+            await opened.unary_unary(enrolment.ENROL)(unpacked, timeout=10, compression=compression)
+    assert refusal.value.code() is Code.UNIMPLEMENTED
+
+
 async def test_a_request_too_large_to_be_one_is_refused(bench: Bench) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as refusal:
         await bench.enrol("x" * 100_000)
