@@ -1,13 +1,13 @@
 """Reads that share: few reads of the store, and never an answer from before the call."""
 
 import asyncio
-from collections.abc import Callable
 
 import pytest
 
 from store_plugin.errors import StoreUnavailable
 from store_plugin.joined import JoinedReads
 from store_plugin.model import Presence, ScopedName, StoredSecret, Version
+from tests.support.waiting import until
 
 NAME = ScopedName.parse("team-a/db")
 OTHER = ScopedName.parse("team-a/other")
@@ -33,12 +33,6 @@ class Gated:
         await until(lambda: len(self.reads) > number)
         if not self.reads[number].done():
             self.reads[number].set_result(None)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not condition():
-            await asyncio.sleep(0)
 
 
 async def started(

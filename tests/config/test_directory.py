@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from store_plugin.config.table import ConfigStatus, ConfigTable, LoadedConfig
 from tests.config.conftest import Kinds
 from tests.config.manifest_text import documents, reference, secret, shelf
 from tests.support.fakes import RecordingLog
+from tests.support.waiting import until
 
 CANARY = "s.CAESIcanaryX7f3"
 USES_LOGIN = (
@@ -56,12 +57,6 @@ class Followed:
             task.cancel()
             await asyncio.wait({task})
             assert task.cancelled()
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 @pytest.fixture

@@ -9,8 +9,9 @@ from store_plugin import signatures
 from store_plugin.config.table import ConfigStatus
 from tests.config.conftest import Kinds
 from tests.config.manifest_text import documents, reference, shelf
-from tests.config.test_directory import Followed, until
+from tests.config.test_directory import Followed
 from tests.support.fakes import GROUP_VERSION, FakeKind, RecordingLog, ShelfSpec
+from tests.support.waiting import until
 
 SHELF = (GROUP_VERSION, "ShelfConfig")
 

@@ -1,7 +1,6 @@
 """A table of test configs and a router over it."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -19,12 +18,6 @@ from tests.support.fakes import GROUP_VERSION, FakeFactory, FakeKind, RecordingL
 
 def reference(name: str) -> ConfigReference:
     return ConfigReference(GROUP_VERSION, "ShelfConfig", name)
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():
-            await asyncio.sleep(0)
 
 
 class House:

@@ -18,8 +18,9 @@ from store_plugin.errors import (
     StoreUnavailable,
 )
 from store_plugin.model import OWNER_LABEL, ConfigReference, Presence, ScopedName, Secret, StoredSecret
-from tests.dispatch.conftest import House, reference, until
+from tests.dispatch.conftest import House, reference
 from tests.support.fakes import GROUP_VERSION
+from tests.support.waiting import until
 
 NAME = ScopedName.parse("team/db")
 CANARY = "s.CAESIcanaryX7f3"

@@ -19,8 +19,9 @@ from store_plugin.store import Capabilities, Store
 from store_plugin.testing.contract import OpenStore, StoreContract
 from tests.docs.pages import DOCS, ROOT, blocks, code, rows, section
 from tests.hub.bench import Bench, hub_bench
-from tests.hub.conftest import eventually, running
+from tests.hub.conftest import running
 from tests.support.processes import program_beside
+from tests.support.waiting import until
 
 PAGE = DOCS / "plugins.md"
 BACKEND, PROVIDER, OPERATOR = blocks(PAGE, "python")
@@ -47,7 +48,7 @@ class TestTheBackend(StoreContract):
     async def open_store(self, bench: Bench) -> AsyncIterator[OpenStore]:
         plugin: Plugin = run(BACKEND)["plugin"]
         async with running(plugin, bench.endpoint):
-            await eventually(lambda: len(bench.hub.registry) == 1)
+            await until(lambda: len(bench.hub.registry) == 1)
 
             async def open_store() -> Store:
                 return await bench.open(MANIFEST["spec"], served=SERVED)
@@ -59,7 +60,7 @@ async def test_the_backend_is_a_program(bench: Bench, tmp_path: Path) -> None:
     (tmp_path / "shelf.py").write_text(BACKEND)
     command = [sys.executable, str(tmp_path / "shelf.py"), bench.endpoint]
     async with program_beside(command, tmp_path / "log"):
-        await eventually(lambda: len(bench.hub.registry) == 1, within=30)
+        await until(lambda: len(bench.hub.registry) == 1, within=30)
         store = await bench.open(MANIFEST["spec"], served=SERVED)
         assert await store.check() == []
 

@@ -21,8 +21,9 @@ from store_plugin.plugin import Plugin
 from store_plugin.store import Capabilities, Store
 from store_plugin.testing.contract import OpenStore, StoreContract
 from tests.hub.bench import Bench, hub_bench
-from tests.hub.conftest import eventually, running
+from tests.hub.conftest import running
 from tests.support.processes import program_beside
+from tests.support.waiting import until
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "store-backend"
 MANIFEST: dict[str, Any] = yaml.safe_load((EXAMPLE / "folder.yaml").read_text())
@@ -68,7 +69,7 @@ class TestOverAHub(StoreContract):
         plugin = Plugin("folder", "1.0")
         plugin.serve_store(factory(), api_version=SERVED[0], kind=SERVED[1])
         async with running(plugin, bench.endpoint):
-            await eventually(lambda: len(bench.hub.registry) == 1)
+            await until(lambda: len(bench.hub.registry) == 1)
 
             async def open_store() -> Store:
                 return await opened(bench, directory)
@@ -83,7 +84,7 @@ async def test_processes_that_share_the_calls_lose_no_write(
     async with AsyncExitStack() as stack:
         for number in range(2):
             await stack.enter_async_context(program_beside(command, tmp_path / f"{number}.log"))
-        await eventually(lambda: len(bench.hub.registry) == 2, within=30)
+        await until(lambda: len(bench.hub.registry) == 2, within=30)
         # Each writer has locks of its own, as another sidecar has.
         engines = [Engine(await opened(bench, directory), Rules(), LocationLocks()) for _ in range(8)]
         secrets = [Secret({f"key-{number}": b"v"}) for number in range(8)]
@@ -97,7 +98,7 @@ async def test_a_directory_that_is_missing_is_told(bench: Bench, tmp_path: Path)
     plugin = Plugin("folder", "1.0")
     plugin.serve_store(factory(), api_version=SERVED[0], kind=SERVED[1])
     async with running(plugin, bench.endpoint):
-        await eventually(lambda: len(bench.hub.registry) == 1)
+        await until(lambda: len(bench.hub.registry) == 1)
         store = await opened(bench, tmp_path / "nowhere")
         with pytest.raises(StoreUnavailable, match="nowhere is not there"):
             await store.check()

@@ -62,10 +62,3 @@ async def running(plugin: Plugin, endpoint: str, **options: Any) -> AsyncIterato
     finally:
         task.cancel()
         await asyncio.wait((task,))
-
-
-async def eventually(condition: Callable[[], object], within: float = 10.0) -> None:
-    """Return once `condition` holds."""
-    async with asyncio.timeout(within):
-        while not condition():
-            await asyncio.sleep(0.005)

@@ -37,8 +37,9 @@ from store_plugin.testing.contract import OpenStore, StoreContract
 from store_plugin.testing.environment import MemoryCredentials, memory_environment
 from store_plugin.testing.machine import store_machine
 from tests.hub.bench import Bench, hub_bench
-from tests.hub.conftest import eventually, running
+from tests.hub.conftest import running
 from tests.hub.shelf import API_VERSION, KIND, ShelfFactory, shelf_plugin
+from tests.support.waiting import until
 
 NAME = ScopedName.parse("team/db")
 LOST = failed(Code.UNAVAILABLE, "lost on purpose")
@@ -63,7 +64,7 @@ async def shelves(bench: Bench, factory: ShelfFactory, **options: Any) -> AsyncI
     """A plugin with shelves, connected."""
     before = len(bench.hub.registry)
     async with running(shelf_plugin(factory, **options), bench.endpoint):
-        await eventually(lambda: len(bench.hub.registry) > before)
+        await until(lambda: len(bench.hub.registry) > before)
         yield
 
 
@@ -139,7 +140,7 @@ async def test_a_plugin_that_is_away_is_unavailable_and_comes_back(bench: Bench)
     async with shelves(bench, factory):
         store = await bench.open({"shelf": "a"})
         await store.write(NAME, Secret({"k": b"v"}), base=await store.read(NAME))
-    await eventually(lambda: len(bench.hub.registry) == 0)
+    await until(lambda: len(bench.hub.registry) == 0)
     with pytest.raises(PluginDisconnected):
         await store.read(NAME)
     async with shelves(bench, factory):
@@ -164,7 +165,7 @@ async def test_a_lost_instances_reads_go_to_another(bench: Bench) -> None:
 
     plugin = shelf_plugin(Hanging(), instance_id="one")
     one = asyncio.create_task(plugin.run(bench.endpoint, signals=()))
-    await eventually(lambda: len(bench.hub.registry) == 1)
+    await until(lambda: len(bench.hub.registry) == 1)
     store = await bench.open({"shelf": "a"})
     reading = asyncio.create_task(store.read(NAME))
     await asyncio.wait_for(hanging.wait(), 10)

@@ -19,10 +19,11 @@ from store_plugin.hub.peer import Identity, Peer
 from store_plugin.hub.registry import Limits, Registry
 from store_plugin.hub.settings import HubSettings
 from store_plugin.stream import frames
-from tests.hub.conftest import StartHub, eventually
+from tests.hub.conftest import StartHub
 from tests.hub.raw import RawPlugin
 from tests.support.echo import EchoStub
 from tests.support.fakes import RecordingLog
+from tests.support.waiting import until
 
 
 async def test_who_is_let_in_after_the_hub_began_to_stop_is_told_to_come_again(endpoint: str) -> None:
@@ -122,4 +123,4 @@ async def test_calls_that_wait_for_a_legacy_plugin_are_served_before_it_is_drain
                 asked = (await plugin.receive()).rpc_call
         assert [await call for call in calls] == [b"0", b"1", b"2", b"3"]
         await asyncio.wait_for(stopping, 10)
-    await eventually(lambda: len(hub.registry) == 0)
+    await until(lambda: len(hub.registry) == 0)

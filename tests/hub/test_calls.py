@@ -9,8 +9,9 @@ import pytest
 from store_plugin.errors import PluginDisconnected
 from store_plugin.hub.hub import Hub
 from store_plugin.wire import error_from
-from tests.hub.conftest import StartHub, StartPlugin, eventually
+from tests.hub.conftest import StartHub, StartPlugin
 from tests.support.echo import Echo, EchoStub
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -79,21 +80,21 @@ async def test_a_deadline_ends_the_call_and_the_method(stub: Any, servicer: Echo
     with pytest.raises(grpc.aio.AioRpcError) as failure:
         await stub.Wait(b"30", timeout=0.1)
     assert failure.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
-    await eventually(lambda: servicer.cancelled == 1)
+    await until(lambda: servicer.cancelled == 1)
 
 
 async def test_a_cancelled_call_ends_the_method(stub: Any, servicer: Echo) -> None:
     call = stub.Wait(b"30")
-    await eventually(lambda: servicer.waiting == 1)
+    await until(lambda: servicer.waiting == 1)
     assert call.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call
-    await eventually(lambda: servicer.cancelled == 1)
+    await until(lambda: servicer.cancelled == 1)
 
 
 async def test_a_slow_call_holds_up_no_other(stub: Any, servicer: Echo) -> None:
     slow = stub.Wait(b"30")
-    await eventually(lambda: servicer.waiting == 1)
+    await until(lambda: servicer.waiting == 1)
     assert await asyncio.gather(*(stub.Say(b"%d" % n) for n in range(100))) == [b"%d" % n for n in range(100)]
     slow.cancel()
 
@@ -109,7 +110,7 @@ async def test_a_stream_can_be_left_early(stub: Any, hub: Hub) -> None:
     async for response in stub.Count(b"100000"):
         if response == b"10":
             break
-    await eventually(lambda: hub.registry.entries()[0].instance.in_flight == 0)
+    await until(lambda: hub.registry.entries()[0].instance.in_flight == 0)
     assert await stub.Say(b"next") == b"next"
 
 

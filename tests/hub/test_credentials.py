@@ -16,8 +16,9 @@ from store_plugin.errors import CallerUnknown
 from store_plugin.hub import Hub, HubListener, HubSettings, any_name
 from store_plugin.hub.peer import Identity
 from store_plugin.plugin import Plugin
-from tests.hub.conftest import eventually, running
+from tests.hub.conftest import running
 from tests.support.echo import Echo, EchoStub, add_echo
+from tests.support.waiting import until
 
 
 class Door:
@@ -80,7 +81,7 @@ async def test_who_has_no_valid_token_any_more_is_out_once_the_stream_is_old(
     async with hub_behind(door, endpoint) as hub, plugin_with(file, endpoint):
         await asyncio.wait_for(hub.plugin("echo").channel_ready(), 20)
         door.token = "second"
-        await eventually(lambda: len(hub.registry) == 0, within=20)
+        await until(lambda: len(hub.registry) == 0, within=20)
         assert await EchoStub(hub.plugin("echo")).Say(b"x").code() is grpc.StatusCode.UNAVAILABLE
         file.write_text("second\n")
         await asyncio.wait_for(hub.plugin("echo").channel_ready(), 30)

@@ -17,9 +17,10 @@ from store_plugin.hub.registry import OnDuplicate
 from store_plugin.hub.settings import HubSettings
 from store_plugin.stream import frames
 from store_plugin.stream.features import ALL
-from tests.hub.conftest import StartHub, StartPlugin, eventually
+from tests.hub.conftest import StartHub, StartPlugin
 from tests.hub.raw import RawPlugin
 from tests.support.echo import Echo, EchoStub
+from tests.support.waiting import until
 
 PLUGIN = """
 import asyncio, sys
@@ -62,10 +63,10 @@ async def test_a_killed_process_fails_its_calls(start_hub: StartHub, endpoint: s
     with plugin_process(endpoint) as process:
         await asyncio.wait_for(hub.plugin("echo").channel_ready(), 20)
         calls = [EchoStub(hub.plugin("echo")).Wait(b"30") for _ in range(10)]
-        await eventually(lambda: hub.registry.entries()[0].instance.in_flight == 10)
+        await until(lambda: hub.registry.entries()[0].instance.in_flight == 10)
         process.kill()
         assert {await call.code() for call in calls} == {grpc.StatusCode.UNAVAILABLE}
-        await eventually(lambda: len(hub.registry) == 0)
+        await until(lambda: len(hub.registry) == 0)
 
 
 async def test_sigterm_lets_calls_finish(start_hub: StartHub, endpoint: str) -> None:
@@ -73,7 +74,7 @@ async def test_sigterm_lets_calls_finish(start_hub: StartHub, endpoint: str) -> 
     with plugin_process(endpoint) as process:
         await asyncio.wait_for(hub.plugin("echo").channel_ready(), 20)
         calls = [EchoStub(hub.plugin("echo")).Wait(b"1") for _ in range(10)]
-        await eventually(lambda: hub.registry.entries()[0].instance.in_flight == 10)
+        await until(lambda: hub.registry.entries()[0].instance.in_flight == 10)
         process.terminate()
         assert await asyncio.gather(*calls) == [b"1"] * 10
         assert await asyncio.to_thread(process.wait, 20) == 0
@@ -110,7 +111,7 @@ async def test_a_plugin_comes_back_to_a_hub_that_was_restarted(
     plugin = await start_plugin()
     await first.plugin("echo").channel_ready()
     await first.stop(1.0)
-    await eventually(lambda: plugin.connected == 0)
+    await until(lambda: plugin.connected == 0)
     second = await start_hub()
     assert await EchoStub(second.plugin("echo")).Say(b"again", wait_for_ready=True, timeout=20) == b"again"
 
@@ -141,7 +142,7 @@ async def test_stop_waits_for_calls_and_not_longer_than_its_grace(
     await hub.plugin("echo").channel_ready()
     stub = EchoStub(hub.plugin("echo"))
     quick, slow = stub.Wait(b"0.2"), stub.Wait(b"60")
-    await eventually(lambda: servicer.waiting == 2)
+    await until(lambda: servicer.waiting == 2)
     await asyncio.wait_for(hub.stop(1.0), 10)
     assert await quick == b"0.2"
     assert await slow.code() is grpc.StatusCode.UNAVAILABLE
@@ -152,9 +153,9 @@ async def test_a_drain_of_many_plugins_loses_no_call(start_hub: StartHub, start_
     hub = await start_hub()
     for number in range(100):
         await start_plugin(f"echo-{number}")
-    await eventually(lambda: len(hub.registry) == 100)
+    await until(lambda: len(hub.registry) == 100)
     calls = [EchoStub(hub.plugin(f"echo-{n}")).Wait(b"0.5") for n in range(100)]
-    await eventually(lambda: all(e.instance.in_flight for e in hub.registry.entries()))
+    await until(lambda: all(e.instance.in_flight for e in hub.registry.entries()))
     await hub.stop(20.0)
     assert await asyncio.gather(*calls) == [b"0.5"] * 100
 
@@ -173,7 +174,7 @@ async def test_a_peer_that_reads_nothing_is_given_up(
         assert {await call.code() for call in calls} == {grpc.StatusCode.UNAVAILABLE}
         plugin.read_on()
         assert (await plugin.status())[0] is grpc.StatusCode.RESOURCE_EXHAUSTED
-        await eventually(lambda: len(hub.registry) == 0)
+        await until(lambda: len(hub.registry) == 0)
 
 
 async def test_the_plugins_end_of_a_stream_is_an_orderly_end(start_hub: StartHub, endpoint: str) -> None:

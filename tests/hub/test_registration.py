@@ -13,9 +13,10 @@ from store_plugin.hub.settings import Alias, HubSettings
 from store_plugin.stream import frames
 from store_plugin.stream.features import ALL, Feature
 from store_plugin.wire import error_from
-from tests.hub.conftest import StartHub, StartPlugin, eventually
+from tests.hub.conftest import StartHub, StartPlugin
 from tests.hub.raw import RawPlugin
 from tests.support.echo import EchoStub
+from tests.support.waiting import until
 
 INVALID_FIRST_FRAMES = {
     "a call": frames.call("1", "Say", b""),
@@ -103,7 +104,7 @@ async def test_limits_hold_when_all_come_at_once(start_hub: StartHub, endpoint: 
     statuses = [asyncio.create_task(plugin.status(60)) for plugin in plugins]
     try:
         await asyncio.gather(*(p.register(f"p-{n}", features=ALL) for n, p in enumerate(plugins)))
-        await eventually(lambda: sum(status.done() for status in statuses) == 40, within=30)
+        await until(lambda: sum(status.done() for status in statuses) == 40, within=30)
         assert len(hub.registry) == 60
         codes = {status.result()[0] for status in statuses if status.done()}
         assert codes == {grpc.StatusCode.RESOURCE_EXHAUSTED}
@@ -121,7 +122,7 @@ async def test_a_second_one_of_a_name_is_refused_where_asked_for(start_hub: Star
     hub = await start_hub(HubSettings(on_duplicate=OnDuplicate.REJECT))
     async with RawPlugin(endpoint) as first, RawPlugin(endpoint) as second:
         await first.register()
-        await eventually(lambda: len(hub.registry) == 1)
+        await until(lambda: len(hub.registry) == 1)
         generation = hub.registry.entries()[0].generation
         await second.register()
         assert (await second.status())[0] is grpc.StatusCode.ALREADY_EXISTS
@@ -133,11 +134,11 @@ async def test_a_second_one_of_a_name_takes_over(start_hub: StartHub, endpoint: 
     async with RawPlugin(endpoint) as second:
         async with RawPlugin(endpoint) as first:
             await first.register()
-            await eventually(lambda: len(hub.registry) == 1)
+            await until(lambda: len(hub.registry) == 1)
             old = hub.registry.entries()[0]
             await second.register()
             assert (await first.status())[0] is grpc.StatusCode.OK
-        await eventually(lambda: hub.registry.entries() and hub.registry.entries()[0] is not old)
+        await until(lambda: hub.registry.entries() and hub.registry.entries()[0] is not old)
         # The end of the old stream has come and gone: the new entry is still there.
         call = asyncio.ensure_future(EchoStub(hub.plugin("raw")).Say(b"x"))
         asked = (await second.receive()).rpc_call
@@ -151,10 +152,10 @@ async def test_instances_that_tell_themselves_apart_share_the_calls(
     hub = await start_hub()
     await start_plugin(instance_id="a")
     await start_plugin(instance_id="b")
-    await eventually(lambda: len(hub.registry) == 2)
+    await until(lambda: len(hub.registry) == 2)
     stub = EchoStub(hub.plugin("echo"))
     waiting = [stub.Wait(b"30") for _ in range(6)]
-    await eventually(lambda: [e.instance.in_flight for e in hub.registry.entries()] == [3, 3])
+    await until(lambda: [e.instance.in_flight for e in hub.registry.entries()] == [3, 3])
     for call in waiting:
         call.cancel()
 

@@ -11,9 +11,10 @@ from store_plugin.hub import session as session_module
 from store_plugin.hub.hub import Hub
 from store_plugin.stream import frames
 from store_plugin.stream.features import ALL, Feature
-from tests.hub.conftest import StartHub, eventually
+from tests.hub.conftest import StartHub
 from tests.hub.raw import RawPlugin
 from tests.support.echo import EchoStub
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -53,7 +54,7 @@ async def test_unknown_late_and_doubled_replies_are_counted_and_dropped(hub: Hub
         await plugin.send(frames.response(asked.request_id, b"first"))
         await plugin.send(frames.response(asked.request_id, b"second"))
         assert await call == b"first"
-        await eventually(lambda: session.dropped == 3)
+        await until(lambda: session.dropped == 3)
         assert not session.ended.done()
 
 
@@ -107,7 +108,7 @@ async def test_a_legacy_peer_that_hangs_is_given_up(
         await ready(plugin, hub)
         assert (await failure_of(say(hub, timeout=0.05))).code() is grpc.StatusCode.DEADLINE_EXCEEDED
         assert (await failure_of(say(hub))).code() is grpc.StatusCode.UNAVAILABLE
-        await eventually(lambda: len(hub.registry) == 0)
+        await until(lambda: len(hub.registry) == 0)
 
 
 @pytest.mark.parametrize(
@@ -144,7 +145,7 @@ async def test_a_lost_stream_fails_its_calls_at_once(hub: Hub, endpoint: str) ->
         plugin.call.cancel()
         for call in calls:
             assert (await failure_of(call)).code() is grpc.StatusCode.UNAVAILABLE
-    await eventually(lambda: len(hub.registry) == 0)
+    await until(lambda: len(hub.registry) == 0)
 
 
 async def test_malformed_frames_end_only_their_stream(hub: Hub, endpoint: str) -> None:

@@ -15,10 +15,11 @@ from store_plugin.endpoints import Endpoint
 from store_plugin.hub import Hub, HubListener, HubSettings, any_name, anyone
 from store_plugin.plugin import Plugin
 from store_plugin.plugin.backoff import Backoff
-from tests.hub.conftest import eventually, running
+from tests.hub.conftest import running
 from tests.support.echo import Echo, EchoStub, add_echo
 from tests.support.ports import free_port
 from tests.support.rough_road import RoughRoad
+from tests.support.waiting import until
 
 SECONDS = 60.0
 """Long enough for a hundred connections to break."""
@@ -80,11 +81,11 @@ async def test_no_call_is_lost_without_an_error(monkeypatch: Any) -> None:
             road.smooth = True
             await asyncio.wait_for(hub.plugin("echo").channel_ready(), 20)
             assert await stub.Say(b"after", timeout=20, wait_for_ready=True) == b"after"
-            await eventually(lambda: all(not e.instance.in_flight for e in hub.registry.entries()))
+            await until(lambda: all(not e.instance.in_flight for e in hub.registry.entries()))
             gc.collect()
             assert process.memory_info().rss - started < 64 * 1024 * 1024
-        await eventually(lambda: len(hub.registry) == 0)
-        await eventually(lambda: tasks_now() <= tasks_before)
+        await until(lambda: len(hub.registry) == 0)
+        await until(lambda: tasks_now() <= tasks_before)
 
 
 def tasks_now() -> int:

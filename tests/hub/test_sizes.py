@@ -11,9 +11,10 @@ from store_plugin.hub.calling import pending
 from store_plugin.hub.settings import HubSettings
 from store_plugin.stream import frames
 from store_plugin.stream.features import ALL
-from tests.hub.conftest import StartHub, StartPlugin, eventually
+from tests.hub.conftest import StartHub, StartPlugin
 from tests.hub.raw import RawPlugin
 from tests.support.echo import Echo, EchoStub
+from tests.support.waiting import until
 
 LIMIT = 64 * 1024
 
@@ -39,7 +40,7 @@ async def test_a_message_over_the_limit_fails_its_call_and_the_stream_lives(
     await hub.plugin("echo").channel_ready()
     stub = EchoStub(hub.plugin("echo"))
     beside = stub.Wait(b"0.3")
-    await eventually(lambda: servicer.waiting)
+    await until(lambda: servicer.waiting)
     with pytest.raises(grpc.aio.AioRpcError, match=told) as failure:
         await stub.Say(asked, timeout=10)
     assert failure.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED

@@ -6,8 +6,9 @@ from collections import Counter
 import grpc
 
 from store_plugin.plugin.serving import MOST_WAITING
-from tests.hub.conftest import StartHub, StartPlugin, eventually
+from tests.hub.conftest import StartHub, StartPlugin
 from tests.support.echo import Echo, EchoStub
+from tests.support.waiting import until
 
 
 async def test_calls_beyond_those_that_run_wait_and_those_beyond_these_are_refused(
@@ -19,7 +20,7 @@ async def test_calls_beyond_those_that_run_wait_and_those_beyond_these_are_refus
     stub = EchoStub(hub.plugin("echo"))
     most = 2 * (1 + MOST_WAITING)
     calls = [stub.Wait(b"0.5", timeout=30) for _ in range(most + 3)]
-    await eventually(lambda: servicer.waiting == 2)
+    await until(lambda: servicer.waiting == 2)
     ended = Counter(await asyncio.gather(*(call.code() for call in calls)))
     assert ended == {grpc.StatusCode.OK: most, grpc.StatusCode.RESOURCE_EXHAUSTED: 3}
     assert await stub.Say(b"free again") == b"free again"

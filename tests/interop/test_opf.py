@@ -15,9 +15,10 @@ import pytest
 
 from store_plugin.plugin import Plugin
 from tests.hub.bench import hub_bench
-from tests.hub.conftest import eventually, running
+from tests.hub.conftest import running
 from tests.support.processes import program_beside
 from tests.support.tools import tool
+from tests.support.waiting import until
 
 RENEWER = Path(__file__).parents[2] / "examples" / "token-renewer"
 
@@ -102,10 +103,10 @@ async def test_a_go_plugin_that_is_killed_is_gone(tmp_path: Path, generated: Gen
             await asyncio.wait_for(bench.hub.plugin("linode").channel_ready(), 20)
             stub = generated[1].TokenProviderServiceStub(bench.hub.plugin("linode"))
             call = stub.RenewToken(messages.RenewTokenRequest(token="slow"), timeout=20)
-            await eventually(lambda: bench.hub.registry.entries()[0].instance.in_flight)
+            await until(lambda: bench.hub.registry.entries()[0].instance.in_flight)
             process.kill()
             assert await call.code() is grpc.StatusCode.UNAVAILABLE
-            await eventually(lambda: len(bench.hub.registry) == 0)
+            await until(lambda: len(bench.hub.registry) == 0)
 
 
 class GoOperator:

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import sys
 import textwrap
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +26,7 @@ from store_plugin.lifecycle.supervision.instance import Ground
 from store_plugin.lifecycle.supervision.states import PluginStatus, State
 from store_plugin.lifecycle.supervision.supervisor import Supervisor
 from store_plugin.testing.environment import RecordingLog
+from tests.support.waiting import until
 
 ROOT = Path(__file__).parents[2]
 PLUGIN = """
@@ -58,12 +59,6 @@ CHECK_THAT_HANGS = """
     async def check():
         await asyncio.sleep(60)
 """
-
-
-async def eventually(condition: Callable[[], object], within: float = 40.0) -> None:
-    async with asyncio.timeout(within):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 @dataclass
@@ -116,7 +111,7 @@ class World:
             status = self.status
             return status is not None and (status.state, status.version) == (State.READY, version)
 
-        await eventually(is_ready)
+        await until(is_ready)
         assert self.status is not None
         return self.status
 

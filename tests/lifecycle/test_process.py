@@ -20,14 +20,9 @@ from store_plugin.errors import PluginUntrusted
 from store_plugin.lifecycle.supervision import keeper
 from store_plugin.lifecycle.supervision.process import LINES_AT_A_TIME, LONGEST_LINE, Command, PluginProcess
 from tests.support.processes import alive
+from tests.support.waiting import until
 
 Start = Callable[..., Any]
-
-
-async def eventually(condition: Callable[[], object], within: float = 20.0) -> None:
-    async with asyncio.timeout(within):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 def script(directory: Path, text: str, interpreter: str = sys.executable) -> Path:
@@ -70,7 +65,7 @@ async def test_a_script_runs_with_its_arguments_and_nothing_of_our_environment(
     )
     process = await start(plugin, arguments=["plugin", "--debug"], environment={"GIVEN": "x"})
     assert await process.ended() == 0
-    await eventually(lambda: len(lines) == 2)
+    await until(lambda: len(lines) == 2)
     assert lines == ["['--debug'] ['GIVEN'] / True", "[0, 1, 2]"]
 
 
@@ -85,7 +80,7 @@ async def test_a_zipapp_and_an_elf_file_run(start: Start, tmp_path: Path, lines:
     assert (
         await (await start(Path("/bin/echo").resolve(), arguments=["echo", "from an ELF file"])).ended() == 0
     )
-    await eventually(lambda: lines == ["from a zipapp", "from an ELF file"])
+    await until(lambda: lines == ["from a zipapp", "from an ELF file"])
 
 
 async def test_another_content_than_was_registered_does_not_run(
@@ -127,7 +122,7 @@ async def test_a_racing_writer_never_gets_its_bytes_run(
         racer.kill()
         racer.wait(10)
     assert refused > 0
-    await eventually(lambda: len(lines) == ran)
+    await until(lambda: len(lines) == ran)
     assert set(lines) <= {"good"}
 
 
@@ -151,9 +146,9 @@ async def test_a_stop_asks_first(start: Start, tmp_path: Path, lines: list[str])
         """,
     )
     process = await start(plugin)
-    await eventually(lambda: lines == ["ready"])
+    await until(lambda: lines == ["ready"])
     assert await process.stop() == 3
-    await eventually(lambda: lines == ["ready", "ending"])
+    await until(lambda: lines == ["ready", "ending"])
 
 
 STUBBORN = """
@@ -178,7 +173,7 @@ async def test_what_ignores_the_end_is_killed_with_all_its_children(
     start: Start, tmp_path: Path, lines: list[str]
 ) -> None:
     process = await start(script(tmp_path, STUBBORN), grace=0.2)
-    await eventually(lambda: len(pids(lines)) == 2)
+    await until(lambda: len(pids(lines)) == 2)
     assert await process.stop() == -signal.SIGKILL
     assert not any(alive(pid) for pid in pids(lines).values())
 
@@ -189,7 +184,7 @@ async def test_children_that_are_left_behind_go_with_the_plugin(
     text = STUBBORN.replace('print("plugin", os.getpid(), flush=True)\n    time.sleep(60)', "time.sleep(0.5)")
     process = await start(script(tmp_path, text))
     assert await process.ended() == 0
-    await eventually(lambda: "grandchild" in pids(lines))
+    await until(lambda: "grandchild" in pids(lines))
     assert not alive(pids(lines)["grandchild"])
 
 
@@ -218,7 +213,7 @@ async def test_nothing_outlives_a_killed_sidecar(tmp_path: Path) -> None:
     assert all(alive(pid) for pid in found.values())
     host.kill()
     host.wait(10)
-    await eventually(lambda: not any(alive(pid) for pid in found.values()), within=10)
+    await until(lambda: not any(alive(pid) for pid in found.values()), within=10)
     host.stdout.close()
 
 
@@ -237,7 +232,7 @@ async def test_limits_hold(start: Start, tmp_path: Path, lines: list[str]) -> No
     )
     limits = {"open_files": 64, "core_bytes": 0, "memory_bytes": 512 * 1024 * 1024, "processes": None}
     assert await (await start(plugin, limits=limits)).ended() == 0
-    await eventually(lambda: lines == ["(64, 64) (0, 0)", "['1']", "no memory"])
+    await until(lambda: lines == ["(64, 64) (0, 0)", "['1']", "no memory"])
 
 
 async def test_a_flood_of_output_is_cut_to_size(start: Start, tmp_path: Path, lines: list[str]) -> None:
@@ -249,7 +244,7 @@ async def test_a_flood_of_output_is_cut_to_size(start: Start, tmp_path: Path, li
         """,
     )
     assert await (await start(plugin)).ended() == 0
-    await eventually(lambda: len(lines) == 4)
+    await until(lambda: len(lines) == 4)
     assert [len(lines[0]), *lines[1:]] == [LONGEST_LINE, "short", "\ufffd", "no end"]
 
 
@@ -258,7 +253,7 @@ async def test_the_token_in_its_environment_is_in_no_argument(
 ) -> None:
     plugin = script(tmp_path, "import time; print('up', flush=True); time.sleep(60)")
     process = await start(plugin, environment={"STORE_PLUGIN_TOKEN": "canary-token"})
-    await eventually(lambda: lines == ["up"])
+    await until(lambda: lines == ["up"])
     for entry in Path("/proc").glob("[0-9]*"):
         try:
             assert b"canary-token" not in (entry / "cmdline").read_bytes()
@@ -283,11 +278,11 @@ async def test_a_killed_keeper_takes_the_children_of_its_plugin_along(
         time.sleep(60)
     """
     process = await start(script(tmp_path, text))
-    await eventually(lambda: lines)
+    await until(lambda: lines)
     its_keeper, child = map(int, lines[0].split())
     os.kill(its_keeper, signal.SIGKILL)
     assert await process.ended() == -signal.SIGKILL
-    await eventually(lambda: not alive(child) and not alive(process.pid))
+    await until(lambda: not alive(child) and not alive(process.pid))
 
 
 async def test_what_is_no_file_is_not_waited_for(start: Start, tmp_path: Path) -> None:
@@ -306,7 +301,7 @@ async def test_a_start_that_is_given_up_leaves_nothing(start: Start, tmp_path: P
         if not starting.cancel():
             starting.result().kill()
         await asyncio.wait((starting,))
-    await eventually(lambda: not keepers())
+    await until(lambda: not keepers())
 
 
 def keepers() -> list[int]:
@@ -320,7 +315,7 @@ async def test_a_flood_of_empty_lines_is_read_no_faster_than_it_can_be_taken(
 ) -> None:
     """The event loop goes on between batches, however short the lines are."""
     process = await start(script(tmp_path, "import os\nwhile True: os.write(1, b'\\n' * 65536)"))
-    await eventually(lambda: lines)
+    await until(lambda: lines)
     most, turns = 0, 0
     while turns < 50:
         before = len(lines)

@@ -5,8 +5,9 @@ import pytest
 
 from store_plugin.lifecycle.supervision import instance as instance_module
 from store_plugin.lifecycle.supervision.output import KEPT_LINES
-from tests.lifecycle.conftest import World, eventually
+from tests.lifecycle.conftest import World
 from tests.support.echo import EchoStub
+from tests.support.waiting import until
 
 FLOOD = """
 import threading
@@ -30,7 +31,7 @@ async def test_a_flood_of_output_takes_nobody_down(world: World) -> None:
     for number in range(300):
         payload = str(number).encode()
         assert await stub.Say(payload, timeout=30) == b"1.0"
-    await eventually(lambda: len(world.supervisor.output("echo").last()) == KEPT_LINES)
+    await until(lambda: len(world.supervisor.output("echo").last()) == KEPT_LINES)
     assert here.memory_info().rss - before < GROWTH
     told = [fields for _, event, fields in world.log.entries if event == "plugin output"]
     assert sum(fields.get("lines_lost", 0) for fields in told) > len(told)
@@ -43,6 +44,6 @@ async def test_one_that_ends_before_it_could_enrol_is_said_to_have_been_too_late
     monkeypatch.setattr(instance_module, "LONGEST_LIFE", 0.0)  # as if it had taken that long
     world.install("1.0", before="sys.exit(9)")
     await world.enable("1.0")
-    await eventually(lambda: world.status is not None and "0 s to enrol" in world.status.why)
+    await until(lambda: world.status is not None and "0 s to enrol" in world.status.why)
     assert world.status is not None
     assert "it exited with 9 before it connected" in world.status.why

@@ -16,9 +16,10 @@ from store_plugin.lifecycle.supervision import supervisor as supervisor_module
 from store_plugin.lifecycle.supervision.states import State
 from store_plugin.plugin import Plugin
 from store_plugin.stream.outcomes import failed
-from tests.lifecycle.conftest import CHECK_THAT_FAILS, CHECK_THAT_HANGS, World, eventually, world_in
+from tests.lifecycle.conftest import CHECK_THAT_FAILS, CHECK_THAT_HANGS, World, world_in
 from tests.support.echo import Echo, EchoStub, add_echo
 from tests.support.processes import alive
+from tests.support.waiting import until
 
 
 async def say(world: World) -> str:
@@ -33,7 +34,7 @@ async def test_what_is_enabled_runs_and_what_is_disabled_ends(world: World) -> N
     assert status.pid is not None
     world.catalog.disable("echo")
     await world.supervisor.look()
-    await eventually(lambda: world.status is None)
+    await until(lambda: world.status is None)
     assert not alive(status.pid)
     assert world.events() == ["start", "exit"]
     world.audit.verify()
@@ -51,7 +52,7 @@ async def test_a_crash_is_followed_by_a_restart(world: World) -> None:
     before = await world.ready("1.0")
     assert before.pid is not None
     os.kill(before.pid, signal.SIGKILL)
-    await eventually(lambda: world.status is not None and world.status.restarts == 1)
+    await until(lambda: world.status is not None and world.status.restarts == 1)
     after = await world.ready("1.0")
     assert after.pid != before.pid
     assert await say(world) == "1.0"
@@ -66,7 +67,7 @@ async def test_a_crash_loop_opens_the_circuit_and_a_restart_closes_it(
     marker = world.scratch / "well"
     world.install("1.0", before=f"if not os.path.exists({str(marker)!r}): sys.exit(7)")
     await world.enable("1.0")
-    await eventually(lambda: world.status is not None and world.status.state is State.BROKEN)
+    await until(lambda: world.status is not None and world.status.state is State.BROKEN)
     assert world.status is not None
     assert "exited with 7" in world.status.why
     assert world.events().count("crash") == runner_module.MOST_FAILURES
@@ -82,7 +83,7 @@ async def test_another_version_closes_the_circuit(world: World, monkeypatch: pyt
     world.install("1.0", before="sys.exit(7)")
     world.install("2.0")
     await world.enable("1.0")
-    await eventually(lambda: world.status is not None and world.status.state is State.BROKEN)
+    await until(lambda: world.status is not None and world.status.state is State.BROKEN)
     await world.enable("2.0")
     await world.ready("2.0")
 
@@ -93,7 +94,7 @@ async def test_failures_long_ago_open_no_circuit(world: World, monkeypatch: pyte
     monkeypatch.setattr(runner_module, "WINDOW", 0.2)
     world.install("1.0", before="import time; time.sleep(0.1); sys.exit(7)")
     await world.enable("1.0")
-    await eventually(lambda: world.events().count("crash") > runner_module.MOST_FAILURES)
+    await until(lambda: world.events().count("crash") > runner_module.MOST_FAILURES)
     assert "circuit-open" not in world.events()
 
 
@@ -103,9 +104,9 @@ async def test_one_that_never_registers_is_given_up_and_killed(
     sleeping = "import time; print('here', os.getpid(), flush=True); time.sleep(60)"
     world.install("1.0", before=sleeping, start_timeout=3)
     await world.enable("1.0")
-    await eventually(lambda: world.status is not None and "has not connected" in world.status.why)
+    await until(lambda: world.status is not None and "has not connected" in world.status.why)
     (line, *_) = world.supervisor.output("echo").last()
-    await eventually(lambda: not alive(int(line.split()[1])))
+    await until(lambda: not alive(int(line.split()[1])))
 
 
 async def test_one_that_hangs_is_replaced(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,7 +118,7 @@ async def test_one_that_hangs_is_replaced(world: World, monkeypatch: pytest.Monk
     assert before.pid is not None
     os.kill(before.pid, signal.SIGSTOP)
     world.hub.registry.entries()[0].instance.end(failed(Code.UNAVAILABLE, "no sign of life"))
-    await eventually(lambda: world.status is not None and "it hung" in world.status.why)
+    await until(lambda: world.status is not None and "it hung" in world.status.why)
     await world.ready("1.0")
     assert not alive(before.pid)
 
@@ -128,9 +129,7 @@ async def test_a_replaced_executable_does_not_start(world: World, monkeypatch: p
     path.chmod(0o700)
     path.write_text("#!/bin/sh\ntouch " + str(world.scratch / "ran"))
     await world.enable("1.0")
-    await eventually(
-        lambda: world.status is not None and "not the one that was registered" in world.status.why
-    )
+    await until(lambda: world.status is not None and "not the one that was registered" in world.status.why)
     assert not (world.scratch / "ran").exists()
 
 
@@ -187,7 +186,7 @@ async def test_an_update_that_fails_is_rolled_back_and_no_call_fails(
     answers: list[str] = []
     async with steady_calls(world, answers):
         await world.enable("2.0")
-        await eventually(lambda: "roll-back" in world.events())
+        await until(lambda: "roll-back" in world.events())
         await world.ready("1.0")
     assert set(answers) == {"1.0"}
     after = world.status
@@ -205,9 +204,7 @@ async def test_a_restart_during_an_update_costs_no_way_back(world: World) -> Non
     before = await world.ready("1.0")
     await world.enable("2.0")
     world.supervisor.restart("echo")
-    await eventually(
-        lambda: world.status is not None and world.status.instance_id not in ("", before.instance_id)
-    )
+    await until(lambda: world.status is not None and world.status.instance_id not in ("", before.instance_id))
     await world.ready("1.0")
     assert "roll-back" in world.events()
     assert world.catalog.enabled()["echo"].registration.version == "1.0"
@@ -222,7 +219,7 @@ async def test_an_update_takes_over_and_no_call_fails(world: World) -> None:
     async with steady_calls(world, answers):
         await world.enable("2.0")
         await world.ready("2.0")
-        await eventually(lambda: "exit" in world.events())
+        await until(lambda: "exit" in world.events())
     assert answers[0] == "1.0"
     assert answers[-1] == "2.0"
     assert before.pid is not None
@@ -236,7 +233,7 @@ SLOW = "import time; print('here', os.getpid(), flush=True); time.sleep(60)"
 
 async def begun(world: World) -> int:
     """The pid of a plugin that is slow, once it runs."""
-    await eventually(lambda: world.supervisor.output("echo").last())
+    await until(lambda: world.supervisor.output("echo").last())
     return int(world.supervisor.output("echo").last()[0].split()[1])
 
 
@@ -251,7 +248,7 @@ async def test_an_update_waits_for_no_version_that_is_not_wanted_any_more(world:
     slow = await begun(world)
     await world.enable("3.0")
     await world.ready("3.0")
-    await eventually(lambda: before.pid is not None and not alive(before.pid))
+    await until(lambda: before.pid is not None and not alive(before.pid))
     assert not alive(slow)
     assert world.catalog.enabled()["echo"].registration.version == "3.0"
     assert "roll-back" not in world.events()
@@ -267,7 +264,7 @@ async def test_the_end_waits_for_no_start(world: World, how: str) -> None:
         await world.supervisor.look()
     else:
         world.running.cancel()
-    await eventually(lambda: world.status is None)
+    await until(lambda: world.status is None)
     assert not alive(slow)
     assert world.events() == ["start", "exit"]
 
@@ -281,10 +278,10 @@ async def test_a_roll_back_takes_back_nothing_that_was_asked_for_since(world: Wo
     await world.enable("1.0")
     await world.ready("1.0")
     await world.enable("2.0")
-    await eventually(lambda: world.events().count("start") == 2)
+    await until(lambda: world.events().count("start") == 2)
     world.catalog.disable("echo")
     marker.touch()
-    await eventually(lambda: world.status is None)
+    await until(lambda: world.status is None)
     assert world.catalog.enabled() == {}
 
 
@@ -301,7 +298,7 @@ async def test_a_version_that_the_catalog_cannot_be_told_of_is_not_tried_again(
 
     monkeypatch.setattr(world.catalog, "roll_back", full)
     await world.enable("2.0")
-    await eventually(lambda: "roll-back" in world.events())
+    await until(lambda: "roll-back" in world.events())
     await world.ready("1.0")
     await world.supervisor.look()
     await world.supervisor.look()
@@ -309,7 +306,7 @@ async def test_a_version_that_the_catalog_cannot_be_told_of_is_not_tried_again(
     monkeypatch.undo()
     await world.enable("1.0")
     await world.enable("2.0")
-    await eventually(lambda: world.events().count("roll-back") == 2)
+    await until(lambda: world.events().count("roll-back") == 2)
 
 
 async def test_what_is_enabled_again_at_once_runs_again_at_once(
@@ -323,7 +320,7 @@ async def test_what_is_enabled_again_at_once_runs_again_at_once(
     world.catalog.disable("echo")
     await world.supervisor.look()
     await world.enable("1.0")
-    await eventually(lambda: world.status is not None and world.status.instance_id != before.instance_id)
+    await until(lambda: world.status is not None and world.status.instance_id != before.instance_id)
     await world.ready("1.0")
 
 
@@ -374,7 +371,7 @@ async def test_a_full_disk_starts_nothing_and_ends_nothing(
     monkeypatch.setattr(world.audit, "record", full)
     assert before.pid is not None
     os.kill(before.pid, signal.SIGKILL)
-    await eventually(lambda: world.status is not None and "No space left" in world.status.why)
+    await until(lambda: world.status is not None and "No space left" in world.status.why)
     assert world.status is not None
     assert world.status.pid is None
     monkeypatch.setattr(world.audit, "record", record)
@@ -393,7 +390,7 @@ async def test_a_damaged_record_ends_nothing_that_runs(
         (file,) = world.layout.audit.glob("*.jsonl")
         with file.open("ab") as record:
             record.write(b"half a line")
-        await eventually(lambda: [one for one in world.log.events("error") if "audit record cannot" in one])
+        await until(lambda: [one for one in world.log.events("error") if "audit record cannot" in one])
         assert not world.running.done()
         assert await say(world) == "1.0"
 

@@ -19,7 +19,8 @@ from store_plugin.lifecycle.catalog import now
 from store_plugin.lifecycle.content import ContentStore
 from store_plugin.lifecycle.layout import Layout
 from store_plugin.lifecycle.registration import Registration
-from tests.lifecycle.conftest import World, eventually
+from tests.lifecycle.conftest import World
+from tests.support.waiting import until
 
 
 class Notary:
@@ -114,14 +115,14 @@ async def test_a_plugin_starts_no_more_when_its_key_was_taken_away(world: World)
     notary.keys.require(True)
     digest = world.install("1.0").digest
     await world.enable("1.0")
-    await eventually(lambda: world.status is not None and "signatures are required" in world.status.why)
+    await until(lambda: world.status is not None and "signatures are required" in world.status.why)
     notary.sign(digest)
     world.supervisor.restart("echo")
     pid = (await world.ready("1.0")).pid
     notary.keys.remove("team.pub")
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
-    await eventually(lambda: world.status is not None and "no trusted key" in world.status.why)
+    await until(lambda: world.status is not None and "no trusted key" in world.status.why)
     last = [json.loads(line) for line in world.audit.lines()][-1]
     assert last["event"] in ("refuse-start", "circuit-open")
     assert "no trusted key" in last["why"]
@@ -135,7 +136,7 @@ async def test_an_update_to_what_nobody_vouches_for_is_rolled_back(world: World)
     await world.enable("1.0")
     before = await world.ready("1.0")
     await world.enable("2.0")
-    await eventually(lambda: "roll-back" in world.events())
+    await until(lambda: "roll-back" in world.events())
     after = await world.ready("1.0")
     assert after.pid == before.pid
     assert "signatures are required" in after.why

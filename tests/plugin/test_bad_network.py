@@ -25,11 +25,12 @@ from store_plugin.plugin import Plugin, serving
 from store_plugin.plugin.backoff import Backoff
 from store_plugin.plugin.connecting import dialing, link
 from store_plugin.plugin.serving import HubStream
-from tests.hub.conftest import eventually, running
+from tests.hub.conftest import running
 from tests.support.bad_network import BadNetwork
 from tests.support.echo import Echo, EchoStub, add_echo
 from tests.support.fakes import RecordingLog
 from tests.support.ports import free_port
+from tests.support.waiting import until
 
 SECONDS = float(os.environ.get("STORE_PLUGIN_BAD_NETWORK_SECONDS", "10"))
 PLUGINS = 6
@@ -95,7 +96,7 @@ async def test_no_call_is_lost_and_nothing_is_left_behind() -> None:
     before = asyncio.all_tasks()
     sessions, streams = left_over(Session), left_over(HubStream)
     await plugins_in_trouble()
-    await eventually(lambda: asyncio.all_tasks() <= before, within=30)
+    await until(lambda: asyncio.all_tasks() <= before, within=30)
     assert (left_over(Session), left_over(HubStream)) == (sessions, streams)
 
 
@@ -122,7 +123,7 @@ async def plugins_in_trouble() -> None:
         assert network.connections > 3 * PLUGINS
 
         network.healed = True
-        await eventually(lambda: len(hub.registry) == PLUGINS, within=60)
+        await until(lambda: len(hub.registry) == PLUGINS, within=60)
         for name in names:
             await answers(EchoStub(hub.plugin(name)))
-        await eventually(lambda: left_over(Session) <= 2 * PLUGINS, within=30)
+        await until(lambda: left_over(Session) <= 2 * PLUGINS, within=30)

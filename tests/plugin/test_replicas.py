@@ -14,9 +14,10 @@ from store_plugin.errors import NotReachable
 from store_plugin.hub import Hub, HubListener, any_name, anyone
 from store_plugin.plugin import Plugin
 from store_plugin.plugin.connecting import dialing
-from tests.hub.conftest import eventually, running
+from tests.hub.conftest import running
 from tests.support.echo import Echo, EchoStub, add_echo
 from tests.support.ports import free_port
+from tests.support.waiting import until
 
 NAME = "hubs.test"
 FIRST, SECOND = "127.0.0.1", "127.0.0.2"
@@ -99,12 +100,12 @@ async def test_a_replica_that_leaves_the_name_finishes_its_calls(names: Names, p
         async with hub_at(SECOND, port) as second:
             await asyncio.wait_for(second.plugin("echo").channel_ready(), 20)
             call = EchoStub(second.plugin("echo")).Wait(b"1")
-            await eventually(lambda: second.registry.entries()[0].instance.in_flight)
+            await until(lambda: second.registry.entries()[0].instance.in_flight)
             names.addresses = [FIRST]
             await asyncio.sleep(0.3)  # some look-ups
             await second.stop(20.0)
             assert await call == b"1"
-        await eventually(lambda: plugin.connected == 1)
+        await until(lambda: plugin.connected == 1)
         assert await EchoStub(first.plugin("echo")).Say(b"x", wait_for_ready=True, timeout=20) == b"x"
 
 

@@ -14,7 +14,7 @@ def eventually(condition: Callable[[], object], within: float = 15.0) -> None:
         time.sleep(0.02)
 
 
-async def until(condition: Callable[[], object], within: float = 20.0) -> None:
+async def until(condition: Callable[[], object], within: float = 40.0) -> None:
     """The same on the event loop, which has all its turns meanwhile. TimeoutError."""
     async with asyncio.timeout(within):
         while not condition():

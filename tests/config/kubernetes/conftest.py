@@ -2,7 +2,7 @@
 
 import asyncio
 from base64 import b64encode
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -24,12 +24,6 @@ from tests.support.kubernetes import MERGE, ApiError, Cluster
 
 QUICK = Pauses(first=0.05, longest=0.5)
 CANARY = "s.CAESIcanaryX7f3"
-
-
-async def until(condition: Callable[[], object], within: float = 20.0) -> None:
-    async with asyncio.timeout(within):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 class Shelves:

@@ -5,16 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from store_plugin.crds.definition import VERSION_ANNOTATION
-from tests.config.kubernetes.conftest import (
-    Followed,
-    Shelves,
-    from_secret,
-    source_of,
-    until,
-    write_secret,
-)
+from tests.config.kubernetes.conftest import Followed, Shelves, from_secret, source_of, write_secret
 from tests.support.kubernetes import Cluster
 from tests.support.proxy import Proxy
+from tests.support.waiting import until
 
 BURST = 1000
 

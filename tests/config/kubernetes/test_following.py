@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from store_plugin.config.table import ConfigStatus
-from tests.config.kubernetes.conftest import Followed, Shelves, source_of, until
+from tests.config.kubernetes.conftest import Followed, Shelves, source_of
 from tests.support.kubernetes import Cluster
+from tests.support.waiting import until
 
 
 async def test_configs_are_there_after_load(followed: Followed, shelves: Shelves) -> None:

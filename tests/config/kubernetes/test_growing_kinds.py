@@ -5,8 +5,9 @@ from pathlib import Path
 from pydantic import Field
 
 from store_plugin.config.table import ConfigStatus
-from tests.config.kubernetes.conftest import Followed, Shelves, source_of, until
+from tests.config.kubernetes.conftest import Followed, Shelves, source_of
 from tests.support.fakes import FakeKind, ShelfSpec
+from tests.support.waiting import until
 
 
 class NarrowSpec(ShelfSpec):

@@ -7,16 +7,9 @@ import pytest
 from store_plugin.config.declarations import SecretName
 from store_plugin.config.kubernetes.secrets import BY_NAME, scopes_of
 from store_plugin.errors import ConfigInvalid
-from tests.config.kubernetes.conftest import (
-    CANARY,
-    Followed,
-    Shelves,
-    from_secret,
-    source_of,
-    until,
-    write_secret,
-)
+from tests.config.kubernetes.conftest import CANARY, Followed, Shelves, from_secret, source_of, write_secret
 from tests.support.kubernetes import Cluster
+from tests.support.waiting import until
 
 
 @pytest.fixture

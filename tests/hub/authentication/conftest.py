@@ -14,9 +14,9 @@ from store_plugin.hub.events import EventKind, RegistryEvent
 from store_plugin.hub.hub import Hub
 from store_plugin.hub.settings import HubSettings
 from store_plugin.plugin import Plugin
-from tests.hub.conftest import eventually
 from tests.support.echo import Echo, EchoStub, add_echo
 from tests.support.fakes import RecordingLog
+from tests.support.waiting import until
 
 
 @dataclass
@@ -66,7 +66,7 @@ class Guest:
 
     async def refused(self, within: float = 20.0) -> str:
         """What its log tells of its refusal."""
-        await eventually(lambda: "PLUGIN_REFUSED" in self.log.text, within)
+        await until(lambda: "PLUGIN_REFUSED" in self.log.text, within)
         return self.log.text
 
 

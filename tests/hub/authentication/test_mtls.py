@@ -9,9 +9,9 @@ from store_plugin.hub.access import HubAccess, HubAuth
 from store_plugin.hub.authentication.allowing import AllowRule
 from store_plugin.hub.events import EventKind
 from tests.hub.authentication.conftest import OpenHub, Visit, WatchedHub
-from tests.hub.conftest import eventually
 from tests.support.certificates import Bundle, CertificateAuthority
 from tests.support.ports import free_port
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ async def test_a_plugin_has_the_name_of_its_certificate(
 ) -> None:
     hub = await open_hub(endpoint, access)
     await visit(name, f"https://{endpoint}", **shown(ca.client(*san), tmp_path))
-    await eventually(lambda: connected(hub, name))
+    await until(lambda: connected(hub, name))
     assert await hub.say(name, b"hello") == b"hello"
     (entry,) = hub.hub.registry.entries()
     assert (entry.peer.identity.user, entry.peer.identity.names) == (san[0], san)
@@ -85,7 +85,7 @@ async def test_another_name_is_refused(
     hub = await open_hub(endpoint, access)
     guest = await visit(name, f"https://{endpoint}", **shown(ca.client(*san), tmp_path))
     assert "refuses this plugin" in await guest.refused()
-    await eventually(lambda: hub.told(EventKind.REFUSED))
+    await until(lambda: hub.told(EventKind.REFUSED))
     refusal = hub.told(EventKind.REFUSED)[0]
     assert (refusal.name, refusal.user) == (name, san[0])
     assert not hub.hub.registry.entries()
@@ -102,7 +102,7 @@ async def test_a_certificate_without_names_is_refused(
     hub = await open_hub(endpoint, access)
     guest = await visit("vault", f"https://{endpoint}", **shown(ca.client(), tmp_path))
     assert "no subject alternative name" in await guest.refused()
-    await eventually(lambda: hub.told(EventKind.REFUSED))
+    await until(lambda: hub.told(EventKind.REFUSED))
 
 
 @pytest.mark.parametrize("whose", ["another authority's", "a server's"])
@@ -121,7 +121,7 @@ async def test_other_certificates_do_not_get_through_the_handshake(
     )
     hub = await open_hub(endpoint, access)
     guest = await visit("vault", f"https://{endpoint}", **shown(bundle, tmp_path))
-    await eventually(lambda: "NOT_REACHABLE" in guest.log.text)
+    await until(lambda: "NOT_REACHABLE" in guest.log.text)
     assert not hub.events
 
 
@@ -139,7 +139,7 @@ async def test_rules_of_the_hub_take_the_place_of_names(
     hub = await open_hub(endpoint, ruled)
     await visit("vault-eu", f"https://{endpoint}", **shown(ca.client(user), tmp_path / "a"))
     guest = await visit("vault", f"https://{endpoint}", **shown(ca.client("vault"), tmp_path / "b"))
-    await eventually(lambda: connected(hub, "vault-eu"))
+    await until(lambda: connected(hub, "vault-eu"))
     assert "no rule of this hub allows vault" in await guest.refused()
 
 
@@ -153,11 +153,11 @@ async def test_the_hubs_certificate_is_renewed_while_plugins_stay(
 ) -> None:
     hub = await open_hub(endpoint, access)
     await visit("old", f"https://{endpoint}", **shown(ca.client("old"), tmp_path / "a"))
-    await eventually(lambda: connected(hub, "old"))
+    await until(lambda: connected(hub, "old"))
     newer = CertificateAuthority.create("Newer CA")
     assert access.certs_dir is not None
     newer.server().write(access.certs_dir)
     await visit("new", f"https://{endpoint}", **shown(newer.client("new"), tmp_path / "b"))
-    await eventually(lambda: connected(hub, "new"))
+    await until(lambda: connected(hub, "new"))
     assert await hub.say("old", b"still here") == b"still here"
     assert not hub.told(EventKind.GONE)

@@ -25,12 +25,12 @@ from tests.hub.authentication.cluster import (
     signed_token,
 )
 from tests.hub.authentication.conftest import OpenHub, Visit, WatchedHub
-from tests.hub.conftest import eventually
 from tests.support.certificates import CertificateAuthority
 from tests.support.echo import EchoStub
 from tests.support.kubernetes import Cluster
 from tests.support.ports import free_port
 from tests.support.rbac_proxy import RbacProxy, rbac_proxy
+from tests.support.waiting import until
 
 CUT_AFTER = 2
 QUIET_SECONDS = 120
@@ -100,7 +100,7 @@ def gate(open_gate: OpenGate) -> Gate:
 async def test_a_plugin_comes_in_as_whom_the_proxy_found(gate: Gate, open_hub: OpenHub, visit: Visit) -> None:
     hub = await open_hub(gate.upstream, gate.access)
     await visit("vault", gate.endpoint, **gate.options())
-    await eventually(hub.hub.registry.entries)
+    await until(hub.hub.registry.entries)
     assert await hub.say("vault", b"hello") == b"hello"
     (entry,) = hub.hub.registry.entries()
     assert entry.peer.identity.user == gate.plugin
@@ -112,7 +112,7 @@ async def test_a_message_of_four_mebibytes_goes_both_ways(
 ) -> None:
     hub = await open_hub(gate.upstream, gate.access)
     await visit("vault", gate.endpoint, **gate.options())
-    await eventually(hub.hub.registry.entries)
+    await until(hub.hub.registry.entries)
     large = bytes(range(256)) * 16384
     assert await hub.say("vault", large) == large
 
@@ -120,7 +120,7 @@ async def test_a_message_of_four_mebibytes_goes_both_ways(
 async def test_calls_share_the_stream(gate: Gate, open_hub: OpenHub, visit: Visit) -> None:
     hub = await open_hub(gate.upstream, gate.access)
     await visit("vault", gate.endpoint, **gate.options())
-    await eventually(hub.hub.registry.entries)
+    await until(hub.hub.registry.entries)
     texts = [str(number).encode() for number in range(64)]
     assert await asyncio.gather(*(hub.say("vault", text) for text in texts)) == texts
     counted = [number async for number in EchoStub(hub.hub.plugin("vault")).Count(b"3", timeout=10)]
@@ -164,7 +164,7 @@ async def test_who_may_connect_may_not_take_any_name(gate: Gate, open_hub: OpenH
     hub = await open_hub(gate.upstream, gate.access)
     guest = await visit("aws", gate.endpoint, **gate.options())
     assert "verb register on plugins.secrets.crossplane.io/aws" in await guest.refused()
-    await eventually(lambda: hub.told(EventKind.REFUSED))
+    await until(lambda: hub.told(EventKind.REFUSED))
     refusal = hub.told(EventKind.REFUSED)[0]
     assert (refusal.name, refusal.user) == ("aws", gate.plugin)
 
@@ -176,7 +176,7 @@ async def test_rules_of_the_hub_need_no_cluster_behind_the_proxy(
     access = HubAccess(auth=HubAuth.RBAC_PROXY, allow=(rule,), pod_ip="10.0.0.7", host_ip="192.168.0.1")
     hub = await open_hub(gate.upstream, access)
     await visit("aws-eu", gate.endpoint, **gate.options())
-    await eventually(hub.hub.registry.entries)
+    await until(hub.hub.registry.entries)
 
 
 FORGED = (
@@ -192,7 +192,7 @@ async def test_headers_that_a_plugin_forges_do_not_count(gate: Gate, open_hub: O
     async with gate.channel() as channel:
         stream = channel.stream_stream(frames.METHOD_PATH, None, None)(None, metadata=metadata)
         await stream.write(frames.register("vault", "1.0").SerializeToString())
-        await eventually(hub.hub.registry.entries)
+        await until(hub.hub.registry.entries)
         (entry,) = hub.hub.registry.entries()
         assert entry.peer.identity.user == gate.plugin
         assert "system:masters" not in entry.peer.identity.groups
@@ -216,7 +216,7 @@ async def test_heartbeats_keep_a_stream_alive_that_the_proxy_would_cut(
     gate.cluster.allow(gate.plugin, [registering("quiet")], gate.namespace)
     hub = await open_hub(gate.upstream, gate.access, HubSettings(heartbeat_interval=CUT_AFTER / 8))
     await visit("vault", gate.endpoint, **gate.options())
-    await eventually(hub.hub.registry.entries)
+    await until(hub.hub.registry.entries)
     metadata = (("authorization", f"Bearer {for_hub(gate.cluster, gate.plugin)}"),)
     while len(hub.told(EventKind.GONE)) < 2:  # on a busy machine one may be cut before it is in
         async with gate.channel() as channel:
@@ -235,7 +235,7 @@ async def test_a_stream_that_is_idle_for_two_minutes_lives(
     gate = open_gate("--cut-quiet-after=30s")
     hub = await open_hub(gate.upstream, gate.access)
     await visit("vault", gate.endpoint, **gate.options())
-    await eventually(hub.hub.registry.entries)
+    await until(hub.hub.registry.entries)
     await asyncio.sleep(QUIET_SECONDS)
     assert await hub.say("vault", b"still here") == b"still here"
     assert newest(hub) == 1
@@ -250,25 +250,25 @@ async def test_an_old_stream_is_renewed_through_the_proxy_with_the_token_of_now(
     file = tmp_path / "token"
     file.write_text(for_hub(gate.cluster, gate.plugin))
     guest = await visit("vault", gate.endpoint, **gate.options(token=file))
-    await eventually(lambda: newest(hub) >= 2, within=30)
+    await until(lambda: newest(hub) >= 2, within=30)
     file.write_text(gate.cluster.token(gate.plugin, "another-hub"))
     await guest.refused()
-    await eventually(lambda: not hub.hub.registry.entries(), within=30)
+    await until(lambda: not hub.hub.registry.entries(), within=30)
     before = len(hub.told(EventKind.CONNECTED))
     file.write_text(for_hub(gate.cluster, gate.plugin))
-    await eventually(lambda: len(hub.told(EventKind.CONNECTED)) > before, within=30)
+    await until(lambda: len(hub.told(EventKind.CONNECTED)) > before, within=30)
 
 
 async def test_calls_under_way_fail_when_the_proxy_dies(gate: Gate, open_hub: OpenHub, visit: Visit) -> None:
     hub = await open_hub(gate.upstream, gate.access)
     await visit("vault", gate.endpoint, **gate.options())
-    await eventually(hub.hub.registry.entries)
+    await until(hub.hub.registry.entries)
     call = EchoStub(hub.hub.plugin("vault")).Wait(b"60", timeout=60)
-    await eventually(lambda: hub.hub.registry.entries()[0].instance.in_flight)
+    await until(lambda: hub.hub.registry.entries()[0].instance.in_flight)
     gate.proxy.kill()
     with pytest.raises(grpc.aio.AioRpcError, match="UNAVAILABLE"):
         await asyncio.wait_for(call, 30)
-    await eventually(lambda: not hub.hub.registry.entries())
+    await until(lambda: not hub.hub.registry.entries())
 
 
 def newest(watched: WatchedHub) -> int:

@@ -14,11 +14,11 @@ from store_plugin.hub.events import EventKind
 from store_plugin.hub.settings import HubSettings
 from tests.hub.authentication.cluster import for_hub, kubeconfig, registering, reviewer, signed_token
 from tests.hub.authentication.conftest import OpenHub, Visit, WatchedHub
-from tests.hub.conftest import eventually
 from tests.support.certificates import CertificateAuthority
 from tests.support.kubernetes import Cluster
 from tests.support.ports import free_port
 from tests.support.proxy import Proxy
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ async def test_a_plugin_comes_in_as_its_service_account(
     hub = await open_hub(endpoint, house.access)
     with house.cluster.recorded(house.hub) as requests:
         await visit("vault", endpoint, token=house.token())
-        await eventually(hub.hub.registry.entries)
+        await until(hub.hub.registry.entries)
         assert await hub.say("vault", b"hello") == b"hello"
     (entry,) = hub.hub.registry.entries()
     assert entry.peer.identity.user == house.plugin
@@ -83,7 +83,7 @@ async def test_over_tcp_the_token_travels_in_tls(
     )
     hub = await open_hub(address, access)
     await visit("vault", f"https://{address}", token=house.token(), ca=certs / "ca.crt")
-    await eventually(hub.hub.registry.entries)
+    await until(hub.hub.registry.entries)
 
 
 async def test_a_token_counts_until_its_end(
@@ -92,7 +92,7 @@ async def test_a_token_counts_until_its_end(
     """What the table below has as ended differs in nothing but its end."""
     hub = await open_hub(endpoint, house.access)
     await visit("vault", endpoint, token=signed_token(house.cluster, house.plugin, ends_in=600))
-    await eventually(hub.hub.registry.entries)
+    await until(hub.hub.registry.entries)
 
 
 def _of_an_account_that_is_gone(house: House) -> str:
@@ -132,7 +132,7 @@ async def test_who_has_no_good_token_is_unknown(
     hub = await open_hub(endpoint, house.access)
     guest = await visit("vault", endpoint, token=shown)
     told = await guest.refused()
-    await eventually(lambda: hub.told(EventKind.REFUSED))
+    await until(lambda: hub.told(EventKind.REFUSED))
     assert why in told
     assert why in hub.told(EventKind.REFUSED)[0].why
     assert not hub.hub.registry.entries()
@@ -145,7 +145,7 @@ async def test_who_may_not_register_the_name_is_refused(
     hub = await open_hub(endpoint, house.access)
     guest = await visit("aws", endpoint, token=house.token())
     assert "it needs the verb register on plugins.secrets.crossplane.io/aws" in await guest.refused()
-    await eventually(lambda: hub.told(EventKind.REFUSED))
+    await until(lambda: hub.told(EventKind.REFUSED))
     refusal = hub.told(EventKind.REFUSED)[0]
     assert (refusal.name, refusal.user) == ("aws", house.plugin)
 
@@ -157,7 +157,7 @@ async def test_a_right_given_later_is_found(
     guest = await visit("aws", endpoint, token=house.token())
     await guest.refused()
     house.cluster.allow(house.plugin, [registering("aws")])
-    await eventually(hub.hub.registry.entries, within=30)
+    await until(hub.hub.registry.entries, within=30)
 
 
 async def test_without_a_namespace_only_rights_in_all_of_them_count(
@@ -168,7 +168,7 @@ async def test_without_a_namespace_only_rights_in_all_of_them_count(
     guest = await visit("vault", endpoint, token=house.token())
     await guest.refused()
     house.cluster.allow(house.plugin, [registering("vault")])
-    await eventually(hub.hub.registry.entries, within=30)
+    await until(hub.hub.registry.entries, within=30)
 
 
 async def test_with_rules_of_its_own_the_hub_asks_for_no_right(
@@ -181,7 +181,7 @@ async def test_with_rules_of_its_own_the_hub_asks_for_no_right(
         await visit("aws-eu", endpoint, token=house.token())
         guest = await visit("vault", endpoint, token=house.token())
         await guest.refused()
-        await eventually(hub.hub.registry.entries)
+        await until(hub.hub.registry.entries)
     assert {request.resource for request in requests} == {"tokenreviews"}
 
 
@@ -194,12 +194,12 @@ async def test_while_the_api_server_is_away_plugins_wait(
         hub = await open_hub(endpoint, access)
         proxy.silent = True
         guest = await visit("vault", endpoint, token=house.token())
-        await eventually(lambda: "NOT_REACHABLE" in guest.log.text, within=30)
+        await until(lambda: "NOT_REACHABLE" in guest.log.text, within=30)
         assert "the hub could not review tokens" in guest.log.text
         assert not hub.hub.registry.entries()
         proxy.silent = False
         proxy.drop()
-        await eventually(hub.hub.registry.entries, within=30)
+        await until(hub.hub.registry.entries, within=30)
         assert "PLUGIN_REFUSED" not in guest.log.text
 
 
@@ -210,7 +210,7 @@ async def test_a_hub_without_rights_says_what_it_lacks_and_blames_no_plugin(
     file = kubeconfig(house.cluster, poor, tmp_path / "poor")
     hub = await open_hub(endpoint, HubAccess(auth=HubAuth.TOKENREVIEW, kubeconfig=file))
     guest = await visit("vault", endpoint, token=house.token())
-    await eventually(lambda: "NOT_REACHABLE" in guest.log.text)
+    await until(lambda: "NOT_REACHABLE" in guest.log.text)
     assert "add it to its role" in hub.log.text
     assert "PLUGIN_REFUSED" not in guest.log.text
 
@@ -224,9 +224,9 @@ async def test_an_old_stream_is_renewed_with_the_token_of_now(
     file.write_text(f"{house.token()}\n")
     with house.cluster.recorded(house.hub) as requests:
         await visit("vault", endpoint, token=file)
-        await eventually(lambda: generation(hub) >= 1)
+        await until(lambda: generation(hub) >= 1)
         file.write_text(f"{house.token()}\n")
-        await eventually(lambda: generation(hub) >= 3, within=30)
+        await until(lambda: generation(hub) >= 3, within=30)
     assert [request.resource for request in requests].count("tokenreviews") == 2
 
 
@@ -238,8 +238,8 @@ async def test_who_loses_its_token_loses_its_stream(
     file = tmp_path / "token"
     file.write_text(house.token())
     guest = await visit("vault", endpoint, token=file)
-    await eventually(lambda: generation(hub) >= 1)
+    await until(lambda: generation(hub) >= 1)
     file.write_text(house.cluster.token(house.plugin, "another-hub"))
     await guest.refused()
-    await eventually(lambda: hub.told(EventKind.GONE), within=30)
+    await until(lambda: hub.told(EventKind.GONE), within=30)
     assert not hub.hub.registry.entries()

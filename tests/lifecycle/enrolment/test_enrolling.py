@@ -17,10 +17,10 @@ from store_plugin.lifecycle.enrolment import record
 from store_plugin.lifecycle.enrolment.authority import Authority
 from store_plugin.stream import frames
 from store_plugin.stream.features import ALL
-from tests.lifecycle.conftest import eventually
 from tests.lifecycle.enrolment.bench import DIGEST, Bench, channel, enrolment_bench
 from tests.lifecycle.enrolment.conftest import HandClock, request
 from tests.support.certificates import private_pem
+from tests.support.waiting import until
 
 Code = grpc.StatusCode
 
@@ -121,7 +121,7 @@ async def test_nothing_of_its_server_is_left_for_the_end_of_the_process(bench: B
     gc.disable()
     try:
         await bench.server.stop()
-        await eventually(lambda: server() is None)
+        await until(lambda: server() is None)
     finally:
         gc.enable()
 

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from store_plugin.testing.environment import RecordingLog
 from tests.lifecycle.enrolment.bench import Bench, enrolment_bench
 from tests.lifecycle.enrolment.conftest import HandClock
 from tests.support.echo import EchoStub
+from tests.support.waiting import until
 
 ECHO = """
     import os
@@ -44,12 +45,6 @@ EAGER_ECHO = EAGER + ECHO
 """Renews each second what lives for much longer."""
 
 
-async def eventually(condition: Callable[[], object], within: float = 20.0) -> None:
-    async with asyncio.timeout(within):
-        while not condition():
-            await asyncio.sleep(0.01)
-
-
 @pytest.fixture
 def log() -> RecordingLog:
     return RecordingLog()
@@ -74,7 +69,7 @@ async def connected(bench: Bench, process: PluginProcess, instance: str = "i1") 
         assert process.running, bench.lines
         return bench.hub.registry.instance("echo", instance)
 
-    await eventually(entry)
+    await until(entry)
     found = entry()
     assert found is not None
     return found
@@ -95,7 +90,7 @@ async def test_a_process_enrols_and_serves_under_the_name_and_instance_it_was_st
 async def test_the_token_is_gone_from_the_environment_when_the_plugin_runs(bench: Bench) -> None:
     entry = await connected(bench, await bench.start(ECHO))
     await entry.instance.call(wellness.PATH, b"", timeout=10, metadata=())
-    await eventually(lambda: any("environment:" in line for line in bench.lines))
+    await until(lambda: any("environment:" in line for line in bench.lines))
     line = next(line for line in bench.lines if "environment:" in line)
     assert enrolment.TOKEN_VARIABLE not in line
     assert enrolment.ENDPOINT_VARIABLE in line
@@ -193,7 +188,7 @@ async def test_a_plugin_whose_name_is_taken_away_ends_when_its_certificate_does(
         await connected(bench, process)
         bench.enabled.clear()
         assert await asyncio.wait_for(process.ended(), 60) == 1
-        await eventually(lambda: "the certificate has ended" in bench_text(bench))
+        await until(lambda: "the certificate has ended" in bench_text(bench))
         assert '"event":"refuse-renewal"' in "".join(bench.events())
 
 
@@ -216,7 +211,7 @@ async def test_a_plugin_that_cannot_enrol_says_why_and_ends(
 ) -> None:
     process = await bench.start(ECHO, **spoil)
     assert await process.ended() == 1
-    await eventually(lambda: words in bench_text(bench))
+    await until(lambda: words in bench_text(bench))
     assert "Traceback" not in bench_text(bench)
 
 
@@ -236,7 +231,7 @@ async def test_a_plugin_that_takes_more_than_a_minute_to_enrol_is_told_what_to_d
     monkeypatch.setattr(bench.tokens, "_steady", lambda: time.monotonic() + 60)
     gate.touch()
     assert await process.ended() == 1
-    await eventually(lambda: "has expired: it is good for 60 s" in bench_text(bench))
+    await until(lambda: "has expired: it is good for 60 s" in bench_text(bench))
     assert '"event":"refuse-token"' in bench.events()[-1]
     assert "Traceback" not in bench_text(bench)
 
@@ -247,7 +242,7 @@ async def test_a_plugin_describes_itself_and_starts_nothing(bench: Bench) -> Non
     source = ECHO.replace("plugin.main()", "plugin.main(['--describe'])")
     process = await bench.start(source)
     assert await process.ended() == 0
-    await eventually(lambda: "}" in bench.lines)
+    await until(lambda: "}" in bench.lines)
     described = json.loads(bench_text(bench))
     assert described["name"] == "echo"
     assert described["protocolVersions"] == ["1"]

@@ -23,8 +23,9 @@ from store_plugin.lifecycle.layout import Layout
 from store_plugin.lifecycle.supervision.instance import Ground
 from store_plugin.lifecycle.supervision.supervisor import Supervisor
 from store_plugin.testing.environment import RecordingLog
-from tests.lifecycle.conftest import World, eventually
+from tests.lifecycle.conftest import World
 from tests.support.echo import EchoStub
+from tests.support.waiting import until
 
 ENROLLED = """
     plugin.main()
@@ -82,7 +83,7 @@ async def test_a_plugin_is_started_updated_and_disabled_with_its_certificates(wo
             pass  # both serve until the old one drains
     world.catalog.disable("echo")
     await world.supervisor.look()
-    await eventually(lambda: world.status is None)
+    await until(lambda: world.status is None)
     assert world.events().count("enrol") == 2
     assert not [event for event in world.events() if event.startswith("refuse")]
     world.audit.verify()

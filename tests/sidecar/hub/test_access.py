@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from store_plugin.plugin import Plugin
-from tests.hub.conftest import eventually, running
+from tests.hub.conftest import running
 from tests.support.certificates import CertificateAuthority
 from tests.support.echo import Echo, add_echo
 from tests.support.ports import free_port
 from tests.support.sidecar import PROGRAM, running_sidecar
+from tests.support.waiting import until
 
 UNSAFE = {
     "open TCP": (("--hub-listen", "0.0.0.0:4041"), "anybody could register plugins"),
@@ -60,7 +61,7 @@ async def test_a_certificate_says_which_plugin_this_is(
                 "key": client / "tls.key",
             }
             async with running(plugin, f"https://{address}", **shown):
-                await eventually(lambda name=name: f'"plugin": "{name}"' in sidecar.log, within=20)
+                await until(lambda name=name: f'"plugin": "{name}"' in sidecar.log, within=20)
         lines = [json.loads(line) for line in sidecar.log.splitlines() if '"plugin ' in line]
         outcomes = {(line["plugin"], line["event"]) for line in lines}
     other = "echo" if accepted == "vault" else "vault"

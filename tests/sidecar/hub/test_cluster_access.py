@@ -19,7 +19,7 @@ from tests.hub.authentication.cluster import (
     registering,
     reviewer,
 )
-from tests.hub.conftest import eventually, running
+from tests.hub.conftest import running
 from tests.integration.test_roles import manifests_of
 from tests.support.certificates import CertificateAuthority
 from tests.support.echo import Echo, add_echo
@@ -28,6 +28,7 @@ from tests.support.kubernetes import Cluster
 from tests.support.ports import free_port
 from tests.support.rbac_proxy import rbac_proxy
 from tests.support.sidecar import SidecarProcess, running_sidecar
+from tests.support.waiting import until
 
 POD = "operator-0"
 
@@ -78,7 +79,7 @@ async def visited(
     plugin = Plugin(name, "1.0", instance_id="one", log=log)
     add_echo(Echo(), plugin)
     async with running(plugin, endpoint, **options):
-        await eventually(lambda: until(log), within=30)
+        await until(lambda: until(log), within=30)
     return log
 
 
@@ -104,7 +105,7 @@ async def test_a_sidecar_reviews_tokens_and_tells_its_pod(house: House, ca: Cert
         unknown = await visited("vault", hub, lambda log: "PLUGIN_REFUSED" in log.text, token="nonsense")
         assert "the token is not valid here" in unknown.text
         assert told(sidecar, "plugin connected", plugin="vault", user=house.plugin)
-        await eventually(lambda: house.event("PluginRefused", "aws"), within=30)
+        await until(lambda: house.event("PluginRefused", "aws"), within=30)
         assert "cannot be written" not in sidecar.log
         assert token not in sidecar.log
     came = house.event("PluginConnected", "vault")

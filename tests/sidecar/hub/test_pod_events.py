@@ -12,8 +12,8 @@ from store_plugin.hub.events import EventKind, Events, RegistryEvent
 from store_plugin.sidecar.hub import pod_events
 from store_plugin.sidecar.hub.pod_events import PodEvents
 from store_plugin.sidecar.settings import Pod
-from tests.hub.conftest import eventually
 from tests.support.fakes import RecordingLog
+from tests.support.waiting import until
 
 
 class ApiServer:
@@ -74,7 +74,7 @@ async def test_an_event_is_about_the_pod_and_says_what_happened() -> None:
     server = ApiServer()
     async with telling(server) as events:
         events.tell(ready(kind=EventKind.CONNECTED, user="system:serviceaccount:team-a:vault"))
-        await eventually(lambda: server.events)
+        await until(lambda: server.events)
     (event,) = server.events.values()
     about = {"apiVersion": "v1", "kind": "Pod", "namespace": "team-a", "name": "operator-0", "uid": "uid"}
     assert event["involvedObject"] == about
@@ -99,7 +99,7 @@ async def test_each_kind_has_its_reason(happened: RegistryEvent, type_: str, rea
     server = ApiServer()
     async with telling(server) as events:
         events.tell(happened)
-        await eventually(lambda: server.told() == [(type_, reason, 1)])
+        await until(lambda: server.told() == [(type_, reason, 1)])
 
 
 async def test_what_happens_again_is_counted_in_the_same_event() -> None:
@@ -107,7 +107,7 @@ async def test_what_happens_again_is_counted_in_the_same_event() -> None:
     async with telling(server) as events:
         for round_ in range(1, 4):
             events.tell(ready())
-            await eventually(lambda round_=round_: server.told() == [("Normal", "PluginReady", round_)])
+            await until(lambda round_=round_: server.told() == [("Normal", "PluginReady", round_)])
     assert server.requests == ["POST", "PATCH", "PATCH"]
 
 
@@ -115,10 +115,10 @@ async def test_an_event_that_the_api_server_let_go_is_made_anew() -> None:
     server = ApiServer()
     async with telling(server) as events:
         events.tell(ready())
-        await eventually(lambda: server.events)
+        await until(lambda: server.events)
         server.events.clear()
         events.tell(ready())
-        await eventually(lambda: server.told() == [("Normal", "PluginReady", 1)])
+        await until(lambda: server.told() == [("Normal", "PluginReady", 1)])
 
 
 async def test_a_slow_api_server_holds_up_nobody_and_gets_the_sum() -> None:
@@ -129,7 +129,7 @@ async def test_a_slow_api_server_holds_up_nobody_and_gets_the_sum() -> None:
             events.tell(ready(f"plugin-{number % 2}"))
             await asyncio.sleep(0)
         server.slow.set()
-        await eventually(lambda: sum(count for *_, count in server.told()) == 5 * pod_events.MOST_WAITING)
+        await until(lambda: sum(count for *_, count in server.told()) == 5 * pod_events.MOST_WAITING)
     assert len(server.requests) <= 4
 
 
@@ -142,7 +142,7 @@ async def test_lines_that_wait_are_bounded_and_the_newest_stay() -> None:
             await asyncio.sleep(0)
         server.slow.set()
         last = f"plugin plugin-{number - 1} 1.0"
-        await eventually(lambda: any(e["message"].startswith(last) for e in server.events.values()))
+        await until(lambda: any(e["message"].startswith(last) for e in server.events.values()))
     assert len(server.events) <= pod_events.MOST_WAITING + 1
 
 
@@ -153,11 +153,11 @@ async def test_a_failure_is_logged_once_and_passes(failure: Exception) -> None:
     async with telling(server, log) as events:
         for kind in (EventKind.CONNECTED, EventKind.READY):
             events.tell(ready(kind=kind))
-            await eventually(lambda: len(server.requests) >= 1)
-        await eventually(lambda: len(server.requests) >= 2)
+            await until(lambda: len(server.requests) >= 1)
+        await until(lambda: len(server.requests) >= 2)
         server.failure = None
         events.tell(ready(kind=EventKind.DRAINING))
-        await eventually(lambda: ("Normal", "PluginDraining", 1) in server.told())
+        await until(lambda: ("Normal", "PluginDraining", 1) in server.told())
     assert log.events("warning") == ["Events of the Pod cannot be written"]
 
 
@@ -166,5 +166,5 @@ async def test_an_answer_that_got_lost_is_no_failure() -> None:
     server.failure = Conflict("it exists")
     async with telling(server, log) as events:
         events.tell(ready())
-        await eventually(lambda: server.requests)
+        await until(lambda: server.requests)
     assert not log.lines

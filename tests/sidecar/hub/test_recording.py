@@ -12,10 +12,11 @@ from store_plugin.hub.events import EventKind, Events, RegistryEvent
 from store_plugin.lifecycle.audit import AuditLog
 from store_plugin.plugin import Plugin
 from store_plugin.sidecar.hub.recording import AT_ONCE, Recorder
-from tests.hub.conftest import eventually, running
+from tests.hub.conftest import running
 from tests.support.echo import Echo, add_echo
 from tests.support.fakes import RecordingLog
 from tests.support.sidecar import running_sidecar
+from tests.support.waiting import until
 
 
 def recorded(audit: AuditLog) -> list[dict[str, Any]]:
@@ -55,11 +56,11 @@ async def test_a_flood_is_bounded_and_counted(tmp_path: Path) -> None:
     async with recording(audit, RecordingLog(), clock) as events:
         for _ in range(3 * AT_ONCE):
             events.tell(event(EventKind.REFUSED, why="no"))
-        await eventually(lambda: clock.asked == 3 * AT_ONCE)
+        await until(lambda: clock.asked == 3 * AT_ONCE)
         assert len(recorded(audit)) == AT_ONCE
         clock.now = 10.0
         events.tell(event(EventKind.CONNECTED))
-        await eventually(lambda: len(recorded(audit)) == AT_ONCE + 1)
+        await until(lambda: len(recorded(audit)) == AT_ONCE + 1)
     assert recorded(audit)[-1]["not_recorded"] == 2 * AT_ONCE
     assert audit.verify().records == AT_ONCE + 1
 
@@ -70,7 +71,7 @@ async def test_those_that_the_sidecar_runs_are_recorded_by_who_runs_them(tmp_pat
         events.tell(event(EventKind.CONNECTED, user=PluginInstance("vault", "one").uri))
         events.tell(event(EventKind.READY))
         events.tell(event(EventKind.GONE, why="it is gone"))
-        await eventually(lambda: recorded(audit))
+        await until(lambda: recorded(audit))
     (only,) = recorded(audit)
     assert (only["event"], only["plugin"], only["why"]) == ("gone", "vault", "it is gone")
 
@@ -80,7 +81,7 @@ async def test_a_record_that_cannot_be_written_is_told_once(tmp_path: Path) -> N
     async with recording(AuditLog(tmp_path / "nowhere"), log, Clock()) as events:
         for _ in range(3):
             events.tell(event(EventKind.CONNECTED))
-        await eventually(lambda: log.lines)
+        await until(lambda: log.lines)
     assert log.events("error") == ["what plugins do is not recorded"]
 
 
@@ -92,8 +93,8 @@ async def test_a_sidecar_with_a_plugins_directory_records_who_dials_in(tmp_path:
     add_echo(Echo(), plugin)
     with running_sidecar(tmp_path / "configs", "--hub-listen", hub, "--plugins-dir", str(plugins)):
         async with running(plugin, hub):
-            await eventually(lambda: "connect" in events_of(plugins), within=30)
-        await eventually(lambda: "gone" in events_of(plugins), within=30)
+            await until(lambda: "connect" in events_of(plugins), within=30)
+        await until(lambda: "gone" in events_of(plugins), within=30)
 
 
 def events_of(plugins: Path) -> list[str]:

@@ -6,7 +6,7 @@ import os
 import socket
 import ssl
 import warnings
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -24,6 +24,7 @@ from stores.vault.http.lean import LeanTransport
 from tests.stores.vault.opening import GIVEN, WITH_TOKEN, spec_of
 from tests.stores.vault.scripted import OK, ScriptedServer
 from tests.support.certificates import CertificateAuthority
+from tests.support.waiting import until
 
 HEADERS = {"X-Vault-Token": "hvs.canary"}
 
@@ -58,13 +59,6 @@ async def error_of(transport: LeanTransport, method: str = "GET") -> StorePlugin
         await transport.send(method, "/v1/a", HEADERS, b"body-canary" if method == "POST" else None)
     assert "canary" not in repr(caught.value)
     return caught.value
-
-
-async def until(condition: Callable[[], object], within: float = 10.0) -> None:
-    """Return once `condition` holds."""
-    async with asyncio.timeout(within):
-        while not condition():
-            await asyncio.sleep(0.002)
 
 
 def started(transport: LeanTransport, count: int) -> list[asyncio.Task[Answer]]:

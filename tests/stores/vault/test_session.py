@@ -25,6 +25,7 @@ from tests.stores.vault.opening import GIVEN, open_with, open_with_token, spec_o
 from tests.support.openbao import OpenBao
 from tests.support.openbao_api import ApiError
 from tests.support.proxy import Proxy
+from tests.support.waiting import until
 
 NAME = ScopedName.parse("team-a/db")
 LOGIN, RENEW, LOOKUP = "/login", "/auth/token/renew-self", "/auth/token/lookup-self"
@@ -473,9 +474,3 @@ async def test_who_comes_after_a_failure_makes_an_attempt_of_its_own() -> None:
         with pytest.raises(StorePluginError, match="away"):
             await shared.run(fail)
     assert len(attempts) == 2
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():
-            await asyncio.sleep(0.005)

@@ -1,7 +1,7 @@
 """`{scope}` in the role of a login: the server's policies keep tenants apart, and logins are few."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 
 import pytest
 from pydantic import ValidationError
@@ -15,6 +15,7 @@ from tests.stores.vault.opening import GIVEN, engine_over, open_with, soon, spec
 from tests.support.openbao import OpenBao
 from tests.support.ports import free_port
 from tests.support.proxy import Proxy
+from tests.support.waiting import until
 
 A, B = ScopedName.parse("team-a/db"), ScopedName.parse("team-b/db")
 LOGIN, REVOKE = "/login", "/auth/token/revoke-self"
@@ -235,9 +236,3 @@ def test_the_role_of_each_method_may_hold_the_scope(
 def test_roles_that_cannot_be(auth: Mapping[str, object], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         spec_of("https://vault", "kv", auth)
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():
-            await asyncio.sleep(0.005)
