@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from store_plugin.access.authority import certificates_in
 from store_plugin.errors import ConfigInvalid
 
 GROUP = "multicluster.x-k8s.io"
@@ -131,8 +132,10 @@ def _authority(cluster: Mapping[str, Any], where: str) -> bytes:
     except (binascii.Error, ValueError):
         authority = b"?"
     # Whether a TLS library takes it is seen when a client is made: asking one takes a while.
-    if authority and not (authority.isascii() and b"-----BEGIN CERTIFICATE-----" in authority):
-        raise ConfigInvalid(f"{where}: certificate-authority-data must be certificates in PEM, in base64")
+    if authority and not (authority.isascii() and certificates_in(authority)):
+        raise ConfigInvalid(
+            f"{where}: certificate-authority-data must be certificates in PEM and nothing else, in base64"
+        )
     return authority
 
 

@@ -25,6 +25,11 @@ from tests.support.certificates import CertificateAuthority
 from tests.support.exec_plugins import profile, provider
 
 AUTHORITY = b64encode(CertificateAuthority.create().pem).decode()
+TWO_NAMES = b64encode(
+    CertificateAuthority.create().pem
+    + CertificateAuthority.create("Other").pem.replace(b"CERTIFICATE", b"X509 CERTIFICATE")
+).decode()
+"""What OpenSSL takes for two authorities, and Go for one."""
 IGNORED: dict[str, str] = {}
 APPEND = {"profileSourcedCLIArgsPolicy": "Append", "profileSourcedEnvVarsPolicy": "AppendIfNotExists"}
 REPLACE = {"profileSourcedCLIArgsPolicy": "Append", "profileSourcedEnvVarsPolicy": "Replace"}
@@ -273,8 +278,9 @@ def test_a_profile_that_names_no_provider_of_ours_is_told(
         ({"server": "https://u:p@host"}, "server must be"),
         ({"server": "https://host:99999"}, "server must be"),
         ({"server": 5}, "server must be text"),
-        ({"certificate-authority-data": "%"}, "certificates in PEM, in base64"),
-        ({"certificate-authority-data": "aGVsbG8="}, "certificates in PEM, in base64"),
+        ({"certificate-authority-data": "%"}, "certificates in PEM and nothing else, in base64"),
+        ({"certificate-authority-data": "aGVsbG8="}, "certificates in PEM and nothing else"),
+        ({"certificate-authority-data": TWO_NAMES}, "certificates in PEM and nothing else"),
         ({"insecure-skip-tls-verify": "yes"}, "insecure-skip-tls-verify must be true or false"),
         ({"proxy-url": "ftp://x"}, "proxy-url must be"),
         ({"extensions": {}, "tls-server-name": []}, "tls-server-name must be text"),

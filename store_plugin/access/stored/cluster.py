@@ -6,14 +6,12 @@ authority of theirs before the right one. So what a secret says of its cluster h
 where the profile's author had a say in which secret is taken, the secret has to say it.
 """
 
-import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from store_plugin.access.authority import certificates_in
 from store_plugin.access.exec_credential import ExecCluster
 from store_plugin.errors import ConfigInvalid
-
-_PEM = re.compile(r"-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +28,7 @@ def check_same(said: ClusterSaid, asked: ExecCluster) -> None:
     """What is said is as asked. ConfigInvalid shows neither side."""
     if said.server is not None and _place(said.server) != _place(asked.server):
         raise _other("another server")
-    if said.authority is not None and _certificates(said.authority) != _certificates(
-        asked.certificate_authority_data
-    ):
+    if said.authority is not None and not _is_same(said.authority, asked.certificate_authority_data):
         raise _other("a cluster with another certificate authority")
     if said.tls_server_name is not None and said.tls_server_name != asked.tls_server_name:
         raise _other("another tls-server-name")
@@ -63,5 +59,6 @@ def _place(server: str) -> tuple[str, str, int | None, str]:
     return (parts.scheme, parts.hostname or "", port, parts.path.rstrip("/"))
 
 
-def _certificates(pem: bytes) -> frozenset[str]:
-    return frozenset("".join(body.split()) for body in _PEM.findall(pem.decode("ascii", "replace")))
+def _is_same(said: bytes, asked: bytes) -> bool:
+    certificates = certificates_in(said)
+    return certificates is not None and certificates == certificates_in(asked)

@@ -235,6 +235,18 @@ def test_what_the_extension_chose_is_given_to_nobody_who_could_be_another(
         check_chosen(said, asked)
 
 
+@pytest.mark.parametrize("name", [b"X509 CERTIFICATE", b"TRUSTED CERTIFICATE", b"ANYTHING"])
+@pytest.mark.parametrize(
+    "said", [ClusterSaid(SERVER), ClusterSaid(SERVER, CERTIFICATE)], ids=["public", "own"]
+)
+def test_an_authority_that_only_some_tls_libraries_see_is_another(said: ClusterSaid, name: bytes) -> None:
+    """OpenSSL trusts an `X509 CERTIFICATE` as well."""
+    hidden = (said.authority or b"") + OTHER_CERTIFICATE.replace(b"CERTIFICATE", name)
+    asked = ExecCluster(SERVER, certificate_authority_data=hidden)
+    with pytest.raises(ConfigInvalid, match="another certificate authority"):
+        check_chosen(said, asked)
+
+
 def test_what_the_extension_chose_is_given_to_its_cluster() -> None:
     check_chosen(ClusterSaid(SERVER, CERTIFICATE), ASKED)
     check_chosen(ClusterSaid(SERVER), ExecCluster(SERVER))
