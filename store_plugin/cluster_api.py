@@ -6,11 +6,11 @@ refuse it. Only the two methods that all its calls are made of are used; both ki
 (`kubernetes.client`, `kubernetes.aio.client`, from 37 on) have them.
 """
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol
 
+from store_plugin import deep_json
 from store_plugin.errors import (
     Conflict,
     InvalidRequest,
@@ -161,7 +161,7 @@ async def _read(response: Any) -> Json:
     with an_answer():
         text = await settled(response.read())
     try:
-        content = json.loads(text or b"{}")
+        content = deep_json.loads(text or b"{}")
     except ValueError:
         return {}
     return content if isinstance(content, dict) else {}

@@ -7,7 +7,7 @@ not https is refused.
 
 import binascii
 from base64 import b64decode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +24,9 @@ KIND = "ClusterProfile"
 _LISTS = ("credentialProviders", "accessProviders")
 """The older name and the newer one; an entry of the newer wins."""
 _PROXIES = ("http", "https", "socks5")
+_DEEPEST = 100
+"""Levels of lists and blocks that what is said of a cluster may have."""
+_TOO_DEEP: Mapping[str, Any] = {"": "nested too deep to be copied or sent to a plugin"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,7 @@ class ClusterProfile:
         return cls(
             namespace=str(metadata.get("namespace") or ""),
             name=str(metadata["name"]),
-            accesses={str(one["name"]): deepcopy(_block(one, "cluster")) for one in _entries(status)},
+            accesses={str(one["name"]): _kept(_block(one, "cluster")) for one in _entries(status)},
             display_name=str(_block(found, "spec").get("displayName") or ""),
         )
 
@@ -72,6 +75,8 @@ class ClusterProfile:
         """How clients with credentials of `provider` reach it. ConfigInvalid names the field that
         cannot be used; KeyError where the profile does not name the provider."""
         cluster, where = self.accesses[provider], f"profile {self}, provider {provider!r}"
+        if cluster is _TOO_DEEP:
+            raise ConfigInvalid(f"{where}: what it says of its cluster is nested too deep")
         found = ClusterAccess(
             provider=provider,
             server=_server(cluster, where),
@@ -96,6 +101,21 @@ def _entries(status: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         for entry in entries if isinstance(entries, list) else ():
             if isinstance(entry, Mapping) and entry.get("name"):
                 yield entry
+
+
+def _kept(cluster: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A copy. One author's extension that nobody can copy is no reason to list no profile."""
+    return _TOO_DEEP if _is_deeper(cluster, _DEEPEST) else deepcopy(cluster)
+
+
+def _is_deeper(value: object, levels: int) -> bool:
+    if isinstance(value, Mapping):
+        inner: Iterable[object] = value.values()
+    elif isinstance(value, list):
+        inner = value
+    else:
+        return False
+    return levels == 0 or any(_is_deeper(one, levels - 1) for one in inner)
 
 
 def _server(cluster: Mapping[str, Any], where: str) -> str:

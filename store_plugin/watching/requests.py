@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from store_plugin import deep_json
 from store_plugin.cluster_api import ClusterApi, Json, an_answer
 from store_plugin.errors import (
     ConfigInvalid,
@@ -110,7 +111,7 @@ class Events:
 
     def _event(self, line: bytes) -> Event | None:
         try:
-            event: Json = json.loads(line)
+            event: Json = deep_json.loads(line)
             found: Json = event["object"]
             kind = event["type"]
             version = (found.get("metadata") or {}).get("resourceVersion")

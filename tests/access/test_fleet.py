@@ -4,6 +4,7 @@ import json
 import subprocess
 from base64 import b64encode
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,10 @@ from store_plugin.access import AccessConfig
 from store_plugin.access.fleet import find_profile, list_profiles
 from store_plugin.access.planning import ARGUMENTS_EXTENSION, CONFIG_EXTENSION, VARIABLES_EXTENSION
 from store_plugin.cli._app import cli
-from store_plugin.errors import ConfigNotFound, InvalidRequest, StoreDenied
+from store_plugin.errors import ConfigInvalid, ConfigNotFound, InvalidRequest, StoreDenied
 from tests.support.exec_plugins import ExecPlugin, access_file, profile, provider
 from tests.support.fleet import apply_profile
+from tests.support.kubectl import kubectl
 from tests.support.kubernetes import APPLY, Cluster
 from tests.support.kubernetes_clients import threaded_client
 from tests.support.tools import tool
@@ -93,6 +95,30 @@ def test_extensions_of_any_shape_are_kept_by_the_api_server(place: Place) -> Non
         CONFIG_EXTENSION: extensions[CONFIG_EXTENSION],
         ARGUMENTS_EXTENSION: ["--zone", "eu"],
     }
+
+
+@pytest.mark.parametrize("levels", [500, 5000])
+def test_a_profile_that_is_nested_deep_keeps_no_other_from_being_read(
+    place: Place, tmp_path: Path, levels: int
+) -> None:
+    """Python's parser gives up at less than what an API server takes, its copies sooner."""
+    for name in ("deep", "good"):
+        place.apply(name, extensions={CONFIG_EXTENSION: {"audience": "x"}})
+    found = profile("deep", server=place.member.address, extensions={CONFIG_EXTENSION: "NEST"})
+    text = json.dumps({"status": found["status"]}).replace('"NEST"', '{"a":' * levels + "1" + "}" * levels)
+    (tmp_path / "status.json").write_text(text)
+    by_kubectl = partial(kubectl, tmp_path, place.hub.kubeconfig())
+    there = ["clusterprofile", "deep", "-n", place.namespace]
+    patch = ["--type=merge", "--subresource=status", f"--patch-file={tmp_path}/status.json", "-o", "name"]
+    patched = by_kubectl("patch", *there, *patch)
+    assert patched.returncode == 0, patched.stderr
+    with threaded_client(place.hub) as api, AccessConfig.from_file(place.providers) as access:
+        deep, good = list_profiles(api, place.namespace)
+        assert deep == find_profile(api, str(deep))
+        assert access.choose(good)[1].server == place.member.address
+        with pytest.raises(ConfigInvalid, match=f"profile {deep}, .* is nested too deep"):
+            access.choose(deep)
+    by_kubectl("delete", *there)
 
 
 def test_a_second_manager_of_another_provider_leaves_the_first_alone(place: Place) -> None:

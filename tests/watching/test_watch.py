@@ -32,6 +32,7 @@ class Names:
 
 IDLE = ConnectionError("cut")
 HALF = event("b", "7")
+DEEP = HALF.replace(b"{", b'{"deep":' + b"[" * 5000 + b"]" * 5000 + b",", 1)
 RELISTED = [
     ("410 as an event", [listing("a"), Answer(error(410)), listing("a", "b", version="9"), IDLE], ["a", "b"]),
     ("410 as a status", [listing("a"), Answer(b"{}", status=410), listing("b", version="9"), IDLE], ["b"]),
@@ -58,6 +59,7 @@ RESUMED = [
         [listing("a"), Answer(b'{"type":"ADDED","object":[]}\n'), Answer(HALF), IDLE],
         "1",
     ),
+    ("by nothing, as by an event that is nested deep", [listing("a"), Answer(DEEP), IDLE], "1"),
     ("by 500", [listing("a"), Answer(b"no", status=500), Answer(HALF), IDLE], "1"),
     ("by 429", [listing("a"), Answer(b"{}", status=429), Answer(HALF), IDLE], "1"),
 ]
