@@ -5,7 +5,9 @@ import json
 import subprocess
 import sys
 import threading
+from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import grpc
@@ -31,6 +33,7 @@ from store_plugin.model import ScopedName, Secret
 from tests.client.ess_server import EssServer
 from tests.docs.pages import DOCS, rows, section
 from tests.support import manifests
+from tests.support.certificates import CertificateAuthority
 from tests.support.kubectl import exec_user, kubeconfig_of, kubectl
 from tests.support.kubernetes import Cluster
 from tests.support.sidecar import PROGRAM
@@ -366,6 +369,72 @@ def test_kubectl_gets_in_with_a_secret_of_a_store(
     ended = kubectl(tmp_path, config, "get", "namespaces", "-o", "name")
     assert f"namespace/{namespace}" in ended.stdout.split(), ended.stderr
     assert set(asked_of(server)) == {("VaultConfig/prod", "fleet/member")}
+
+
+def beside_a_server(cluster: Cluster, certificate: bytes, key: bytes) -> dict[str, str]:
+    said = {"server": cluster.address, "ca.crt": cluster.ca.decode()}
+    return {"tls.crt": certificate.decode(), "tls.key": key.decode(), **said}
+
+
+def of_a_kubeconfigs_user(cluster: Cluster, certificate: bytes, key: bytes) -> dict[str, str]:
+    document = cluster.kubeconfig()
+    document["users"][0]["user"] = {
+        "client-certificate-data": b64encode(certificate).decode(),
+        "client-key-data": b64encode(key).decode(),
+    }
+    return {"kubeconfig": yaml.safe_dump(document)}
+
+
+Held = Callable[[Cluster, bytes, bytes], dict[str, str]]
+
+
+@pytest.fixture
+def whoami(
+    server: EssServer, endpoint: str, cluster: Cluster, tmp_path: Path
+) -> Callable[[dict[str, str], str], Ended]:
+    """What kubectl is told of who it is, with a secret that holds this."""
+
+    def ask(data: dict[str, str], version: str = "v1") -> Ended:
+        hold(server, **data)
+        command = [PROGRAM, "exec-credential", "VaultConfig/prod", "fleet/{cluster}", "--endpoint", endpoint]
+        config = kubeconfig_of(cluster, exec_user(command, version=version), {"cluster": "member"})
+        return kubectl(tmp_path, config, "auth", "whoami", "-o", "jsonpath={.status.userInfo.username}")
+
+    return ask
+
+
+@pytest.mark.parametrize(
+    ("version", "held"), [("v1", beside_a_server), ("v1beta1", of_a_kubeconfigs_user)], ids=["v1", "v1beta1"]
+)
+def test_kubectl_logs_in_with_a_client_certificate_of_a_store(
+    whoami: Callable[..., Ended], cluster: Cluster, ca: CertificateAuthority, version: str, held: Held
+) -> None:
+    """Which the API server holds against its authority of clients."""
+    ended = whoami(held(cluster, *ca.issue(("ann",), client=True)), version)
+    assert ended.stdout == "ann", ended.stderr
+
+
+def test_a_token_beside_a_client_certificate_is_shown_with_it(
+    whoami: Callable[..., Ended], cluster: Cluster, ca: CertificateAuthority
+) -> None:
+    """The API server looks at the certificate first; without a good one, at the token."""
+    user = cluster.service_account(cluster.namespace())
+    token = cluster.token(user)
+    good, unknown = ca, CertificateAuthority.create("Unknown")
+    for issuer, name in ((good, "ann"), (unknown, user)):
+        held = beside_a_server(cluster, *issuer.issue(("ann",), client=True))
+        assert whoami({**held, "token": token}).stdout == name
+
+
+@pytest.mark.parametrize("why", ["of another authority", "expired"])
+def test_kubectl_is_refused_with_a_client_certificate_that_is_none_for_the_server(
+    whoami: Callable[..., Ended], cluster: Cluster, ca: CertificateAuthority, why: str
+) -> None:
+    issuer = CertificateAuthority.create("Unknown") if why == "of another authority" else ca
+    certificate, key = issuer.issue(("ann",), client=True, life=timedelta(days=-1 if why == "expired" else 1))
+    ended = whoami(beside_a_server(cluster, certificate, key))
+    assert ended.stdout == ""
+    assert "Unauthorized" in ended.stderr or "must be logged in" in ended.stderr
 
 
 def test_kubectl_shows_why_there_is_no_credential(
