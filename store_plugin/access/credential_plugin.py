@@ -9,8 +9,9 @@
         run(provide)
 
 `run` does what every such plugin has to get right: it reads the request, answers in the version
-it was asked in, bounds the time, keeps what the provider prints out of the answer, and tells of
-a failure in one line that holds nothing of a credential. Only the standard library is imported.
+it was asked in, bounds the time, keeps what the provider and its programs print out of the answer,
+and tells of a failure in one line that holds nothing of a credential. Only the standard library is
+imported.
 """
 
 import os
@@ -60,12 +61,20 @@ def run(
     version, and the provider is told of no cluster. After `timeout` seconds the process ends,
     whatever the provider does.
     """
-    told = name or PurePath(sys.argv[0]).name
+    told, answers = name or PurePath(sys.argv[0]).name, _set_aside(sys.stdout.fileno())
     try:
         answer = _answered(provider, environ.get(EXEC_INFO, ""), timeout)
     except StorePluginError as error:
         _end(sys.stderr.fileno(), f"{told}: {_one_line(error)}\n", _REFUSED)
-    _end(sys.stdout.fileno(), answer + "\n", 0)
+    _end(answers, answer + "\n", 0)
+
+
+def _set_aside(output: int) -> int:
+    """Standard output, for the answer alone: what the provider's own processes and libraries
+    write there goes to standard error from now on."""
+    answers = os.dup(output)
+    os.dup2(sys.stderr.fileno(), output)
+    return answers
 
 
 def _answered(provider: Provider, request: str, timeout: float) -> str:

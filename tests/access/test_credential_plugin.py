@@ -72,6 +72,12 @@ def test_what_the_provider_prints_is_not_in_the_answer(plugin: Run) -> None:
     assert ended.stderr == "working\n"
 
 
+def test_what_a_program_that_it_runs_prints_is_not_either(plugin: Run) -> None:
+    ended = plugin("os.system('echo from a child'); return ExecStatus(token='t')")
+    assert json.loads(ended.stdout)["status"] == {"token": "t"}
+    assert ended.stderr == "from a child\n"
+
+
 REQUESTS = {
     "garbage": "{",
     "an array": "[]",
