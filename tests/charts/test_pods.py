@@ -92,6 +92,71 @@ def test_a_part_takes_back_what_all_sidecars_have(part: str) -> None:
     assert "--access-log" not in sidecar["args"]
 
 
+PLACEMENT = {
+    "podLabels": {"azure.workload.identity/use": "true"},
+    "podAnnotations": {"a": "b"},
+    "nodeSelector": {"kubernetes.io/os": "linux"},
+    "tolerations": [{"key": "infra", "operator": "Exists"}],
+    "affinity": {"podAntiAffinity": {}},
+    "priorityClassName": "system-cluster-critical",
+}
+
+
+@pytest.mark.parametrize("part", ["standalone", "publisher", "plugin"])
+def test_pods_of_a_part_go_where_they_are_told_to(part: str) -> None:
+    if part == "plugin":
+        values = {**SWITCHES["hub"], "plugins": {"folder": {"image": "r", **PLACEMENT}}}
+        name = "store-plugin-plugin-folder"
+    else:
+        values = {**IMAGE, part: {"enabled": True, **PLACEMENT}}
+        name = "store-plugin" if part == "standalone" else "store-plugin-publisher"
+    template = only(render(values), "Deployment", name)["spec"]["template"]
+    assert template["metadata"]["labels"].items() >= PLACEMENT["podLabels"].items()
+    assert template["metadata"]["annotations"] == PLACEMENT["podAnnotations"]
+    wanted = {field: value for field, value in PLACEMENT.items() if not field.startswith("pod")}
+    assert {field: template["spec"][field] for field in wanted} == wanted
+
+
+@pytest.mark.parametrize("part", ["standalone", "publisher"])
+def test_a_part_has_the_role_of_a_cloud_by_its_account(part: str) -> None:
+    role = {"eks.amazonaws.com/role-arn": "arn:aws:iam::1:role/store"}
+    made = render({**IMAGE, part: {"enabled": True, "serviceAccount": {"name": "own", "annotations": role}}})
+    account = only(made, "ServiceAccount")["metadata"]
+    assert (account["name"], account["annotations"]) == ("own", role)
+    assert only(made, "Deployment")["spec"]["template"]["spec"]["serviceAccountName"] == "own"
+    subjects = [one["subjects"] for one in made if one["kind"].endswith("Binding")]
+    assert subjects
+    assert all(subject["name"] == "own" for (subject,) in subjects)
+
+
+@pytest.mark.parametrize("part", ["standalone", "publisher"])
+def test_an_account_of_somebody_else_is_not_made(part: str) -> None:
+    account = {"create": False, "name": "there"}
+    made = render({**IMAGE, part: {"enabled": True, "serviceAccount": account}})
+    assert not any(one["kind"] == "ServiceAccount" for one in made)
+    assert only(made, "Deployment")["spec"]["template"]["spec"]["serviceAccountName"] == "there"
+
+
+@pytest.mark.parametrize("auth", ["hub", "rbac-proxy"])
+def test_a_cluster_with_ipv6_only_is_listened_to_at_its_addresses(auth: str) -> None:
+    made = render({**SWITCHES[auth], "sidecar": {"address": "[::]"}, "publisher": {"enabled": True}})
+    arguments = [
+        argument
+        for one in templates(made)
+        for container in (*one.get("initContainers", ()), *one["containers"])
+        for argument in container.get("args", ())
+    ]
+    assert not any("0.0.0.0" in argument for argument in arguments)
+    hub = "--hub-listen" if auth == "hub" else "--secure-listen-address"
+    wanted = {
+        "--listen=[::]:4040",
+        "--health-listen=[::]:8091",
+        "--admin-listen=[::]:8082",
+        f"{hub}=[::]:8443",
+    }
+    assert set(arguments) >= wanted
+
+
 OLD = ("--kube-version=1.28.9",)
 
 
@@ -208,6 +273,16 @@ def test_crossplane_keeps_its_own_kind_and_its_accounts_may_read() -> None:
             {**SWITCHES["hub"], "hub": {"enabled": True, "auth": "rbac-proxy"}},
             "hub.proxy.image is empty: name the image of kube-rbac-proxy, or take hub.auth=tokenreview",
             id="proxy without an image",
+        ),
+        pytest.param(
+            {**IMAGE, "standalone": {"enabled": True, "serviceAccount": {"create": False}}},
+            "standalone.serviceAccount.name is empty: name the ServiceAccount, or let it be made with",
+            id="no account",
+        ),
+        pytest.param(
+            {**IMAGE, "publisher": {"enabled": True, "serviceAccount": {"create": False}}},
+            "publisher.serviceAccount.name is empty: name the ServiceAccount, or let it be made with",
+            id="no account of the publisher",
         ),
         pytest.param(
             {**IMAGE, "injection": {"enabled": True, "profiles": {"default": {"native": False}}}},

@@ -122,7 +122,7 @@ and `kubeVersion`, for charts with several sidecars.
 {{- end }}
 - --crds=off
 - --admin-listen=127.0.0.1:{{ .adminPort }}
-- {{ printf "--health-listen=%s:%v" .healthAddress .healthPort | quote }}
+- {{ printf "--health-listen=%s:%v" .address .healthPort | quote }}
 - --shutdown-grace={{ .shutdownGrace }}
 - --log-level={{ .logLevel }}
 {{- if .accessLog }}
@@ -174,14 +174,14 @@ is the same everywhere can be tested once.
 {{- with .certs.secretName }}
 - name: store-plugin-certs
   secret:
-    secretName: {{ . }}
+    secretName: {{ . | quote }}
 {{- end }}
 {{- if .clientToken.secretName }}
 - name: store-plugin-client-token
   secret:
-    secretName: {{ .clientToken.secretName }}
+    secretName: {{ .clientToken.secretName | quote }}
     items:
-      - key: {{ .clientToken.key }}
+      - key: {{ .clientToken.key | quote }}
         path: token
 {{- end }}
 {{- with .tokens }}
@@ -191,7 +191,7 @@ is the same everywhere can be tested once.
       {{- range . }}
       - serviceAccountToken:
           audience: {{ .audience | quote }}
-          path: {{ .path }}
+          path: {{ .path | quote }}
           expirationSeconds: {{ .expirationSeconds | default 3600 }}
       {{- end }}
 {{- end }}

@@ -4,21 +4,19 @@
 {{- .Values.fullnameOverride | default (.Release.Name | trunc 40 | trimSuffix "-") }}
 {{- end }}
 
-{{/* Of a part, a dictionary of `root` and `part`. */}}
+{{/* Of a part, a dictionary of `root` and `part`, and of labels that are `more`, which may be left out. */}}
 {{- define "store-plugin.selector" -}}
-app.kubernetes.io/name: store-plugin
-app.kubernetes.io/instance: {{ .root.Release.Name }}
-app.kubernetes.io/component: {{ .part }}
+{{- $own := dict "app.kubernetes.io/name" "store-plugin" "app.kubernetes.io/instance" .root.Release.Name "app.kubernetes.io/component" .part -}}
+{{- merge $own (.more | default dict) | toYaml }}
 {{- end }}
 
+{{/* As the selector, with labels that nothing is chosen by. Those of the user never take the place of ours. */}}
 {{- define "store-plugin.labels" -}}
-{{ include "store-plugin.selector" . }}
-app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .root.Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
-{{- with .root.Values.labels }}
-{{ toYaml . }}
-{{- end }}
+{{- $own := include "store-plugin.selector" . | fromYaml -}}
+{{- $_ := set $own "app.kubernetes.io/version" .root.Chart.AppVersion -}}
+{{- $_ := set $own "app.kubernetes.io/managed-by" .root.Release.Service -}}
+{{- $_ := set $own "helm.sh/chart" (printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_") -}}
+{{- merge $own .root.Values.labels | toYaml }}
 {{- end }}
 
 {{/*
@@ -54,5 +52,33 @@ them. A dictionary of `root` and `changes`; the image of the chart, unless the s
 {{- end }}
 
 {{- define "store-plugin.standaloneAccount" -}}
-{{- .Values.standalone.serviceAccount.name | default (include "store-plugin.name" .) }}
+{{- include "store-plugin.account" (dict "of" .Values.standalone "path" "standalone" "name" (include "store-plugin.name" .)) }}
+{{- end }}
+
+{{- define "store-plugin.publisherAccount" -}}
+{{- include "store-plugin.account" (dict "of" .Values.publisher "path" "publisher" "name" (printf "%s-publisher" (include "store-plugin.name" .))) }}
+{{- end }}
+
+{{/* The name of a part's ServiceAccount: the values `of` the part, their `path`, and the `name` it has by itself. */}}
+{{- define "store-plugin.account" -}}
+{{- $account := .of.serviceAccount -}}
+{{- if $account.create -}}
+{{ $account.name | default .name }}
+{{- else -}}
+{{ $account.name | required (printf "%s.serviceAccount.name is empty: name the ServiceAccount, or let it be made with %s.serviceAccount.create=true" .path .path) }}
+{{- end }}
+{{- end }}
+
+{{/* Where Pods run: of the values of a part. */}}
+{{- define "store-plugin.placement" -}}
+{{- $part := . -}}
+{{- $found := dict -}}
+{{- range $field := list "nodeSelector" "tolerations" "affinity" "priorityClassName" }}
+{{- with get $part $field }}
+{{- $_ := set $found $field . }}
+{{- end }}
+{{- end }}
+{{- if $found }}
+{{- toYaml $found }}
+{{- end }}
 {{- end }}

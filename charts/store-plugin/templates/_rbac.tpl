@@ -24,17 +24,17 @@ metadata:
 roleRef:
   apiGroup: rbac.authorization.k8s.io
   kind: {{ $kind }}
-  name: {{ .role | default .name }}
+  name: {{ .role | default .name | quote }}
 subjects:
   {{- range .accounts }}
   {{- if eq .serviceAccount "*" }}
   - kind: Group
     apiGroup: rbac.authorization.k8s.io
-    name: system:serviceaccounts:{{ .namespace }}
+    name: "system:serviceaccounts:{{ .namespace }}"
   {{- else }}
   - kind: ServiceAccount
-    namespace: {{ .namespace }}
-    name: {{ .serviceAccount }}
+    namespace: {{ .namespace | quote }}
+    name: {{ .serviceAccount | quote }}
   {{- end }}
   {{- end }}
 {{- end }}
@@ -43,9 +43,9 @@ subjects:
 {{/* Of an object: `root`, `part`, `name`, and `namespace` where it is in one. */}}
 {{- define "store-plugin.metadata" -}}
 {{- with .namespace -}}
-namespace: {{ . }}
+namespace: {{ . | quote }}
 {{ end -}}
-name: {{ .name }}
+name: {{ .name | quote }}
 labels:
   {{- include "store-plugin.labels" . | nindent 2 }}
 {{- end }}

@@ -1,16 +1,17 @@
 {{/* What the hub adds to the standalone Deployment. */}}
 
+{{/* A dictionary of `root`, and the `address` to listen at. */}}
 {{- define "store-plugin.hub.args" -}}
-{{- $hub := .Values.hub -}}
+{{- $hub := .root.Values.hub -}}
 - --hub-auth={{ $hub.auth }}
 {{- if eq $hub.auth "rbac-proxy" }}
 - --hub-listen=127.0.0.1:{{ $hub.proxy.upstreamPort }}
 {{- else }}
-- --hub-listen=0.0.0.0:{{ $hub.port }}
+- {{ printf "--hub-listen=%s:%v" .address $hub.port | quote }}
 - --hub-certs-dir=/hub-certs
 {{- end }}
-- --hub-audience={{ $hub.audience }}
-- --hub-namespace={{ .Release.Namespace }}
+- {{ printf "--hub-audience=%s" $hub.audience | quote }}
+- --hub-namespace={{ .root.Release.Namespace }}
 {{- range $hub.pluginGroups }}
 - --hub-plugin-groups={{ . }}
 {{- end }}
@@ -35,21 +36,21 @@
 {{- define "store-plugin.hub.volumes" -}}
 - name: store-plugin-hub-certs
   secret:
-    secretName: {{ .Values.hub.certsSecret }}
+    secretName: {{ .Values.hub.certsSecret | quote }}
 {{- end }}
 
-{{/* The options were measured: without HTTP/2 upstream, audiences or header fields nobody comes in. */}}
+{{/* As the options. Those of the proxy were measured: without HTTP/2 upstream, audiences or header fields nobody comes in. */}}
 {{- define "store-plugin.hub.proxy" -}}
-{{- $hub := .Values.hub -}}
+{{- $hub := .root.Values.hub -}}
 - name: kube-rbac-proxy
   image: {{ $hub.proxy.image | required "hub.proxy.image is empty: name the image of kube-rbac-proxy, or take hub.auth=tokenreview" | quote }}
   args:
-    - --secure-listen-address=0.0.0.0:{{ $hub.port }}
+    - {{ printf "--secure-listen-address=%s:%v" .address $hub.port | quote }}
     - --tls-cert-file=/hub-certs/tls.crt
     - --tls-private-key-file=/hub-certs/tls.key
     - --upstream=http://127.0.0.1:{{ $hub.proxy.upstreamPort }}/
     - --upstream-force-h2c
-    - --auth-token-audiences={{ $hub.audience }}
+    - {{ printf "--auth-token-audiences=%s" $hub.audience | quote }}
     - --auth-header-fields-enabled
     - --allow-paths=/pluginframework.v1.PluginFrameworkService/*,/grpc.health.v1.Health/Check
   {{- with $hub.proxy.resources }}
@@ -68,7 +69,7 @@
     - name: store-plugin-api
       mountPath: /var/run/secrets/kubernetes.io/serviceaccount
       readOnly: true
-    {{- include "store-plugin.hub.mounts" . | nindent 4 }}
+    {{- include "store-plugin.hub.mounts" .root | nindent 4 }}
 {{- end }}
 
 {{/* Who may connect, as peers of a NetworkPolicy. */}}
