@@ -13,8 +13,8 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BeforeValidator, Field, ValidationError
 
 from store_plugin.access.exec_credential import API_VERSIONS
-from store_plugin.config.documents import Document, DocumentError, document_of, parse_documents
-from store_plugin.config.validation import explain
+from store_plugin.config.manifests.documents import Document, DocumentError, document_of, parse_documents
+from store_plugin.config.manifests.validation import explain
 from store_plugin.errors import ConfigInvalid
 from store_plugin.spec import Manifest
 

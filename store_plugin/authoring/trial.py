@@ -12,8 +12,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from store_plugin.config.credential_sources import CredentialSources
-from store_plugin.config.credentials import ConfigCredentials
+from store_plugin.config.credentials.of_config import ConfigCredentials
+from store_plugin.config.credentials.sources import CredentialSources
 from store_plugin.endpoints import Endpoint
 from store_plugin.enrolment import TRIAL_VARIABLE
 from store_plugin.errors import InvalidRequest, KindNotServed, StorePluginError

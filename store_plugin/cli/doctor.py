@@ -19,9 +19,9 @@ from store_plugin.client import Client
 from store_plugin.cluster import connected as connected_cluster
 from store_plugin.cluster_api import ClusterApi
 from store_plugin.config.check import Check, check_directory, check_reading
+from store_plugin.config.credentials.origins import secrets_of
 from store_plugin.config.kinds import Kinds
 from store_plugin.config.kubernetes.reading import read_cluster
-from store_plugin.config.origins import secrets_of
 from store_plugin.errors import StorePluginError
 from store_plugin.model import ConfigReference
 

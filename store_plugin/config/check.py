@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from store_plugin.config.credentials.origins import Missing, origins_of, read_origin
 from store_plugin.config.declarations import DeclaredConfig, Problem
 from store_plugin.config.kinds import Kinds, awaited, may_come
 from store_plugin.config.merging import Reading
-from store_plugin.config.origins import Missing, origins_of, read_origin
 from store_plugin.config.reading import read_directory
 from store_plugin.model import ConfigReference
 

@@ -15,11 +15,11 @@ from time import monotonic
 
 from watchfiles import awatch
 
-from store_plugin.config.credential_sources import SETTLE_SECONDS, CredentialSources
-from store_plugin.config.credentials import ConfigCredentials
+from store_plugin.config.credentials.losses import credential_problems
+from store_plugin.config.credentials.of_config import ConfigCredentials
+from store_plugin.config.credentials.sources import SETTLE_SECONDS, CredentialSources
 from store_plugin.config.declarations import Problem
 from store_plugin.config.kinds import KindName, Kinds
-from store_plugin.config.losses import credential_problems
 from store_plugin.config.merging import Reading
 from store_plugin.config.reading import DirectoryReader, Look, unreadable_directory
 from store_plugin.config.source import SourceState

@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from store_plugin.config.declarations import FileReading, Problem, broken_file
 from store_plugin.config.kinds import KindName, Kinds
-from store_plugin.config.manifests import read_manifests
+from store_plugin.config.manifests.reader import read_manifests
 from store_plugin.config.merging import Reading, carry_over, merge
 from store_plugin.signatures import Signature, lasting, signature_of
 

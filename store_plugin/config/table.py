@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from store_plugin.config.credentials import ConfigCredentials
+from store_plugin.config.credentials.of_config import ConfigCredentials
 from store_plugin.config.declarations import DeclaredConfig
 from store_plugin.config.subscribers import Subscribers
 from store_plugin.model import ConfigReference

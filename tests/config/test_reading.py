@@ -6,7 +6,7 @@ import pytest
 
 from store_plugin.config import reading as module
 from store_plugin.config.declarations import FileReading, SecretName
-from store_plugin.config.manifests import read_manifests
+from store_plugin.config.manifests.reader import read_manifests
 from store_plugin.config.merging import Reading
 from store_plugin.config.reading import DirectoryReader, read_directory
 from tests.config.conftest import Kinds

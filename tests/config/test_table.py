@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from store_plugin.config.credential_sources import CredentialSources
-from store_plugin.config.credentials import ConfigCredentials
+from store_plugin.config.credentials.of_config import ConfigCredentials
+from store_plugin.config.credentials.sources import CredentialSources
 from store_plugin.config.declarations import DeclaredConfig
 from store_plugin.config.table import ConfigStatus, ConfigTable, LoadedConfig
 from store_plugin.model import ConfigReference

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from store_plugin.config.credential_sources import CredentialSources
-from store_plugin.config.credentials import ConfigCredentials
+from store_plugin.config.credentials.of_config import ConfigCredentials
+from store_plugin.config.credentials.sources import CredentialSources
 from store_plugin.config.declarations import DeclaredConfig
 from store_plugin.config.table import ConfigTable
 from store_plugin.dispatch.router import Router

@@ -11,9 +11,9 @@ from typing import Protocol
 
 from store_plugin.cluster_api import Json
 from store_plugin.config.declarations import DeclaredConfig, FileReading, Problem, broken_file
-from store_plugin.config.documents import Value
 from store_plugin.config.kinds import Kinds, plural_in
-from store_plugin.config.manifests import read_object
+from store_plugin.config.manifests.documents import Value
+from store_plugin.config.manifests.reader import read_object
 from store_plugin.model import ConfigReference
 from store_plugin.watching.requests import Collection, Event
 

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping
 
 from store_plugin.cluster_api import ClusterApi
+from store_plugin.config.credentials.origins import secrets_of
 from store_plugin.config.declarations import DeclaredConfig, Problem, SecretName
 from store_plugin.config.kinds import Kinds
 from store_plugin.config.kubernetes.configs import KindTarget, Taken
 from store_plugin.config.kubernetes.secrets import ABSENT, SecretTarget, scopes_of
 from store_plugin.config.merging import NoSecret, Reading, SecretData
-from store_plugin.config.origins import secrets_of
 from store_plugin.errors import StorePluginError, StoreUnavailable
 from store_plugin.watching.requests import Collection, Forgotten, Listing
 from store_plugin.watching.watch import Target

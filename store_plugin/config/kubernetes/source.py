@@ -5,14 +5,14 @@ from collections.abc import Collection, Iterable, Mapping
 from functools import partial
 
 from store_plugin.cluster_api import ClusterApi
-from store_plugin.config.credential_sources import SETTLE_SECONDS, CredentialSources
-from store_plugin.config.credentials import ConfigCredentials
+from store_plugin.config.credentials.losses import credential_problems
+from store_plugin.config.credentials.of_config import ConfigCredentials
+from store_plugin.config.credentials.origins import secrets_of
+from store_plugin.config.credentials.sources import SETTLE_SECONDS, CredentialSources
 from store_plugin.config.declarations import DeclaredConfig, Problem, SecretName
 from store_plugin.config.kinds import KindName, Kinds
 from store_plugin.config.kubernetes.configs import KindTarget, Taken
 from store_plugin.config.kubernetes.secrets import SecretWatches
-from store_plugin.config.losses import credential_problems
-from store_plugin.config.origins import secrets_of
 from store_plugin.config.source import SourceState
 from store_plugin.config.table import ConfigTable
 from store_plugin.model import ConfigReference

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
 
-from store_plugin.config.credential_sources import CredentialSources
-from store_plugin.config.origins import Missing, Origin, origins_of
+from store_plugin.config.credentials.origins import Missing, Origin, origins_of
+from store_plugin.config.credentials.sources import CredentialSources
 from store_plugin.config.subscribers import Subscribers
 from store_plugin.errors import ConfigInvalid
 from store_plugin.spec import StoreSpec

@@ -1,6 +1,6 @@
 """Credentials whose source is gone, as problems of the configs that use their last values."""
 
-from store_plugin.config.credential_sources import CredentialSources
+from store_plugin.config.credentials.sources import CredentialSources
 from store_plugin.config.declarations import Problem
 from store_plugin.config.table import ConfigTable
 

@@ -11,8 +11,15 @@ from collections.abc import Collection, Iterable, Mapping, Set
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from store_plugin.config.credentials.origins import (
+    File,
+    Missing,
+    Origin,
+    SecretKey,
+    file_signature,
+    read_origin,
+)
 from store_plugin.config.merging import SecretData
-from store_plugin.config.origins import File, Missing, Origin, SecretKey, file_signature, read_origin
 from store_plugin.signatures import Signature, lasting
 from store_plugin.store import Logger
 

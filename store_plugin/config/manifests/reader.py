@@ -17,7 +17,8 @@ from store_plugin.config.declarations import (
     SecretName,
     broken_file,
 )
-from store_plugin.config.documents import (
+from store_plugin.config.kinds import Kinds, awaited, may_come
+from store_plugin.config.manifests.documents import (
     Document,
     DocumentError,
     Path,
@@ -25,9 +26,8 @@ from store_plugin.config.documents import (
     document_of,
     parse_documents,
 )
-from store_plugin.config.kinds import Kinds, awaited, may_come
-from store_plugin.config.secret_data import decode_secret
-from store_plugin.config.validation import MOST_ERRORS, explain
+from store_plugin.config.manifests.secret_data import decode_secret
+from store_plugin.config.manifests.validation import MOST_ERRORS, explain
 from store_plugin.errors import StorePluginError
 from store_plugin.model import ConfigReference
 from store_plugin.spec import StoreSpec, credential_references

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from store_plugin.config.declarations import SecretName
-from store_plugin.config.manifests import NAME
+from store_plugin.config.manifests.reader import NAME
 from store_plugin.config.merging import NoSecret, SecretData
 from store_plugin.signatures import Signature, signature_of
 from store_plugin.spec import CredentialReference, StoreSpec, credential_references

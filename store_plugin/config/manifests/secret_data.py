@@ -5,8 +5,8 @@ import base64
 import binascii
 from collections.abc import Callable, Mapping
 
-from store_plugin.config.documents import Document, Value
-from store_plugin.config.validation import FieldError
+from store_plugin.config.manifests.documents import Document, Value
+from store_plugin.config.manifests.validation import FieldError
 
 
 class _Undecodable(Exception):

@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from store_plugin.config.declarations import FileReading
-from store_plugin.config.manifests import read_manifests
-from store_plugin.config.validation import MOST_ERRORS
+from store_plugin.config.manifests.reader import read_manifests
+from store_plugin.config.manifests.validation import MOST_ERRORS
 from store_plugin.errors import KindNotServed
 from tests.config.conftest import Kinds
 from tests.config.manifest_text import documents, reference, secret, shelf

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from store_plugin.config import credential_sources as module
-from store_plugin.config.credential_sources import CredentialSources
-from store_plugin.config.credentials import ConfigCredentials
+from store_plugin.config.credentials.of_config import ConfigCredentials
+from store_plugin.config.credentials.sources import CredentialSources
 from store_plugin.config.declarations import SecretName
 from store_plugin.errors import ConfigInvalid
 from tests.support.fakes import RecordingLog, ShelfSpec, everything_in

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.errors import PydanticInvalidForJsonSchema
 from pydantic_core import ErrorDetails
 
-from store_plugin.config.documents import Document, Path
+from store_plugin.config.manifests.documents import Document, Path
 
 MOST_ERRORS = 10
 """Most errors told of one document."""

@@ -1,0 +1,1 @@
+"""Manifests as text and as objects: what they declare, and what is wrong with them, line by line."""
