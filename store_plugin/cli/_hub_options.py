@@ -36,15 +36,20 @@ _OPTIONS = (
         "certificate says.",
     ),
     setting(
-        "--hub-audience", default=DEFAULT_AUDIENCE, help="Audience of the tokens that tokenreview takes."
+        "--hub-audience",
+        metavar="AUDIENCE",
+        default=DEFAULT_AUDIENCE,
+        help="Audience of the tokens that tokenreview takes.",
     ),
     setting(
         "--hub-namespace",
+        metavar="NAME",
         default=None,
         help="Namespace of the rights to register a name; left out: those of the whole cluster.",
     ),
     setting(
         "--hub-certs-dir",
+        metavar="DIR",
         type=click.Path(path_type=Path),
         default=None,
         help="ca.crt, tls.crt and tls.key for TCP listeners of the hub; re-read when they change.",
@@ -70,18 +75,21 @@ _OPTIONS = (
     ),
     setting(
         "--hub-max-plugins",
+        metavar="N",
         type=click.IntRange(min=1),
         default=1000,
         help="Plugin instances at a time; more are refused.",
     ),
     setting(
         "--hub-max-stream-age",
+        metavar="SECONDS",
         type=click.FloatRange(min=1.0),
         default=3600.0,
         help="Seconds after which a plugin has to connect again, and to show who it is.",
     ),
     setting(
         "--hub-heartbeat",
+        metavar="SECONDS",
         type=click.FloatRange(min=0.1),
         default=10.0,
         help="Seconds between heartbeats; a plugin that misses three is gone.",

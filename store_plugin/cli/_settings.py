@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 import click
 
+from store_plugin.endpoints import Endpoint, Transport
 from store_plugin.errors import InvalidRequest
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
@@ -22,3 +23,14 @@ def parse_mode(text: str) -> int:
         return int(text, 8)
     except ValueError:
         raise InvalidRequest(f"{text!r} is not a file mode such as 0660") from None
+
+
+def parse_host_port(text: str) -> str:
+    """An address to serve HTTP on."""
+    try:
+        transport = Endpoint.parse(text).transport
+    except InvalidRequest:
+        transport = None
+    if transport is not Transport.TCP:
+        raise InvalidRequest(f"{text!r} is not HOST:PORT such as 127.0.0.1:8080")
+    return text

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from store_plugin.cli._parameters import parsed_by
-from store_plugin.cli._settings import setting
+from store_plugin.cli._settings import parse_host_port, setting
 from store_plugin.errors import InvalidRequest
 from store_plugin.publisher.settings import Settings
 from store_plugin.publisher.wishes.wish import Defaults, DeletionPolicy
@@ -26,11 +26,14 @@ _option = partial(setting, prefix="STORE_PLUGIN_PUBLISHER_")
 @click.command()
 @_option(
     "--kubeconfig",
+    metavar="FILE",
     type=click.Path(path_type=Path),
     default=None,
     help="Names the cluster; left out: the one this Pod runs in.",
 )
-@_option("--context", default=None, help="Context of the kubeconfig; left out: its current one.")
+@_option(
+    "--context", metavar="NAME", default=None, help="Context of the kubeconfig; left out: its current one."
+)
 @_option(
     "--store-configs",
     type=parsed_by(parse_api_version),
@@ -39,10 +42,14 @@ _option = partial(setting, prefix="STORE_PLUGIN_PUBLISHER_")
     help="API version of the StoreConfigs.",
 )
 @_option(
-    "--namespaces", multiple=True, help="Look at Secrets of these only; repeatable; left out: of all of them."
+    "--namespaces",
+    metavar="NAME",
+    multiple=True,
+    help="Look at Secrets of these only; repeatable; left out: of all of them.",
 )
 @_option(
     "--default-store-config",
+    metavar="NAME",
     default=None,
     help="StoreConfig of connection Secrets that say nothing; {namespace} in it is the Secret's.",
 )
@@ -54,39 +61,65 @@ _option = partial(setting, prefix="STORE_PLUGIN_PUBLISHER_")
 )
 @_option(
     "--refresh-interval",
+    metavar="SECONDS",
     type=click.FloatRange(min=10.0),
     default=3600.0,
     help="Seconds between two fetches of a Secret that does not say.",
 )
 @_option(
     "--resync-interval",
+    metavar="SECONDS",
     type=click.FloatRange(min=0.0),
     default=3600.0,
     help="Seconds after which a published Secret is compared with the store again; 0: never.",
 )
 @_option(
-    "--concurrency", type=click.IntRange(min=1, max=256), default=16, help="Secrets worked on at a time."
+    "--concurrency",
+    metavar="N",
+    type=click.IntRange(min=1, max=256),
+    default=16,
+    help="Secrets worked on at a time.",
 )
 @_option(
     "--cluster-id",
+    metavar="ID",
     default=None,
     help="Tells this cluster from others with the same store; left out: the UID of kube-system.",
 )
 @_option(
     "--certs-dir",
+    metavar="DIR",
     type=click.Path(path_type=Path),
     default="/certs",
     help="ca.crt, tls.crt and tls.key, for sidecars on TCP.",
 )
-@_option("--server-name", default=None, help="Name in the sidecar's certificate where it is not the host's.")
-@_option("--token-file", type=click.Path(path_type=Path), default=None, help="File with the token to show.")
+@_option(
+    "--server-name",
+    metavar="NAME",
+    default=None,
+    help="Name in the sidecar's certificate where it is not the host's.",
+)
+@_option(
+    "--token-file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="File with the token to show.",
+)
 @_option(
     "--timeout",
+    metavar="SECONDS",
     type=click.FloatRange(min=0.1),
     default=30.0,
     help="Seconds that a call to the sidecar may take.",
 )
-@_option("--admin-listen", default="127.0.0.1:8082", help="Probes and metrics over HTTP.")
+@_option(
+    "--admin-listen",
+    metavar="HOST:PORT",
+    type=parsed_by(parse_host_port),
+    default="127.0.0.1:8082",
+    help="Probes and metrics over HTTP.",
+)
 @_option(
     "--log-level",
     type=click.Choice(("debug", "info", "warning", "error")),

@@ -8,13 +8,14 @@ import click
 
 from store_plugin.cli._hub_options import hub_options
 from store_plugin.cli._parameters import parsed_by
-from store_plugin.cli._settings import parse_mode, setting
+from store_plugin.cli._settings import parse_host_port, parse_mode, setting
 from store_plugin.endpoints import DEFAULT_ENDPOINT, Endpoint
 
 
 @click.command()
 @setting(
     "--config-dir",
+    metavar="DIR",
     type=click.Path(path_type=Path),
     default=None,
     help="Directory of store config manifests (YAML), watched; left out: configs of the cluster.",
@@ -29,24 +30,28 @@ from store_plugin.endpoints import DEFAULT_ENDPOINT, Endpoint
 )
 @setting(
     "--plugins-dir",
+    metavar="DIR",
     type=click.Path(path_type=Path),
     default=None,
     help="Run the plugins that are enabled in this directory (store-plugin plugin …); none: it runs none.",
 )
 @setting(
     "--plugins-cert-life",
+    metavar="HOURS",
     type=click.FloatRange(min=0.25, max=168.0),
     default=24.0,
     help="Hours that certificates of these plugins live, 15 minutes to 7 days; each is renewed in time.",
 )
 @setting(
     "--certs-dir",
+    metavar="DIR",
     type=click.Path(path_type=Path),
     default="/certs",
     help="ca.crt, tls.crt and tls.key for TCP listeners; re-read when they change.",
 )
 @setting(
     "--client-token-file",
+    metavar="FILE",
     type=click.Path(path_type=Path),
     default=None,
     help="Callers on sockets must show the token in this file; re-read when it changes.",
@@ -58,39 +63,52 @@ from store_plugin.endpoints import DEFAULT_ENDPOINT, Endpoint
     default="0660",
     help="File mode of path sockets.",
 )
-@setting("--socket-group", default=None, help="Group of path sockets.")
+@setting("--socket-group", metavar="GROUP", default=None, help="Group of path sockets.")
 @setting(
     "--admin-listen",
+    metavar="HOST:PORT",
+    type=parsed_by(parse_host_port),
     default="127.0.0.1:8080",
     help="Probes, metrics and config states over HTTP; keep it on loopback.",
 )
-@setting("--health-listen", default=None, help="The two bare probes for an address that a kubelet reaches.")
+@setting(
+    "--health-listen",
+    metavar="HOST:PORT",
+    type=parsed_by(parse_host_port),
+    default=None,
+    help="The two bare probes for an address that a kubelet reaches.",
+)
 @setting(
     "--max-in-flight",
+    metavar="N",
     type=click.IntRange(min=1),
     default=1000,
     help="Calls at once; what exceeds it is refused.",
 )
 @setting(
     "--max-connection-idle",
+    metavar="SECONDS",
     type=click.FloatRange(min=0.1),
     default=60.0,
     help="Seconds after which an idle connection is closed.",
 )
 @setting(
     "--max-connection-age",
+    metavar="SECONDS",
     type=click.FloatRange(min=1.0),
     default=1800.0,
     help="Seconds after which a TCP connection is renewed.",
 )
 @setting(
     "--shutdown-grace",
+    metavar="SECONDS",
     type=click.FloatRange(min=0.0),
     default=15.0,
     help="Seconds that calls in flight have to finish after SIGTERM.",
 )
 @setting(
     "--credential-poll-interval",
+    metavar="SECONDS",
     type=click.FloatRange(min=0.1),
     default=2.0,
     help="Seconds between two looks at credential files.",
@@ -103,11 +121,23 @@ from store_plugin.endpoints import DEFAULT_ENDPOINT, Endpoint
 )
 @setting("--log-format", type=click.Choice(("json", "console")), default="json", help="How log lines look.")
 @setting("--access-log/--no-access-log", default=False, help="Log successful calls too.")
-@setting("--pod-ip", default=None, help="The Pod's IP (downward API), to notice hostNetwork.")
-@setting("--host-ip", default=None, help="The node's IP (downward API), to notice hostNetwork.")
-@setting("--pod-name", default=None, help="The Pod's name (downward API): Events of plugins go to it.")
-@setting("--pod-namespace", default=None, help="The Pod's namespace (downward API), with its name.")
-@setting("--pod-uid", default=None, help="The Pod's UID (downward API), by which kubectl finds its Events.")
+@setting("--pod-ip", metavar="IP", default=None, help="The Pod's IP (downward API), to notice hostNetwork.")
+@setting("--host-ip", metavar="IP", default=None, help="The node's IP (downward API), to notice hostNetwork.")
+@setting(
+    "--pod-name",
+    metavar="NAME",
+    default=None,
+    help="The Pod's name (downward API): Events of plugins go to it.",
+)
+@setting(
+    "--pod-namespace", metavar="NAME", default=None, help="The Pod's namespace (downward API), with its name."
+)
+@setting(
+    "--pod-uid",
+    metavar="UID",
+    default=None,
+    help="The Pod's UID (downward API), by which kubectl finds its Events.",
+)
 @setting(
     "--allow-host-network/--no-allow-host-network",
     default=False,
@@ -121,13 +151,17 @@ from store_plugin.endpoints import DEFAULT_ENDPOINT, Endpoint
 )
 @setting(
     "--kubeconfig",
+    metavar="FILE",
     type=click.Path(path_type=Path),
     default=None,
     help="Names the cluster; left out: the one this Pod runs in.",
 )
-@setting("--context", default=None, help="Context of the kubeconfig; left out: its current one.")
+@setting(
+    "--context", metavar="NAME", default=None, help="Context of the kubeconfig; left out: its current one."
+)
 @setting(
     "--access-config",
+    metavar="FILE",
     type=click.Path(path_type=Path),
     default=None,
     help="Providers of credentials for members of a fleet, which stores then may be in; left out: none.",
@@ -139,6 +173,7 @@ from store_plugin.endpoints import DEFAULT_ENDPOINT, Endpoint
 )
 @setting(
     "--access-trusted-keys",
+    metavar="DIR",
     type=click.Path(path_type=Path),
     default=None,
     help="Directory of the keys that signatures of exec plugins count of.",
@@ -150,11 +185,13 @@ from store_plugin.endpoints import DEFAULT_ENDPOINT, Endpoint
 )
 @setting(
     "--lease-namespace",
+    metavar="NAME",
     default=None,
     help="Where the Lease of the replica that writes is; left out: in this Pod's namespace.",
 )
 @setting(
     "--control-socket",
+    metavar="PATH",
     type=click.Path(path_type=Path),
     default=None,
     help="Path socket, for its owner only, that commands such as status ask; left out: control.sock in "

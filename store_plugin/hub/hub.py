@@ -14,7 +14,6 @@ import grpc
 from grpc_health.v1 import health_pb2_grpc
 
 from store_plugin.endpoints import Endpoint, Transport
-from store_plugin.errors import InvalidRequest
 from store_plugin.grpc_options import UNCOMPRESSED
 from store_plugin.hub.calling.channel import PluginChannel
 from store_plugin.hub.calling.local import LocalInstance
@@ -25,7 +24,7 @@ from store_plugin.hub.service import Admit, Authenticate, Authorize, Entrance, J
 from store_plugin.hub.session import Noted
 from store_plugin.hub.settings import HubSettings
 from store_plugin.log import Logger, StandardLogger
-from store_plugin.sockets import private_umask, protect, remove_stale_socket
+from store_plugin.sockets import cannot_listen, private_umask, protect, remove_stale_socket
 from store_plugin.stream.handlers import HandlerTable
 
 _MOST_THREADS = 16
@@ -165,9 +164,7 @@ class Hub:
         except RuntimeError:
             bound = 0
         if not bound:
-            raise InvalidRequest(
-                f"cannot listen on {listener.endpoint}: the name is taken, or may not be used"
-            )
+            raise cannot_listen(listener.endpoint)
         return server, _bound(listener.endpoint, bound)
 
     def _options(self) -> list[tuple[str, Any]]:

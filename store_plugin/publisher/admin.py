@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 
 from store_plugin.errors import InvalidRequest
+from store_plugin.sockets import why_not_bound
 
 
 @asynccontextmanager
@@ -41,5 +42,5 @@ async def _bind(runner: web.AppRunner, host: str | None, port: int) -> None:
     try:
         await web.TCPSite(runner, host, port).start()
     except OSError as error:
-        told = f"cannot serve HTTP on {host or '*'}:{port}: {error.strerror}"
+        told = f"--admin-listen {host or '*'}:{port}: {why_not_bound(error)}"
         raise InvalidRequest(told) from None

@@ -19,6 +19,7 @@ from store_plugin.dispatch.state import ConfigState, Counts
 from store_plugin.errors import InvalidRequest
 from store_plugin.sidecar.metrics import Metrics
 from store_plugin.sidecar.settings import host_and_port
+from store_plugin.sockets import why_not_bound
 from store_plugin.watching.state import WatchState
 
 _MOST_BROKEN = 20
@@ -68,9 +69,10 @@ class AdminServer:
         pages = [web.get("/metrics", self._metrics), web.get("/configs", self._configs)]
         if self._view.plugins is not None:
             pages.append(web.get("/plugins", self._plugins))
-        await self._serve(admin_listen, [alive, web.get("/readyz", self._readyz_in_full), *pages])
+        in_full = web.get("/readyz", self._readyz_in_full)
+        await self._serve("--admin-listen", admin_listen, [alive, in_full, *pages])
         if health_listen is not None:
-            await self._serve(health_listen, [alive, web.get("/readyz", self._readyz)])
+            await self._serve("--health-listen", health_listen, [alive, web.get("/readyz", self._readyz)])
 
     async def stop(self) -> None:
         """Close all servers."""
@@ -78,7 +80,7 @@ class AdminServer:
             await runner.cleanup()
         self._runners.clear()
 
-    async def _serve(self, address: str, routes: list[web.RouteDef]) -> None:
+    async def _serve(self, option: str, address: str, routes: list[web.RouteDef]) -> None:
         application = web.Application()
         application.add_routes(routes)
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
@@ -88,7 +90,7 @@ class AdminServer:
         try:
             await web.TCPSite(runner, None if host == "*" else host, port).start()
         except OSError as error:
-            raise InvalidRequest(f"cannot serve HTTP on {address}: {error.strerror}") from None
+            raise InvalidRequest(f"{option} {address}: {why_not_bound(error)}") from None
 
     async def _healthz(self, _request: web.Request) -> web.Response:
         return web.Response(text="ok\n")

@@ -8,11 +8,10 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from store_plugin.endpoints import Endpoint, Transport
-from store_plugin.errors import InvalidRequest
 from store_plugin.grpc_options import UNCOMPRESSED
 from store_plugin.sidecar.call import MAX_MESSAGE_BYTES, Call, Context, Handler
 from store_plugin.sidecar.settings import Settings
-from store_plugin.sockets import private_umask, protect, remove_stale_socket
+from store_plugin.sockets import cannot_listen, private_umask, protect, remove_stale_socket
 from store_plugin.store import Logger
 from store_plugin.tls import server_credentials
 from store_plugin.wire import SERVICES
@@ -76,9 +75,7 @@ class Listener:
         except RuntimeError:
             bound = 0
         if not bound:
-            raise InvalidRequest(
-                f"cannot listen on {self.endpoint}: the name is taken by another process, or may not be used"
-            )
+            raise cannot_listen(self.endpoint)
 
 
 def _generic_handler(service: str, handlers: Mapping[str, Handler]) -> "grpc.GenericRpcHandler[bytes, bytes]":

@@ -119,6 +119,23 @@ def test_settings_that_cannot_work_are_refused(configs: Path, arguments: list[st
     assert "Traceback" not in said
 
 
+@pytest.mark.parametrize("option", ["--admin-listen", "--health-listen"])
+@pytest.mark.parametrize("address", ["8080", "localhost", "@a/b", "127.0.0.1:99999"])
+def test_an_address_for_http_that_is_none_is_wrong_usage(configs: Path, option: str, address: str) -> None:
+    command = [PROGRAM, "serve", "--config-dir", str(configs), option, address]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    assert ended.returncode == 2
+    assert f"'{option}'" in ended.stderr
+    assert f"'{address}' is not HOST:PORT such as 127.0.0.1:8080" in ended.stderr
+
+
+def test_a_port_for_http_that_is_taken_is_told_with_its_option(configs: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        said = refusal("--config-dir", str(configs), "--listen", "@a/b", "--health-listen", address)
+    assert f"--health-listen {address}: it is taken by another process" in said
+
+
 def test_a_missing_config_directory_is_refused(tmp_path: Path) -> None:
     assert "not a directory" in refusal("--config-dir", str(tmp_path / "absent"))
 

@@ -9,12 +9,12 @@ import grpc
 
 from store_plugin._proto import control_pb2 as proto
 from store_plugin.endpoints import Endpoint, Transport
-from store_plugin.errors import Bug, InvalidRequest, StorePluginError
+from store_plugin.errors import Bug, StorePluginError
 from store_plugin.grpc_options import UNCOMPRESSED
 from store_plugin.sidecar.call import Context
 from store_plugin.sidecar.control.managed import ManagedMethods
 from store_plugin.sidecar.control.service import ControlService
-from store_plugin.sockets import private_umask, protect, remove_stale_socket
+from store_plugin.sockets import cannot_listen, private_umask, protect, remove_stale_socket
 from store_plugin.store import Logger
 from store_plugin.stream.outcomes import CallFailed, failed_with, grpc_code
 
@@ -67,7 +67,7 @@ class ControlServer:
         except RuntimeError:
             bound = 0
         if not bound:
-            raise InvalidRequest(f"--control-socket {self._path} cannot be bound: is its directory there?")
+            raise cannot_listen(self._endpoint)
         await self._server.start()
         protect(self._path, _MODE, None)
         self._log.info("control socket", path=str(self._path))
