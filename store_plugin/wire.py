@@ -18,6 +18,10 @@ from store_plugin.model import ChangeKind, ConfigReference, KeyChange, ScopedNam
 MAX_REFERENCE_PART = 253
 """Most characters in each part of a config reference, as in Kubernetes' names."""
 
+PROBE: Final = ConfigReference("doctor.example.org/v1", "Doctor", "none"), ScopedName.parse("doctor/none")
+"""A config that nobody has, and a secret: who asks for it, as `store-plugin doctor` does, wants to see
+that calls get through, and the answer that nobody serves the kind shows it."""
+
 STATUS_TRAILER = "grpc-status-details-bin"
 """Trailing metadata that carries a serialized google.rpc.Status."""
 

@@ -40,6 +40,8 @@ def configure_logs(level: str, log_format: str) -> structlog.stdlib.BoundLogger:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
+    # It tells of each change that it sees; what a change came to is told by us.
+    logging.getLogger("watchfiles").setLevel(logging.WARNING)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

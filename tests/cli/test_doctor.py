@@ -12,6 +12,8 @@ from click.testing import CliRunner, Result
 
 from store_plugin.cli._app import cli
 from store_plugin.cli._doctor import certificates
+from store_plugin.client import Client
+from store_plugin.errors import KindNotServed
 from tests.support import manifests
 from tests.support.certificates import Bundle, CertificateAuthority
 from tests.support.kubernetes import Cluster
@@ -52,6 +54,20 @@ def test_all_is_well(
             "ok      LocalConfig/files",
         ],
     )
+
+
+def test_its_probe_does_not_look_like_a_failure_in_the_sidecars_log(
+    sidecar: SidecarProcess, configs: Path
+) -> None:
+    """Nor does asking for the probe's kind hide another refusal."""
+    assert doctor(sidecar.endpoint, "--config-dir", str(configs)).exit_code == 0
+    levels = {line["event"]: line["level"] for line in map(json.loads, sidecar.log.splitlines())}
+    assert levels["a probe got through"] == "info"
+    assert set(levels.values()) == {"info"}
+    with Client(sidecar.endpoint) as client, pytest.raises(KindNotServed):
+        client.get("doctor.example.org/v1/Doctor/other", "doctor/none")
+    refused = [line for line in map(json.loads, sidecar.log.splitlines()) if line["event"] == "call refused"]
+    assert [(line["level"], line["config"]) for line in refused] == [("warning", "Doctor/other")]
 
 
 def test_nobody_at_the_socket_is_told(configs: Path) -> None:

@@ -9,16 +9,13 @@ from store_plugin.errors import (
     PluginDisconnected,
     StorePluginError,
 )
-from store_plugin.model import ConfigReference, ScopedName
-
-_NOBODYS = ConfigReference("doctor.example.org/v1", "Doctor", "none")
-_NAME = ScopedName.parse("doctor/none")
+from store_plugin.wire import PROBE
 
 
 def look(client: Client, endpoint: str) -> Finding:
     """Asks for a kind that nobody serves: the refusal shows that all before it works."""
     try:
-        client.get(_NOBODYS, _NAME)
+        client.get(*PROBE)
     except (KindNotServed, PluginDisconnected):  # the latter where plugins may bring kinds of any group
         return Finding("ok", endpoint, "a sidecar serves here")
     except NotReachable as error:

@@ -2,10 +2,13 @@
 
 import time
 
-from store_plugin.errors import Code
+from store_plugin.errors import Code, KindNotServed, PluginDisconnected
 from store_plugin.sidecar.call import Call, Handler
 from store_plugin.sidecar.interceptors.error_mapping import code_of
 from store_plugin.store import Logger
+from store_plugin.wire import PROBE
+
+_PROBE = tuple(map(str, PROBE))
 
 
 def access_log(handler: Handler, log: Logger, *, successes: bool) -> Handler:
@@ -28,7 +31,16 @@ def _log_failure(log: Logger, call: Call, failure: BaseException) -> None:
     code = code_of(failure)
     if code in (Code.CANCELLED, Code.INTERNAL):
         return
+    if _is_probe(call, failure):
+        log.info("a probe got through", **_fields(call))
+        return
     log.warning("call refused", code=code.name, error=str(failure), **_fields(call))
+
+
+def _is_probe(call: Call, failure: BaseException) -> bool:
+    """Whether this refusal is what was asked for: it would make a healthy sidecar look ill."""
+    expected = isinstance(failure, KindNotServed | PluginDisconnected)
+    return expected and (call.config, call.name) == _PROBE
 
 
 def _fields(call: Call) -> dict[str, object]:
