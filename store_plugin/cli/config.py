@@ -2,12 +2,13 @@
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from store_plugin.cli._extras import missing_extra
 from store_plugin.cli._failures import EXIT_REFUSED
 from store_plugin.cli._output import emit
 from store_plugin.cli._parameters import cluster_options, output_option
@@ -100,6 +101,8 @@ def check(
         elsewhere = brought(kinds, (config.reference for config in checked.reading.configs if config.spec))
         findings += asyncio.run(connected(opening, {*checked.without_credentials, *elsewhere}, timeout))
         findings += [Finding("warning", str(one), _NOT_ASKED) for one in elsewhere]
+    else:
+        findings += _not_installed(kinds, checked)
     _show(findings, len(checked.reading.configs), output)
     if any(finding.level == "error" for finding in findings):
         raise SystemExit(EXIT_REFUSED)
@@ -141,6 +144,17 @@ def declared(directory: Path | None, checked: "Check") -> "list[Finding]":
 
     errors = [finding("error", problem) for problem in checked.problems]
     return errors + [finding("warning", problem) for problem in checked.warnings]
+
+
+def _not_installed(kinds: "Kinds", checked: "Check") -> "Iterator[Finding]":
+    """A manifest can be right although its store could not be opened here."""
+    from store_plugin.cli._connecting import Finding
+    from store_plugin.store import ServedKind
+
+    declared = {(c.reference.api_version, c.reference.kind) for c in checked.reading.configs if c.spec}
+    for kind in (kinds[name] for name in sorted(declared)):
+        if isinstance(kind, ServedKind) and (missing := missing_extra(kind.entry_point)):
+            yield Finding("warning", kind.kind, f"cannot be served from here: pip install '{missing}'")
 
 
 def _show(findings: "Sequence[Finding]", configs: int, output: str) -> None:

@@ -6,11 +6,13 @@ import pty
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
+from store_plugin.cli import _extras
 from store_plugin.cli._app import cli
 from tests.support import manifests
 from tests.support.ports import free_port
@@ -35,6 +37,28 @@ def data(tmp_path: Path) -> Path:
 
 def check(directory: Path, *options: str) -> Result:
     return CliRunner().invoke(cli, ["config", "check", str(directory), *options])
+
+
+def test_a_store_whose_libraries_are_missing_here_is_told(
+    configs: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The manifest is right, so this is no error: CI may check it without the libraries."""
+
+    def distribution(name: str) -> object:
+        if name == "hvac":
+            raise PackageNotFoundError(name)
+        return object()
+
+    monkeypatch.setattr(_extras, "distribution", distribution)
+    token = data / "token"
+    token.write_text("t")
+    auth = {"method": "Token", "token": manifests.from_file(token)}
+    spec = {"server": "http://127.0.0.1:1", "mountPath": "secret", "auth": auth, **OPEN}
+    manifests.write(configs, "VaultConfig", "one", spec)
+    manifests.write(configs, "VaultConfig", "two", spec)
+    result = check(configs)
+    told = "warning VaultConfig: cannot be served from here: pip install 'store-plugin[vault]'"
+    assert (result.exit_code, result.output.splitlines()) == (0, [told, "2 configs, 0 errors, 1 warning"])
 
 
 def test_sound_directory_ends_with_zero(configs: Path, data: Path) -> None:

@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError
 import pytest
 from click.testing import CliRunner
 
-from store_plugin.cli import kinds as kinds_module
+from store_plugin.cli import _extras
 from store_plugin.cli._app import cli
 
 
@@ -29,7 +29,7 @@ def test_missing_library_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> Non
             raise PackageNotFoundError(name)
         return object()
 
-    monkeypatch.setattr(kinds_module, "distribution", distribution)
+    monkeypatch.setattr(_extras, "distribution", distribution)
     rows = json.loads(CliRunner().invoke(cli, ["kinds", "-o", "json"]).output)
     assert {row["kind"]: row["missing"] for row in rows} == {
         "AWSConfig": None,
