@@ -62,9 +62,12 @@ def output_option(*more: str) -> Decorator:
 
 def cluster_options(command: Callable[..., None]) -> Callable[..., None]:
     """Which cluster is meant: `kubeconfig` and `context`."""
-    command = click.option("--context", help="Context of the kubeconfig; left out: its current one.")(command)
+    command = click.option(
+        "--context", metavar="NAME", help="Context of the kubeconfig; left out: its current one."
+    )(command)
     return click.option(
         "--kubeconfig",
+        metavar="FILE",
         type=click.Path(path_type=Path),
         envvar="KUBECONFIG",
         show_envvar=True,
@@ -88,10 +91,14 @@ _CONNECTION: Mapping[str, Decorator] = {
         help="Where the sidecar listens: unix:///@name, unix:///path or host:port (TLS).",
     ),
     "token_file": _connection_option(
-        "token_file", type=click.Path(path_type=Path), help="File with the bearer token to show."
+        "token_file",
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        help="File with the bearer token to show.",
     ),
     "certs_dir": _connection_option(
         "certs_dir",
+        metavar="DIR",
         type=click.Path(path_type=Path),
         help="Directory with ca.crt, tls.crt and tls.key; needed for host:port, not used for sockets.",
     ),
@@ -139,6 +146,8 @@ def _client(*, endpoint: str, certs_dir: Path | None, **options: Any) -> Client:
         parsed = Endpoint.parse(endpoint)
         if parsed.transport is not Transport.TCP:
             certs_dir = None
+        elif certs_dir is None:
+            raise InvalidRequest(f"{parsed} is reached over TLS only: give --certs-dir, see --help")
         return Client(parsed, certs_dir=certs_dir, **options)
     except InvalidRequest as error:
         raise click.UsageError(error.message) from None

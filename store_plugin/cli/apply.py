@@ -1,6 +1,7 @@
 """`store-plugin apply`: keys and labels into a secret."""
 
 import sys
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -121,9 +122,9 @@ def apply(
 
 
 def _data(assignments: tuple[Assignment, ...]) -> dict[str, bytes]:
-    keys = [assignment.key for assignment in assignments]
-    if len(set(keys)) != len(keys):
-        raise click.UsageError("a key is given twice")
+    for key, number in Counter(assignment.key for assignment in assignments).items():
+        if number > 1:
+            raise click.UsageError(f"the key {key} is given twice")
     if sum(assignment.from_stdin for assignment in assignments) > 1:
         raise click.UsageError("only one value can come from standard input")
     return {assignment.key: assignment.value() for assignment in assignments}

@@ -26,6 +26,7 @@ def audit() -> None:
     "-n",
     "--lines",
     "records",
+    metavar="N",
     type=click.IntRange(min=0, max=100_000),
     default=20,
     show_default=True,

@@ -53,13 +53,16 @@ class Report:
 @click.argument("names", metavar="[SCOPE/NAME]...", nargs=-1, type=parsed_by(ScopedName.parse))
 @click.option(
     "--config-dir",
+    metavar="DIR",
     envvar="STORE_PLUGIN_CONFIG_DIR",
     show_envvar=True,
     required=True,
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Directory that declares both store configs.",
 )
-@click.option("--scope", default="", help="Only secrets below this scope; all of them by default.")
+@click.option(
+    "--scope", metavar="SCOPE", default="", help="Only secrets below this scope; all of them by default."
+)
 @dry_run_option
 @click.option("--overwrite", is_flag=True, help="Also merge into secrets that exist with other content.")
 def copy(

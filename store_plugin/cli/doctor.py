@@ -31,6 +31,7 @@ _STORE_SECONDS = 30.0
 @click.command()
 @click.option(
     "--config-dir",
+    metavar="DIR",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     envvar="STORE_PLUGIN_CONFIG_DIR",
     show_envvar=True,
@@ -38,6 +39,7 @@ _STORE_SECONDS = 30.0
 )
 @click.option(
     "--certificates",
+    metavar="DIR",
     type=click.Path(path_type=Path),
     help="The sidecar's own directory of certificates, to look at; left out: /certs, where it exists.",
 )

@@ -114,6 +114,20 @@ def test_wrong_usage_ends_with_two_before_anything_is_sent(
     assert server.received == []
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["a=1", "b=1", "a=2"], "the key a is given twice"),
+        (["--endpoint", "localhost:4040"], "localhost:4040 is reached over TLS only: give --certs-dir"),
+    ],
+    ids=["key-twice", "no-certificates"],
+)
+def test_wrong_usage_is_told_in_the_words_of_the_command_line(
+    run: Run, arguments: list[str], told: str
+) -> None:
+    assert told in run(*WHERE, *arguments).stderr
+
+
 def test_too_large_a_file_is_refused(run: Run, server: EssServer, tmp_path: Path) -> None:
     with (tmp_path / "file").open("wb") as file:
         file.truncate(MAX_DATA_BYTES * 1000)

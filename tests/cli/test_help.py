@@ -83,6 +83,19 @@ def test_what_a_parameter_takes_is_not_named_after_a_function_here(path: str) ->
     assert [parameter.name for parameter in parsed if parameter.metavar is None] == []
 
 
+@pytest.mark.parametrize("path", ALL)
+def test_what_an_option_takes_is_told_by_its_meaning(path: str) -> None:
+    """DIR and SECONDS, not PATH and FLOAT RANGE; choices show themselves."""
+    taking = [
+        parameter
+        for parameter in ALL[path].params
+        if isinstance(parameter, click.Option)
+        and not parameter.is_flag
+        and not isinstance(parameter.type, click.Choice)
+    ]
+    assert [parameter.opts for parameter in taking if parameter.metavar is None] == []
+
+
 BELOW = {
     **{f"plugin {name}": command for name, command in PLUGIN_COMMANDS.items()},
     **{f"access {name}": command for name, command in ACCESS_COMMANDS.items()},
@@ -98,6 +111,22 @@ def test_list_of_commands_below_says_the_same(name: str) -> None:
 def test_list_of_commands_says_what_each_says_of_itself(name: str) -> None:
     """The list is written down apart, so that showing it imports nothing."""
     assert ALL[f"store-plugin {name}"].get_short_help_str(200) == COMMANDS[name].help
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [(["gett"], "'get'"), (["plugin", "instal"], "'install'"), (["access", "chekc"], "'check'")],
+    ids=["all", "plugin", "access"],
+)
+def test_a_command_that_is_misspelt_is_told_the_one_that_may_be_meant(typed: list[str], meant: str) -> None:
+    result = CliRunner().invoke(cli, typed)
+    assert result.exit_code == 2
+    assert f"Error: No such command {typed[-1]!r}. Did you mean {meant}?" in result.output.splitlines()
+
+
+def test_a_command_like_no_other_suggests_nothing() -> None:
+    output = CliRunner().invoke(cli, ["xyzzy"]).output
+    assert output.endswith("Error: No such command 'xyzzy'.\n")
 
 
 def test_help_tells_exit_codes_and_completion() -> None:

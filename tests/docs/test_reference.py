@@ -76,6 +76,13 @@ def test_the_rule_for_variables_is_documented_and_no_option_is_made_up() -> None
     assert documented_options().keys() == {spelling for option in OPTIONS for spelling in spellings(option)}
 
 
+def test_what_an_option_takes_is_called_the_same_in_help() -> None:
+    table = rows(section(OPERATIONS, "Options"))
+    documented = dict(pair for row in table for pair in re.findall(r"`(--[a-z-]+) ([^`]+)`", row[0]))
+    in_help = {option.opts[0]: option.metavar for option in OPTIONS if option.metavar is not None}
+    assert documented == in_help
+
+
 # Metrics.
 
 

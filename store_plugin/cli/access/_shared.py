@@ -15,7 +15,11 @@ from store_plugin.cli._parameters import cluster_options
 Command = Callable[..., None]
 
 namespace_option = click.option(
-    "-n", "--namespace", default="", help="ClusterProfiles of this namespace only; left out: all."
+    "-n",
+    "--namespace",
+    metavar="NAME",
+    default="",
+    help="ClusterProfiles of this namespace only; left out: all.",
 )
 profiles_argument = click.argument("profiles", nargs=-1, metavar="[NAMESPACE/NAME]...")
 

@@ -21,6 +21,7 @@ _MOST_KEPT = 500
 @click.option(
     "-n",
     "--lines",
+    metavar="N",
     type=click.IntRange(min=0, max=_MOST_KEPT),
     default=100,
     show_default=True,

@@ -19,8 +19,10 @@ from store_plugin.cli.plugin._shared import note, signature_option
     required=True,
     help="The repository: served by any web server, or mounted, as it is.",
 )
-@click.option("--name", help="Its name; left out: as it says itself, for which it is run.")
-@click.option("--version", help="Its version; left out: as it says itself, for which it is run.")
+@click.option("--name", metavar="NAME", help="Its name; left out: as it says itself, for which it is run.")
+@click.option(
+    "--version", metavar="VERSION", help="Its version; left out: as it says itself, for which it is run."
+)
 @signature_option
 @click.option(
     "--sign-key",

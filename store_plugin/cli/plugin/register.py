@@ -18,8 +18,10 @@ from store_plugin.cli.plugin._shared import layout_of, plugins_dir_option, say_n
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="How it is run: arguments, variables it may see, limits, times (YAML).",
 )
-@click.option("--name", help="Its name; left out: as in the config, or as it says itself.")
-@click.option("--version", help="Its version; left out: as in the config, or as it says itself.")
+@click.option("--name", metavar="NAME", help="Its name; left out: as in the config, or as it says itself.")
+@click.option(
+    "--version", metavar="VERSION", help="Its version; left out: as in the config, or as it says itself."
+)
 @plugins_dir_option
 @output_option()
 def register(

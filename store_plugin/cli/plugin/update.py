@@ -15,7 +15,7 @@ from store_plugin.cli.plugin._waiting import Wait, wait_options
 @click.command()
 @name_argument
 @click.argument("what", metavar="[PATH|WHEEL|DIR|NAME==VERSION]", required=False)
-@click.option("--version", help="Its version; left out: as it says itself.")
+@click.option("--version", metavar="VERSION", help="Its version; left out: as it says itself.")
 @incoming_options
 @wait_options
 @plugins_dir_option
