@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     help="How they are printed.",
 )
 @click.option(
-    "--store-config",
+    "--store-configs",
     "api_version",
     metavar="GROUP/VERSION",
-    help="StoreConfig in this API group, as a provider has it, instead of Crossplane's.",
+    help="API version of StoreConfig, as a provider has it in its own group, instead of Crossplane's.",
 )
 @click.option("--apply", "mode", flag_value="apply", help="Apply them to the cluster instead.")
 @click.option("--check", "mode", flag_value="check", help="Compare with the cluster instead.")
@@ -65,7 +65,7 @@ def _chosen(kinds: Sequence[str], api_version: str | None) -> list[Definition]:
     if api_version is not None:
         group, slash, version = api_version.partition("/")
         if not (group and slash and version):
-            raise click.UsageError("--store-config is written like gcp.crossplane.io/v1alpha1")
+            raise click.UsageError("--store-configs is written like gcp.crossplane.io/v1alpha1")
         found[-1] = store_config_definition(api_version)
     known = [definition.kind for definition in found]
     if unknown := sorted(set(kinds) - set(known)):

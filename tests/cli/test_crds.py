@@ -45,7 +45,7 @@ def test_json_is_one_list_for_kubectl() -> None:
 
 
 def test_a_provider_gets_store_config_in_its_own_group() -> None:
-    result = crds("StoreConfig", "--store-config", "gcp.crossplane.io/v1alpha1")
+    result = crds("StoreConfig", "--store-configs", "gcp.crossplane.io/v1alpha1")
     document = yaml.safe_load(result.output)
     assert document["metadata"]["name"] == "storeconfigs.gcp.crossplane.io"
     assert document["spec"]["group"] == "gcp.crossplane.io"
@@ -55,7 +55,7 @@ def test_a_provider_gets_store_config_in_its_own_group() -> None:
     ("arguments", "message"),
     [
         (["Vault"], "no such kind: Vault; there are AWSConfig"),
-        (["--store-config", "gcp.crossplane.io"], "is written like gcp.crossplane.io/v1alpha1"),
+        (["--store-configs", "gcp.crossplane.io"], "is written like gcp.crossplane.io/v1alpha1"),
     ],
     ids=["kind", "group"],
 )
@@ -67,7 +67,7 @@ def test_wrong_usage_is_told(arguments: list[str], message: str) -> None:
 
 def test_they_are_applied_and_then_current(kubeconfig: Path) -> None:
     group = f"{kubeconfig.parent.name.replace('_', '-')}.example.org/v1alpha1"
-    ours = ("StoreConfig", "--store-config", group)
+    ours = ("StoreConfig", "--store-configs", group)
     before = crds("--check", *ours, kubeconfig=kubeconfig)
     assert before.exit_code == 1
     assert "missing" in before.output

@@ -14,7 +14,9 @@ from store_plugin.watching.requests import Collection, Event
 
 def store_configs_of(api_version: str) -> Collection:
     """What is listed and watched."""
-    advice = f"apply its CustomResourceDefinition: store-plugin crds {KIND} --store-config {api_version}"
+    advice = (
+        f"apply its CustomResourceDefinition: store-plugin crds {KIND} --store-configs {api_version} --apply"
+    )
     return collection(api_version, advice)
 
 
