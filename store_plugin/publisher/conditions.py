@@ -11,6 +11,9 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Self
 
+from store_plugin.errors import InvalidRequest
+from store_plugin.model import ScopedName
+
 _LONGEST = 700
 """Characters of a message that are kept."""
 
@@ -83,6 +86,8 @@ class Condition:
     target: Target | None = None
     since: str = ""
     """When the status last changed, as in other conditions of Kubernetes."""
+    leaving: Target | None = None
+    """Where it was published before, as long as that is still to be removed."""
 
     @property
     def good(self) -> bool:
@@ -98,16 +103,23 @@ class Condition:
         """Whether it is worth a write."""
         if before is None:
             return True
-        same = (self.kind, self.reason, self.target) == (before.kind, before.reason, before.target)
-        return not same or (self.reason not in TRANSIENT and self.message[:_LONGEST] != before.message)
+        if self._matter != before._matter:
+            return True
+        return self.reason not in TRANSIENT and self.message[:_LONGEST] != before.message
+
+    @property
+    def _matter(self) -> object:
+        return self.kind, self.reason, self.target, self.leaving
 
     def written(self) -> str:
         """The annotation's value."""
-        said: dict[str, str] = {"type": self.kind, "status": str(self.good), "reason": self.reason}
+        said: dict[str, object] = {"type": self.kind, "status": str(self.good), "reason": self.reason}
         if self.message:
             said["message"] = self.message[:_LONGEST]
         if self.target is not None:
-            said |= {"storeConfig": self.target.store_config, "name": self.target.name}
+            said |= _place(self.target)
+        if self.leaving is not None:
+            said |= {"leaving": _place(self.leaving)}
         return json.dumps(said | {"lastTransitionTime": self.since}, ensure_ascii=True)
 
     @classmethod
@@ -121,14 +133,24 @@ class Condition:
                 _text(said, "message"),
                 _target(said),
                 _text(said, "lastTransitionTime"),
+                _target(said.get("leaving") or {}),
             )
         except (ValueError, TypeError, AttributeError, RecursionError):
             return None
 
 
+def _place(target: Target) -> dict[str, str]:
+    return {"storeConfig": target.store_config, "name": target.name}
+
+
 def _target(said: Mapping[str, object]) -> Target | None:
+    """None also for what is no name: the publisher never wrote it."""
     store_config, name = _text(said, "storeConfig"), _text(said, "name")
-    return Target(store_config, name) if store_config and name else None
+    try:
+        ScopedName.parse(name)
+    except InvalidRequest:
+        return None
+    return Target(store_config, name) if store_config else None
 
 
 def _text(said: Mapping[str, object], field: str) -> str:

@@ -4,6 +4,7 @@ from store_plugin.publisher.cluster.watching import Seen
 from store_plugin.publisher.conditions import Condition, Reason, Target
 from store_plugin.publisher.queue import Key, WorkQueue
 from store_plugin.publisher.records import Records
+from store_plugin.publisher.wishes.wish import Direction
 
 
 class Notices:
@@ -43,15 +44,17 @@ class Notices:
         self._queue.add(key, urgent=urgent)
 
     def name_is_free(self, target: Target) -> None:
-        """Those who wait for a name try again."""
+        """Those who wait for a name try again; also who found it taken in the store."""
         namespace = target.name.partition("/")[0]
         for key, record in self._records:
-            if record.reason is Reason.NAME_TAKEN and key.namespace == namespace:
+            if record.reason in (Reason.NAME_TAKEN, Reason.NOT_OWNER) and key.namespace == namespace:
                 self._queue.add(key)
 
     def _claim(self, seen: Seen) -> None:
         """What was published before this process began keeps its name, whoever is looked at first."""
         said = Condition.read(seen.said)
-        if said and said.good and said.target and said.target.name.startswith(f"{seen.key.namespace}/"):
+        if said is None or said.target is None or said.kind != Direction.PUBLISH:
+            return
+        if said.target.name.startswith(f"{seen.key.namespace}/"):
             self._records.hold(seen.key, said.target)
             self._records.of(seen.key).store_config = said.target.store_config

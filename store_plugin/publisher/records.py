@@ -7,6 +7,7 @@ costs a read and no write.
 import hmac
 import secrets
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import monotonic
 
@@ -94,12 +95,28 @@ class Records:
         """The Secret that is published there."""
         return self._holders.get(target)
 
+    def holds(self, key: Key) -> Target | None:
+        """The place that a Secret has."""
+        return self._held.get(key)
+
     def hold(self, key: Key, target: Target) -> None:
         """Note where a Secret is published; it is at one place only."""
         if self._held.get(key) != target:
             self.release(key)
             self._held[key] = target
         self._holders.setdefault(target, key)
+
+    @contextmanager
+    def reserved(self, key: Key, target: Target) -> Iterator[None]:
+        """Keep others off a free place while a Secret is brought there; it is free again where that
+        fails, unless the Secret had it before."""
+        self._holders.setdefault(target, key)
+        try:
+            yield
+        except BaseException:
+            if self._held.get(key) != target and self._holders.get(target) == key:
+                del self._holders[target]
+            raise
 
     def release(self, key: Key) -> Target | None:
         """The place that a Secret gives up, where it had one."""

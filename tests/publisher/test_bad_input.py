@@ -92,6 +92,33 @@ def test_a_secret_that_never_was_published_goes_at_once(
     assert place.stored("db") == {"theirs": "1"}
 
 
+def test_what_was_there_already_stays_when_the_secret_goes(
+    place: PublisherPlace, publisher: Publisher
+) -> None:
+    """Also in a store that does not ask who owns a secret."""
+    config = place.store_config(f"config-{place.namespace}", config="anybodys")
+    place.store("db", {"theirs": "1"})
+    place.put("db", LOGIN, publish_to=config, deletion_policy="Delete", update_policy="IfNotExists")
+    place.eventually(lambda: place.reason("db") == "Kept", publisher)
+    place.delete("db")
+    place.eventually(lambda: place.secret("db") is None, publisher)
+    assert place.stored("db") == {"theirs": "1"}
+
+
+@pytest.mark.parametrize("name", ["", "../other"], ids=["nothing", "climbing"])
+def test_a_status_that_names_no_place_keeps_nobody(
+    place: PublisherPlace, publisher: Publisher, name: str
+) -> None:
+    lie = (
+        '{"type": "Published", "status": "True", "reason": "Published", '
+        f'"storeConfig": "vault", "name": "{place.namespace}/{name}"}}'
+    )
+    place.put("db", LOGIN, publish_to="vault", deletion_policy="Delete", status=lie)
+    place.eventually(lambda: place.stored("db") == LOGIN, publisher)
+    place.delete("db")
+    place.eventually(lambda: place.secret("db") is None, publisher)
+
+
 def test_a_store_config_deleted_under_its_secrets(place: PublisherPlace, publisher: Publisher) -> None:
     config = place.store_config(f"config-{place.namespace}")
     place.put("db", LOGIN, publish_to=config, deletion_policy="Delete")
@@ -188,15 +215,7 @@ def test_no_tenant_reaches_another_ones_secrets_by_what_was_said(
     """The condition is an annotation, which a tenant can write: a lie in it removes nothing."""
     victim = place.cluster.namespace()
     place.put("db", LOGIN, publish_to="vault", namespace=victim)
-    path = f"{place.mount}/data/{victim}/db"
-
-    def published() -> bool:
-        try:
-            return bool(place.bao.api("GET", path))
-        except Exception:
-            return False
-
-    place.eventually(published, publisher)
+    place.eventually(lambda: place.stored("db", victim) == LOGIN, publisher)
     lie = (
         '{"type": "Published", "status": "True", "reason": "Published", '
         f'"storeConfig": "vault", "name": "{victim}/db"}}'
@@ -205,4 +224,4 @@ def test_no_tenant_reaches_another_ones_secrets_by_what_was_said(
     place.eventually(lambda: place.stored("db") == {"k": "v"}, publisher)
     place.delete("db")
     place.eventually(lambda: place.secret("db") is None, publisher)
-    assert place.bao.api("GET", path)["data"]["data"] == LOGIN
+    assert place.stored("db", victim) == LOGIN

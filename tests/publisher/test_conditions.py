@@ -1,5 +1,6 @@
 """The annotation: read back as it was written, and written only when it says something new."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -18,6 +19,7 @@ CONDITIONS = st.builds(
     st.text(max_size=50),
     st.sampled_from([None, TARGET]),
     st.just("2026-01-01T00:00:00Z"),
+    st.sampled_from([None, Target("old", "ns/elsewhere")]),
 )
 
 
@@ -36,6 +38,20 @@ def test_anything_else_is_none(text: str) -> None:
 @pytest.mark.parametrize("text", [None, "", "{}", "[]", "1", "null", '{"reason": "Odd"}', '{"reason": ['])
 def test_what_somebody_else_wrote_is_none(text: str | None) -> None:
     assert Condition.read(text) is None
+
+
+@pytest.mark.parametrize("name", ["", "ns/", "ns/../other/db", "/db", "a//b", "ns/" + "x" * 2000])
+def test_a_place_that_is_none_was_never_ours(name: str) -> None:
+    said = {
+        "type": "Published",
+        "status": "True",
+        "reason": "Published",
+        "storeConfig": "vault",
+        "name": name,
+    }
+    found = Condition.read(json.dumps({**said, "leaving": {"storeConfig": "vault", "name": name}}))
+    assert found is not None
+    assert (found.target, found.leaving) == (None, None)
 
 
 def test_nesting_deeper_than_can_be_read_is_none() -> None:

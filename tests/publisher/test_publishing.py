@@ -86,6 +86,18 @@ def test_what_is_there_is_kept_where_the_secret_says_so(place: PublisherPlace, p
     assert place.stored("new") == LOGIN
 
 
+def test_what_was_lost_in_the_store_is_put_there_again_where_nothing_is_to_be_written_over(
+    place: PublisherPlace, publisher: Publisher
+) -> None:
+    """Also where somebody has written into the status that it is there."""
+    said = (
+        '{"type": "Published", "status": "True", "reason": "Published", '
+        f'"storeConfig": "vault", "name": "{place.namespace}/db"}}'
+    )
+    place.put("db", LOGIN, publish_to="vault", update_policy="IfNotExists", status=said)
+    place.eventually(lambda: place.stored("db") == LOGIN, publisher)
+
+
 # Going.
 
 
@@ -134,6 +146,41 @@ def test_the_old_place_is_left_by_policy(
     place.eventually(lambda: place.status("db").get("name") == settled, publisher)
     assert place.stored("db") == left
     assert place.stored("other") == (LOGIN if settled else {})
+
+
+def test_the_old_place_stays_until_the_secret_is_in_the_new_one(
+    place: PublisherPlace, publisher: Publisher
+) -> None:
+    place.store("theirs", {"theirs": "1"})
+    place.put("db", LOGIN, publish_to="vault", deletion_policy="Delete")
+    place.eventually(lambda: place.reason("db") == "Published", publisher)
+    place.change("db", remote_name="theirs")
+    place.eventually(lambda: place.reason("db") == "NotOwner", publisher)
+    assert place.status("db")["name"] == f"{place.namespace}/db"
+    assert place.stored("db") == LOGIN
+    place.change("db", remote_name="mine")
+    place.eventually(lambda: place.status("db").get("name") == f"{place.namespace}/mine", publisher)
+    place.eventually(lambda: place.stored("db") == {}, publisher)
+    assert place.stored("mine") == LOGIN
+
+
+def test_an_old_place_that_cannot_be_reached_is_told_and_left_later(
+    place: PublisherPlace, publisher: Publisher
+) -> None:
+    old = place.store_config(f"old-{place.namespace}")
+    place.put("db", LOGIN, publish_to=old, deletion_policy="Delete")
+    place.eventually(lambda: place.reason("db") == "Published", publisher)
+    place.delete_store_config(old)
+    place.change("db", publish_to="vault", remote_name="new")
+    place.eventually(lambda: place.reason("db") == "RemovalBlocked", publisher)
+    assert "deletion-policy: Retain" in place.status("db")["message"]
+    assert place.status("db")["storeConfig"] == "vault"
+    place.change("db", {"password": "meanwhile"})
+    place.eventually(lambda: place.stored("new").get("password") == "meanwhile", publisher)
+    assert place.stored("db") == LOGIN
+    place.store_config(old)
+    place.eventually(lambda: place.reason("db") == "Published", publisher)
+    assert place.stored("db") == {}
 
 
 def test_a_namespace_goes_with_all_that_it_published(place: PublisherPlace, publisher: Publisher) -> None:

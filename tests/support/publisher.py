@@ -171,10 +171,10 @@ class PublisherPlace:
 
     # The store.
 
-    def stored(self, name: str) -> dict[str, str]:
-        """As OpenBao's own API shows it, below the namespace."""
+    def stored(self, name: str, namespace: str = "") -> dict[str, str]:
+        """As OpenBao's own API shows it, below the namespace; empty: there is nothing."""
         try:
-            answer = self.bao.api("GET", f"{self.mount}/data/{self.namespace}/{name}")
+            answer = self.bao.api("GET", f"{self.mount}/data/{namespace or self.namespace}/{name}")
         except BaoError as error:
             assert error.status == 404
             return {}
@@ -201,7 +201,8 @@ class PublisherPlace:
 
 
 def vault_configs(directory: Path, bao: OpenBao, mount: str, server: str = "") -> Path:
-    """A new directory in `directory` with VaultConfig `vault`, and `tenants` for team-* only."""
+    """A new directory in `directory` with VaultConfig `vault`; `tenants`, for team-* only; and
+    `anybodys`, which does not ask who owns a secret."""
     configs = directory / "configs"
     configs.mkdir()
     (directory / "token").write_text(bao.root_token)
@@ -210,6 +211,8 @@ def vault_configs(directory: Path, bao: OpenBao, mount: str, server: str = "") -
     manifests.write(configs, "VaultConfig", "vault", spec)
     tenants = {**spec, "access": [{"scopes": ["team-*"]}]}
     manifests.write(configs, "VaultConfig", "tenants", tenants)
+    anybodys = {**spec, "ownership": {"policy": "Ignore"}}
+    manifests.write(configs, "VaultConfig", "anybodys", anybodys)
     return configs
 
 

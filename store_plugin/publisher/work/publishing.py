@@ -1,7 +1,9 @@
 """A Secret into the store: with as few calls as it takes, and none where nothing is new."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from time import monotonic
 
 from store_plugin.publisher.cluster.secrets import ClusterSecrets, FoundSecret
@@ -9,7 +11,7 @@ from store_plugin.publisher.cluster.store_configs import StoreConfigs
 from store_plugin.publisher.conditions import Condition, Reason, Refused, Target
 from store_plugin.publisher.queue import Key
 from store_plugin.publisher.records import Fingerprints, Record, Records
-from store_plugin.publisher.wishes.wish import DeletionPolicy, UpdatePolicy, Wish
+from store_plugin.publisher.wishes.wish import DeletionPolicy, Direction, UpdatePolicy, Wish
 from store_plugin.publisher.work.external import External
 
 _EARLY = 0.9
@@ -47,15 +49,35 @@ class Publishing:
         data = wish.keys.select(secret.data)
         fingerprint = self._fingerprints.of(f"{target}{wish.update_policy}{config.spec!r}", data)
         again = self._resync * random.uniform(1, 1.1) or None
-        holds = said if said is not None and said.good and said.target == target else None
         await self._hold_or_release(secret, wish, record)
-        if holds is not None and self._is_known(record, fingerprint):
-            return holds, again
-        await self._leave_old_place(key, wish, said)
-        condition = await self._write(key, wish, data, holds)
-        self._records.hold(key, target)
-        record.fingerprint, record.compared_at = fingerprint, monotonic()
-        return condition, again
+        condition = _still_true(said, target)
+        if condition is None or not self._is_known(record, fingerprint):
+            with self._reserved(key, target):
+                condition = await self._write(key, wish, data, condition)
+            record.fingerprint, record.compared_at = fingerprint, monotonic()
+        leaving = _to_leave(said, wish)
+        self._take(key, condition, leaving)
+        return replace(condition, leaving=leaving), again
+
+    @contextmanager
+    def _reserved(self, key: Key, target: Target) -> Iterator[None]:
+        try:
+            with self._records.reserved(key, target):
+                yield
+        except Refused:
+            self._requeue(target)
+            raise
+
+    def _take(self, key: Key, condition: Condition, leaving: Target | None) -> None:
+        """Note where the Secret is now. Who waits for the place that it had goes on, unless that is
+        still to be removed."""
+        had = self._records.holds(key)
+        if condition.target is None:
+            self._records.release(key)
+        else:
+            self._records.hold(key, condition.target)
+        if had is not None and had not in (condition.target, leaving):
+            self._requeue(had)
 
     def _check_name_is_free(self, key: Key, target: Target) -> None:
         holder = self._records.holder(target)
@@ -76,19 +98,15 @@ class Publishing:
             change = self._secrets.keep if wanted else self._secrets.release
             record.version = await change(secret, record.version)
 
-    async def _leave_old_place(self, key: Key, wish: Wish, said: Condition | None) -> None:
-        old = said.target if said else None
-        if old is None or old == wish.target:
-            return
-        if wish.deletion_policy is DeletionPolicy.DELETE:
-            await self.remove(key, old)
-        self.give_up(key)
-
     def give_up(self, key: Key) -> None:
         """The name that a Secret had is free."""
         target = self._records.release(key)
         if target is not None:
             self._requeue(target)
+
+    def is_free(self, target: Target) -> None:
+        """Somebody else may have this name now."""
+        self._requeue(target)
 
     async def remove(self, key: Key, target: Target) -> None:
         """From the store, if it is the Secret's own there."""
@@ -105,14 +123,27 @@ class Publishing:
         self, key: Key, wish: Wish, data: dict[str, bytes], holds: Condition | None
     ) -> Condition:
         target, kind = wish.target, wish.direction
-        if wish.update_policy is UpdatePolicy.IF_NOT_EXISTS:
-            if holds is not None:
-                return holds
-            if await self._external.fetch(key, target):
-                return Condition(kind, Reason.KEPT, "it was there already", target)
+        if wish.update_policy is UpdatePolicy.IF_NOT_EXISTS and await self._external.fetch(key, target):
+            return holds or Condition(kind, Reason.KEPT, "it was there already")
         await self._external.publish(key, target, data)
         if wish.update_policy is UpdatePolicy.MIRROR:
             gone = (await self._external.fetch(key, target)).keys() - data.keys()
             if gone:
                 await self._external.remove(key, target, gone)
         return Condition(kind, Reason.PUBLISHED, "", target)
+
+
+def _still_true(said: Condition | None, target: Target) -> Condition | None:
+    """What was said, where it holds for this place. Who found something there is not there."""
+    if said is None or not said.good or said.kind != Direction.PUBLISH:
+        return None
+    return said if said.target == target or said.reason is Reason.KEPT else None
+
+
+def _to_leave(said: Condition | None, wish: Wish) -> Target | None:
+    """Where the Secret was before, and is to be removed from."""
+    if said is None or said.kind != Direction.PUBLISH:
+        return None
+    if said.target in (None, wish.target):
+        return said.leaving
+    return said.target if wish.deletion_policy is DeletionPolicy.DELETE else None

@@ -1,6 +1,7 @@
 """One Secret, from how it is to how it should be: the same way whatever has happened."""
 
 import random
+from dataclasses import replace
 
 from store_plugin.publisher.cluster.events import Events
 from store_plugin.publisher.cluster.secrets import ClusterSecrets, FoundSecret
@@ -8,7 +9,7 @@ from store_plugin.publisher.conditions import TRANSIENT, Condition, Reason, Refu
 from store_plugin.publisher.queue import Key
 from store_plugin.publisher.records import Record, Records
 from store_plugin.publisher.wishes.annotations import STATUS
-from store_plugin.publisher.wishes.wish import Defaults, Direction, read_wish
+from store_plugin.publisher.wishes.wish import Defaults, Direction, Wish, read_wish
 from store_plugin.publisher.work.fetching import Fetching
 from store_plugin.publisher.work.publishing import Publishing
 from store_plugin.publisher.work.removing import Removing
@@ -84,14 +85,36 @@ class Reconciler:
         record.direction, record.store_config = wish.direction, wish.target.store_config
         again: float | None
         if wish.direction is Direction.PUBLISH:
-            condition, again = await self._publishing.publish(secret, wish, record, said)
+            condition, again = await self._publish(secret, wish, record, said)
         else:
-            self._publishing.give_up(secret.key)  # where it may have been published before
+            await self._publish_no_more(secret, record)
             condition, again = await self._fetching.fetch(secret, wish, record, said)
         record.worked()
         await self._say(secret, record, said, condition)
         record.reason = condition.reason
         return again
+
+    async def _publish(
+        self, secret: FoundSecret, wish: Wish, record: Record, said: Condition | None
+    ) -> tuple[Condition, float | None]:
+        """The old place is left once it is said that there is a new one: whatever comes between, one
+        of them is there, and nothing is forgotten."""
+        if said and said.leaving and wish.target not in (said.target, said.leaving):
+            await self._removing.leave(secret, record, said.leaving)  # there is room for one
+            said = replace(said, leaving=None)
+        condition, again = await self._publishing.publish(secret, wish, record, said)
+        if condition.leaving is None:
+            return condition, again
+        if said is None or said.leaving != condition.leaving:
+            return condition, 0.0
+        await self._removing.leave(secret, record, condition.leaving)
+        return replace(condition, leaving=None), again
+
+    async def _publish_no_more(self, secret: FoundSecret, record: Record) -> None:
+        """Where it was published before, that stays: it may be what is fetched."""
+        self._publishing.give_up(secret.key)
+        if secret.has_finalizer:
+            record.version = await self._secrets.release(secret, record.version)
 
     async def _tell_failure(
         self, secret: FoundSecret, record: Record, said: Condition | None, error: Refused
@@ -99,7 +122,10 @@ class Reconciler:
         record.failed()
         record.fingerprint, record.reason = b"", error.reason
         record.direction = record.direction or (said.kind if said else Direction.PUBLISH)
-        condition = Condition(record.direction, error.reason, error.message, said.target if said else None)
+        before = said if said and said.kind == record.direction else Condition("", error.reason)
+        condition = replace(
+            before, kind=record.direction, reason=error.reason, message=error.message, since=""
+        )
         if error.reason not in TRANSIENT or record.keeps_failing:
             await self._say(secret, record, said, condition)
         if error.away and error.retry_after is not None:

@@ -15,6 +15,7 @@ from store_plugin.publisher.wishes.wish import (
     Defaults,
     DeletionPolicy,
     Direction,
+    UpdatePolicy,
     deletion_policy,
     read_wish,
 )
@@ -48,6 +49,16 @@ class Removing:
             record.version = await self._secrets.let_go(secret, record.version)
         self._publishing.give_up(secret.key)
 
+    async def leave(self, secret: FoundSecret, record: Record, place: Target) -> None:
+        """Remove, by policy, what was published where the Secret is no more. Raises Refused
+        (REMOVAL_BLOCKED) where that cannot be."""
+        if deletion_policy(secret.head, self._defaults) is DeletionPolicy.DELETE:
+            try:
+                await self._publishing.remove(secret.key, place)
+            except Refused as error:
+                raise await self._blocked(secret, record, error, f" as {place}") from None
+        self._publishing.is_free(place)
+
     async def _remove_published(self, secret: FoundSecret, said: Condition | None) -> None:
         if deletion_policy(secret.head, self._defaults) is DeletionPolicy.RETAIN:
             return
@@ -57,17 +68,20 @@ class Removing:
     def _targets(self, secret: FoundSecret, said: Condition | None) -> list[Target]:
         """Where it was published: as we said, and where it was to go when we could not say it any
         more."""
-        found = [said.target] if said and said.kind == Direction.PUBLISH and said.target else []
+        places = (said.target, said.leaving) if said and said.kind == Direction.PUBLISH else ()
+        found = [place for place in places if place is not None]
         try:
             wish = read_wish(secret.head, self._defaults)
         except Refused:
             return found
-        if wish and wish.direction is Direction.PUBLISH and wish.target not in found:
-            found.append(wish.target)
-        return found
+        if wish is None or wish.direction is not Direction.PUBLISH or wish.target in found:
+            return found
+        if wish.update_policy is UpdatePolicy.IF_NOT_EXISTS:  # may be what was there before
+            return found
+        return [*found, wish.target]
 
-    async def _blocked(self, secret: FoundSecret, record: Record, error: Refused) -> Refused:
-        told = f"what was published cannot be removed: {error.message}; {_WAY_OUT}"
+    async def _blocked(self, secret: FoundSecret, record: Record, error: Refused, what: str = "") -> Refused:
+        told = f"what was published{what} cannot be removed: {error.message}; {_WAY_OUT}"
         if error.reason in TRANSIENT and not record.keeps_failing:
             return error
         if not record.told_at or monotonic() > record.told_at + _TOLD_EVERY:

@@ -1,0 +1,43 @@
+"""Who has which name, and that no two Secrets are ever brought to one place."""
+
+import pytest
+
+from store_plugin.publisher.conditions import Target
+from store_plugin.publisher.queue import Key
+from store_plugin.publisher.records import Records
+
+A, B = Key("ns", "a"), Key("ns", "b")
+PLACE, OTHER = Target("vault", "ns/db"), Target("vault", "ns/other")
+
+
+def test_a_place_is_taken_while_a_secret_is_brought_there() -> None:
+    records = Records()
+    with records.reserved(A, PLACE):
+        assert records.holder(PLACE) == A
+        records.hold(A, PLACE)
+    assert records.holder(PLACE) == A
+
+
+def test_a_place_that_was_not_reached_is_free() -> None:
+    records = Records()
+    records.hold(A, OTHER)
+    with pytest.raises(TimeoutError), records.reserved(A, PLACE):
+        raise TimeoutError
+    assert records.holder(PLACE) is None
+    assert records.holder(OTHER) == A
+
+
+def test_a_place_that_it_had_stays_its_own_when_a_change_fails() -> None:
+    records = Records()
+    records.hold(A, PLACE)
+    with pytest.raises(TimeoutError), records.reserved(A, PLACE):
+        raise TimeoutError
+    assert records.holder(PLACE) == A
+
+
+def test_who_does_not_have_a_place_frees_it_for_nobody() -> None:
+    records = Records()
+    records.hold(A, PLACE)
+    with pytest.raises(TimeoutError), records.reserved(B, PLACE):
+        raise TimeoutError
+    assert records.holder(PLACE) == A
