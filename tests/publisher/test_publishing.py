@@ -144,6 +144,7 @@ def test_the_old_place_is_left_by_policy(
     place.change("db", **change)
     settled = f"{place.namespace}/other" if "remote_name" in change else None
     place.eventually(lambda: place.status("db").get("name") == settled, publisher)
+    place.eventually(lambda: "leaving" not in place.status("db"), publisher)
     assert place.stored("db") == left
     assert place.stored("other") == (LOGIN if settled else {})
 
@@ -160,7 +161,8 @@ def test_the_old_place_stays_until_the_secret_is_in_the_new_one(
     assert place.stored("db") == LOGIN
     place.change("db", remote_name="mine")
     place.eventually(lambda: place.status("db").get("name") == f"{place.namespace}/mine", publisher)
-    place.eventually(lambda: place.stored("db") == {}, publisher)
+    place.eventually(lambda: "leaving" not in place.status("db"), publisher)
+    assert place.stored("db") == {}
     assert place.stored("mine") == LOGIN
 
 
