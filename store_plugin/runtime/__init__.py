@@ -10,19 +10,19 @@ Errors are the classes of `store_plugin.errors`. docs/runtime.md begins from not
 """
 
 from store_plugin.runtime.clients import AsyncClientPool, ClientPool
-from store_plugin.runtime.cluster_store_configs import AsyncClusterStoreConfigs, ClusterStoreConfigs
 from store_plugin.runtime.clusters import OwnCluster
 from store_plugin.runtime.manager import AsyncDetailsManager, DetailsManager
 from store_plugin.runtime.owners import Owner, PublishTo, SecretMetadata, StoreConfigReference
-from store_plugin.runtime.sources import (
+from store_plugin.runtime.sources.asked import AsyncClusterStoreConfigs, ClusterStoreConfigs
+from store_plugin.runtime.sources.source import (
     AsyncStoreConfigSource,
     NoStoreConfigs,
     StaticStoreConfigs,
     StoreConfigSource,
 )
+from store_plugin.runtime.sources.threaded import ThreadedStoreConfigs
+from store_plugin.runtime.sources.watched import WatchedStoreConfigs
 from store_plugin.runtime.store_config import StoreConfig, StoreConfigSpec
-from store_plugin.runtime.watched_store_configs import WatchedStoreConfigs
-from store_plugin.runtime.watching_thread import ThreadedStoreConfigs
 
 __all__ = [
     "AsyncClientPool",

@@ -13,7 +13,7 @@ from store_plugin.runtime.connection_secrets import ConnectionSecretStore, Pause
 from store_plugin.runtime.external import SidecarStore
 from store_plugin.runtime.owners import Owner, PublishTo
 from store_plugin.runtime.secret_store import SecretStore
-from store_plugin.runtime.sources import AsyncStoreConfigSource
+from store_plugin.runtime.sources.source import AsyncStoreConfigSource
 from store_plugin.runtime.store_config import StoreConfig, StoreConfigSpec
 
 

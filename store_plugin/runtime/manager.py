@@ -11,7 +11,7 @@ from store_plugin.running import run_now
 from store_plugin.runtime.clients import AsyncClientPool, ClientPool
 from store_plugin.runtime.connection_secrets import Secrets
 from store_plugin.runtime.details import Clusters, Details
-from store_plugin.runtime.sources import AsyncStoreConfigSource, StoreConfigSource
+from store_plugin.runtime.sources.source import AsyncStoreConfigSource, StoreConfigSource
 from store_plugin.runtime.store_config import StoreConfig
 
 

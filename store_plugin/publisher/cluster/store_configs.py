@@ -7,7 +7,7 @@ from store_plugin.cluster_api import Json
 from store_plugin.errors import ConfigInvalid, ConfigNotFound, StoreUnavailable
 from store_plugin.publisher.conditions import Reason, Refused
 from store_plugin.publisher.wishes.annotations import ALLOWED_NAMESPACES
-from store_plugin.runtime.cluster_store_configs import collection
+from store_plugin.runtime.sources.asked import collection
 from store_plugin.runtime.store_config import KIND, StoreConfig
 from store_plugin.watching.requests import Collection, Event
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from store_plugin.config import credential_sources as module
+from store_plugin.config.credentials import sources as module
 from store_plugin.config.credentials.of_config import ConfigCredentials
 from store_plugin.config.credentials.sources import CredentialSources
 from store_plugin.config.declarations import SecretName

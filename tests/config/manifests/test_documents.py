@@ -8,7 +8,7 @@ import yaml
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from store_plugin.config import documents as module
+from store_plugin.config.manifests import documents as module
 from store_plugin.config.manifests.documents import DocumentError, parse_documents
 
 CANARY = "canary-9f3Xq"

@@ -7,8 +7,8 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from store_plugin.cluster_api import ApiClient
+from store_plugin.runtime.sources.watched import WatchedStoreConfigs
 from store_plugin.runtime.store_config import DEFAULT_API_VERSION, StoreConfig
-from store_plugin.runtime.watched_store_configs import WatchedStoreConfigs
 
 
 class ClosableClient(ApiClient, Protocol):

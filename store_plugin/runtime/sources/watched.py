@@ -12,8 +12,8 @@ from typing import Self
 from store_plugin.cluster_api import ApiClient, ClusterApi, Json
 from store_plugin.errors import StoreUnavailable
 from store_plugin.log import StandardLogger
-from store_plugin.runtime.cluster_store_configs import collection
-from store_plugin.runtime.sources import not_found
+from store_plugin.runtime.sources.asked import collection
+from store_plugin.runtime.sources.source import not_found
 from store_plugin.runtime.store_config import DEFAULT_API_VERSION, KIND, StoreConfig
 from store_plugin.watching.pauses import Pauses
 from store_plugin.watching.requests import Event

@@ -1,9 +1,9 @@
 """StoreConfigs of the cluster, asked for whenever one is needed: one request more for each
-operation, and nothing that runs in between. `watched_store_configs` is the other way."""
+operation, and nothing that runs in between. `watched` is the other way."""
 
 from store_plugin.cluster_api import ApiClient, ClusterApi
 from store_plugin.running import run_now
-from store_plugin.runtime.sources import not_found
+from store_plugin.runtime.sources.source import not_found
 from store_plugin.runtime.store_config import DEFAULT_API_VERSION, KIND, PLURAL, StoreConfig
 from store_plugin.watching.requests import Collection
 

@@ -1,0 +1,1 @@
+"""Where StoreConfigs come from: given, asked for, or watched."""
