@@ -1,27 +1,35 @@
-"""Which exec plugins commands run: the same as the sidecar, by the same variables."""
+"""Which exec plugins are run: the same options and variables for the sidecar and for what checks."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 import click
 
-_DIGEST, _KEYS = "STORE_PLUGIN_ACCESS_REQUIRE_DIGEST", "STORE_PLUGIN_ACCESS_TRUSTED_KEYS"
+Command = Callable[..., None]
 
 
-def trust_options(command: Callable[..., None]) -> Callable[..., None]:
-    """`require_digest` and `trusted_keys`, as `AccessConfig` takes them."""
-    command = click.option(
-        "--trusted-keys",
-        metavar="DIR",
-        type=click.Path(path_type=Path, file_okay=False),
-        envvar=_KEYS,
-        show_envvar=True,
-        help="Directory of the keys that signatures of exec plugins count of.",
-    )(command)
-    return click.option(
-        "--require-digest",
-        is_flag=True,
-        envvar=_DIGEST,
-        show_envvar=True,
-        help="Run only exec plugins whose provider has a digest or a signature.",
-    )(command)
+def trust_options(prefix: str = "") -> Callable[[Command], Command]:
+    """`require_digest` and `trusted_keys`, as `AccessConfig` takes them; `prefix` before the names
+    that the command gets them by."""
+
+    def add(command: Command) -> Command:
+        command = click.option(
+            "--access-trusted-keys",
+            f"{prefix}trusted_keys",
+            metavar="DIR",
+            type=click.Path(path_type=Path, file_okay=False),
+            envvar="STORE_PLUGIN_ACCESS_TRUSTED_KEYS",
+            show_envvar=True,
+            help="Directory of the keys that signatures of exec plugins count of.",
+        )(command)
+        return click.option(
+            "--access-require-digest/--no-access-require-digest",
+            f"{prefix}require_digest",
+            default=False,
+            envvar="STORE_PLUGIN_ACCESS_REQUIRE_DIGEST",
+            show_envvar=True,
+            show_default=True,
+            help="Run only exec plugins whose provider has a digest or a signature.",
+        )(command)
+
+    return add

@@ -57,7 +57,7 @@ def config() -> None:
     show_envvar=True,
     help="How members of a fleet are logged in to, with --connect, as for serve.",
 )
-@trust_options
+@trust_options()
 @output_option()
 @with_plugin_kinds
 def check(

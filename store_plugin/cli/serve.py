@@ -9,6 +9,7 @@ import click
 from store_plugin.cli._hub_options import hub_options
 from store_plugin.cli._parameters import parsed_by
 from store_plugin.cli._settings import parse_host_port, parse_mode, setting
+from store_plugin.cli._trust_options import trust_options
 from store_plugin.endpoints import DEFAULT_ENDPOINT, Endpoint
 
 
@@ -166,18 +167,7 @@ from store_plugin.endpoints import DEFAULT_ENDPOINT, Endpoint
     default=None,
     help="Providers of credentials for members of a fleet, which stores then may be in; left out: none.",
 )
-@setting(
-    "--access-require-digest/--no-access-require-digest",
-    default=False,
-    help="Run only exec plugins whose provider has a digest or a signature.",
-)
-@setting(
-    "--access-trusted-keys",
-    metavar="DIR",
-    type=click.Path(path_type=Path),
-    default=None,
-    help="Directory of the keys that signatures of exec plugins count of.",
-)
+@trust_options("access_")
 @setting(
     "--write-status/--no-write-status",
     default=False,

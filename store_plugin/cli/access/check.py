@@ -40,7 +40,7 @@ _SECONDS = 30.0
     metavar="SECONDS",
     help="Longest that one cluster may take, its plugin included.",
 )
-@trust_options
+@trust_options()
 @output_option()
 def check(
     profiles: tuple[str, ...],
