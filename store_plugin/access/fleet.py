@@ -3,28 +3,44 @@
 from collections.abc import Mapping
 from typing import Any
 
-from store_plugin.access.profiles import GROUP, PLURAL, VERSION, ClusterProfile
+from store_plugin.access.profiles import GROUP, PLURAL, VERSIONS, ClusterProfile
 from store_plugin.cluster_api import ApiClient, ClusterApi
-from store_plugin.errors import ConfigNotFound, InvalidRequest, StoreUnavailable
+from store_plugin.errors import ConfigInvalid, ConfigNotFound, InvalidRequest, StoreUnavailable
 from store_plugin.running import run_now
 from store_plugin.watching.requests import Collection, Forgotten, Listing
 
-_ALL = f"/apis/{GROUP}/{VERSION}/{PLURAL}"
-_ONE_NAMESPACE = f"/apis/{GROUP}/{VERSION}/namespaces/{{namespace}}/{PLURAL}"
-_ADVICE = f"nothing serves {GROUP}/{VERSION} here: a cluster manager brings the CRD of ClusterProfile"
+_ALL = f"/apis/{GROUP}/{{version}}/{PLURAL}"
+_ONE_NAMESPACE = f"/apis/{GROUP}/{{version}}/namespaces/{{namespace}}/{PLURAL}"
+_ADVICE = f"nothing serves {' or '.join(VERSIONS)} of {GROUP} here: a cluster manager brings the CRD"
 
 
 async def list_profiles_async(api: ApiClient, namespace: str = "") -> list[ClusterProfile]:
     """All ClusterProfiles that there are, or those of a namespace, by name. `api` is an ApiClient
     of `kubernetes.aio`. StoreUnavailable, LoginRefused, StoreDenied, ConfigInvalid."""
-    path, names = (_ONE_NAMESPACE, {"namespace": namespace}) if namespace else (_ALL, {})
-    listing = Listing(ClusterApi(api), Collection("ClusterProfiles", path, names, advice=_ADVICE))
-    try:
-        found = [one async for page in listing.pages() for one in page]
-    except Forgotten:
-        raise StoreUnavailable("the list of ClusterProfiles took too long; ask again") from None
+    found = await _listed(ClusterApi(api), namespace)
     profiles = map(ClusterProfile.from_object, found)
     return sorted(profiles, key=lambda profile: (profile.namespace, profile.name))
+
+
+async def _listed(api: ClusterApi, namespace: str) -> list[Mapping[str, Any]]:
+    """In the first version that is served."""
+    *others, last = VERSIONS
+    for version in others:
+        try:
+            return await _listed_in(api, version, namespace)
+        except ConfigInvalid:  # it is not
+            pass
+    return await _listed_in(api, last, namespace)
+
+
+async def _listed_in(api: ClusterApi, version: str, namespace: str) -> list[Mapping[str, Any]]:
+    path = _ONE_NAMESPACE if namespace else _ALL
+    names = {"version": version, **({"namespace": namespace} if namespace else {})}
+    listing = Listing(api, Collection("ClusterProfiles", path, names, advice=_ADVICE))
+    try:
+        return [one async for page in listing.pages() for one in page]
+    except Forgotten:
+        raise StoreUnavailable("the list of ClusterProfiles took too long; ask again") from None
 
 
 def list_profiles(api: ApiClient, namespace: str = "") -> list[ClusterProfile]:
@@ -37,11 +53,22 @@ async def find_profile_async(api: ApiClient, name: str) -> ClusterProfile:
     namespace, slash, own = name.partition("/")
     if not (namespace and slash and own) or "/" in own:
         raise InvalidRequest(f"{name!r} is no profile: write NAMESPACE/NAME")
-    path = f"{_ONE_NAMESPACE}/{{name}}"
-    found: Mapping[str, Any] | None = await ClusterApi(api).find(path, namespace=namespace, name=own)
+    found = await find_object(ClusterApi(api), namespace, own)
     if found is None:
         raise ConfigNotFound(f"there is no ClusterProfile {name}: store-plugin access list shows all")
     return ClusterProfile.from_object(found)
+
+
+async def find_object(api: ClusterApi, namespace: str, name: str) -> Mapping[str, Any] | None:
+    """The ClusterProfile as the API server gives it; None where there is none, or no CRD."""
+    for version in VERSIONS:
+        path = f"{_ONE_NAMESPACE}/{{name}}"
+        found: Mapping[str, Any] | None = await api.find(
+            path, version=version, namespace=namespace, name=name
+        )
+        if found is not None:
+            return found
+    return None
 
 
 def find_profile(api: ApiClient, name: str) -> ClusterProfile:

@@ -13,12 +13,11 @@ from typing import Self
 
 from store_plugin.access.config import AccessConfig
 from store_plugin.access.execution.runner import OnOutput
-from store_plugin.access.profiles import API_VERSION, KIND, PLURAL
+from store_plugin.access.fleet import find_object
+from store_plugin.access.profiles import KIND
 from store_plugin.cluster_api import ApiClient, ClusterApi
 from store_plugin.errors import ConfigInvalid
 from store_plugin.store import MemberCluster
-
-_PATH = f"/apis/{API_VERSION}/namespaces/{{namespace}}/{PLURAL}/{{name}}"
 
 _PLUGIN_SECONDS = 10.0
 """Longest that one run of a plugin may take: a process that is told to end waits for it."""
@@ -68,7 +67,7 @@ class FleetMembers:
         """As the profile says now. What the lookup raises; ConfigInvalid for a profile that is
         not there, or that no provider serves."""
         cluster = await self._connected()
-        found = await cluster.find(_PATH, namespace=namespace, name=name)
+        found = await find_object(cluster, namespace, name)
         if found is None:
             raise ConfigInvalid(
                 f"there is no {KIND} {namespace}/{name} where the sidecar looks for it, or no CRD of it"

@@ -1,4 +1,4 @@
-"""A ClusterProfile (multicluster.x-k8s.io/v1alpha1), as far as it says how to reach its cluster.
+"""A ClusterProfile (multicluster.x-k8s.io), as far as it says how to reach its cluster.
 
 Whoever may write a profile's status says where a connection goes and what a plugin is told;
 nothing here follows it further: a path to a certificate authority is not read, an address that is
@@ -17,8 +17,8 @@ from store_plugin.access.authority import certificates_in
 from store_plugin.errors import ConfigInvalid
 
 GROUP = "multicluster.x-k8s.io"
-VERSION = "v1alpha1"
-API_VERSION = f"{GROUP}/{VERSION}"
+VERSIONS = ("v1alpha1", "v1alpha2")
+"""In the order they are asked for. The first has all that the second has, and the older list."""
 PLURAL = "clusterprofiles"
 KIND = "ClusterProfile"
 _LISTS = ("credentialProviders", "accessProviders")

@@ -4,6 +4,7 @@ import json
 import subprocess
 from base64 import b64encode
 from collections.abc import Iterator
+from copy import deepcopy
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,14 @@ from store_plugin.access.fleet import find_profile, list_profiles
 from store_plugin.access.planning import ARGUMENTS_EXTENSION, CONFIG_EXTENSION, VARIABLES_EXTENSION
 from store_plugin.cli._app import cli
 from store_plugin.errors import ConfigInvalid, ConfigNotFound, InvalidRequest, StoreDenied
+from tests.docs.pages import ROOT
 from tests.support.exec_plugins import ExecPlugin, access_file, profile, provider
 from tests.support.fleet import apply_profile
 from tests.support.kubectl import kubectl
 from tests.support.kubernetes import APPLY, Cluster
 from tests.support.kubernetes_clients import threaded_client
 from tests.support.tools import tool
+from tests.support.waiting import eventually
 
 LIST = [{"apiGroups": [""], "resources": ["namespaces"], "verbs": ["list"]}]
 
@@ -71,6 +74,32 @@ def test_profiles_are_listed_and_found_by_name(place: Place) -> None:
     with AccessConfig.from_file(place.providers) as access, access.connect(found[0]) as client:
         listed = kubernetes.client.CoreV1Api(client).list_namespace()
     assert "kube-system" in [one.metadata.name for one in listed.items]
+
+
+@pytest.fixture
+def without_v1alpha1(hub: Cluster) -> Iterator[None]:
+    """The hub serves ClusterProfiles of the next version alone; what is stored stays."""
+    crd = yaml.safe_load((ROOT / "examples" / "fleet" / "crd.yaml").read_text())
+    (old,) = crd["spec"]["versions"]
+    following = {**deepcopy(old), "name": "v1alpha2", "storage": False}
+    del following["schema"]["openAPIV3Schema"]["properties"]["status"]["properties"]["credentialProviders"]
+    hub.define({**crd, "spec": {**crd["spec"], "versions": [following, {**old, "served": False}]}})
+    served = "/apis/multicluster.x-k8s.io/v1alpha1/clusterprofiles"
+    eventually(lambda: not hub.serves(served))
+    yield
+    hub.define(crd)
+
+
+def test_profiles_of_the_next_version_are_read(place: Place, without_v1alpha1: None) -> None:
+    apply = partial(apply_profile, place.hub, place.member, place.namespace, api_version="v1alpha2")
+    apply("a")
+    with threaded_client(place.hub) as api, AccessConfig.from_file(place.providers) as access:
+        (found,) = list_profiles(api, place.namespace)
+        assert find_profile(api, str(found)) == found
+        assert access.choose(found)[1].server == place.member.address
+        with pytest.raises(ConfigNotFound):
+            find_profile(api, f"{place.namespace}/b")
+    assert f"answers {place.user}" in place.run("check", str(found)).output
 
 
 def test_who_may_not_list_is_told(place: Place) -> None:

@@ -226,9 +226,10 @@ class Cluster:
         """Apply a CRD and wait until its kind is served."""
         self.apply(crd)
         served = f"/apis/{crd['spec']['group']}/{crd['spec']['versions'][0]['name']}"
-        eventually(lambda: self._serves(f"{served}/{crd['spec']['names']['plural']}"))
+        eventually(lambda: self.serves(f"{served}/{crd['spec']['names']['plural']}"))
 
-    def _serves(self, path: str) -> bool:
+    def serves(self, path: str) -> bool:
+        """Whether there is such a collection, ready to be asked."""
         try:
             self.api("GET", path)
         except ApiError as error:
