@@ -80,6 +80,13 @@ from store_plugin.endpoints import DEFAULT_ENDPOINT, Endpoint
     help="The two bare probes for an address that a kubelet reaches.",
 )
 @setting(
+    "--metrics-listen",
+    metavar="HOST:PORT",
+    type=parsed_by(parse_host_port),
+    default=None,
+    help="The metrics alone for an address that a scraper reaches.",
+)
+@setting(
     "--max-in-flight",
     metavar="N",
     type=click.IntRange(min=1),

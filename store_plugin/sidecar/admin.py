@@ -57,22 +57,26 @@ class View:
 
 
 class AdminServer:
-    """The HTTP servers of a sidecar: the full one, and the bare probes."""
+    """The HTTP servers of a sidecar: the full one, the bare probes, and the metrics alone."""
 
     def __init__(self, view: View) -> None:
         self._view = view
         self._runners: list[web.AppRunner] = []
 
-    async def start(self, admin_listen: str, health_listen: str | None) -> None:
-        """Serve on both; InvalidRequest where an address cannot be bound."""
-        alive = web.get("/healthz", self._healthz)
-        pages = [web.get("/metrics", self._metrics), web.get("/configs", self._configs)]
+    async def start(
+        self, admin_listen: str, health_listen: str | None, metrics_listen: str | None = None
+    ) -> None:
+        """Serve on all that are given; InvalidRequest where an address cannot be bound."""
+        alive, metrics = web.get("/healthz", self._healthz), web.get("/metrics", self._metrics)
+        pages = [metrics, web.get("/configs", self._configs)]
         if self._view.plugins is not None:
             pages.append(web.get("/plugins", self._plugins))
         in_full = web.get("/readyz", self._readyz_in_full)
         await self._serve("--admin-listen", admin_listen, [alive, in_full, *pages])
         if health_listen is not None:
             await self._serve("--health-listen", health_listen, [alive, web.get("/readyz", self._readyz)])
+        if metrics_listen is not None:
+            await self._serve("--metrics-listen", metrics_listen, [metrics])
 
     async def stop(self) -> None:
         """Close all servers."""

@@ -232,7 +232,8 @@ class _Sidecar:
         shown = plugins.states if plugins is not None else None
         admin = AdminServer(View(lambda: self._serving, self._router, source, self._metrics, shown))
         stack.push_async_callback(admin.stop)
-        await admin.start(self._settings.admin_listen, self._settings.health_listen)
+        settings = self._settings
+        await admin.start(settings.admin_listen, settings.health_listen, settings.metrics_listen)
 
     async def _start_listeners(self, stack: AsyncExitStack) -> None:
         stack.push_async_callback(self._stop_listeners)

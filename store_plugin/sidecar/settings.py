@@ -35,6 +35,7 @@ class Settings:
     socket_group: str | None = None
     admin_listen: str = "127.0.0.1:8080"
     health_listen: str | None = None
+    metrics_listen: str | None = None
     max_in_flight: int = 1000
     max_connection_idle: float = 60.0
     max_connection_age: float = 1800.0

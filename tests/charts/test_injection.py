@@ -22,6 +22,7 @@ PROFILES: dict[str, Any] = {
         "tokens": [{"audience": "vault", "path": "vault"}],
         "extraEnv": [{"name": "QUOTED", "value": QUOTED}],
     },
+    "measured": {"metricsPort": 8092},
     "gone": {},
 }
 
@@ -93,6 +94,13 @@ def test_a_profile_changes_what_it_says(place: Injection) -> None:
     assert token == {"serviceAccountToken": {"audience": "vault", "path": "vault", "expirationSeconds": 3600}}
 
 
+def test_a_profile_may_show_metrics(place: Injection) -> None:
+    (sidecar,) = place.admitted(pod("measured"))["initContainers"]
+    options = serve.make_context("serve", sidecar["args"][1:]).params
+    (port,) = sidecar["ports"]
+    assert host_and_port(options["metrics_listen"]) == ("0.0.0.0", port["containerPort"])
+
+
 def test_what_a_pod_has_stays(place: Injection) -> None:
     aliases = [{"ip": "10.0.0.1", "hostnames": ["db"]}]
     spec = place.admitted(pod("crossplane", hostAliases=aliases, volumes=[{"name": "v", "emptyDir": {}}]))
@@ -133,7 +141,7 @@ def test_a_pod_of_a_deployment_is_injected(place: Injection) -> None:
         pytest.param(
             pod("vaultt"),
             "there is no profile 'vaultt' of store-plugin: the label secrets.crossplane.io/inject takes "
-            "crossplane, default, gone",
+            "crossplane, default, gone, measured",
             id="unknown profile",
         ),
         pytest.param(

@@ -137,6 +137,37 @@ def test_an_account_of_somebody_else_is_not_made(part: str) -> None:
     assert only(made, "Deployment")["spec"]["template"]["spec"]["serviceAccountName"] == "there"
 
 
+MONITORING = [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}]
+
+
+@pytest.mark.parametrize(
+    ("policy", "peers"),
+    [({}, [{"podSelector": {}}]), ({"metricsFrom": MONITORING}, MONITORING)],
+    ids=["namespace", "as told"],
+)
+def test_metrics_have_a_port_that_only_scrapers_reach(policy: Any, peers: Any) -> None:
+    values = {
+        **IMAGE,
+        "sidecar": {"metricsPort": 8092},
+        "standalone": {"enabled": True, "networkPolicy": policy},
+    }
+    made = render(values)
+    (spec,) = templates(made)
+    (container,) = spec["containers"]
+    assert container["ports"] == [{"name": "store-plugin", "containerPort": 8092}]
+    assert "--metrics-listen=0.0.0.0:8092" in container["args"]
+    _, metrics = only(made, "NetworkPolicy")["spec"]["ingress"]
+    assert metrics == {"from": peers, "ports": [{"port": 8092}]}
+
+
+def test_metrics_are_on_loopback_unless_asked_for() -> None:
+    made = render(SWITCHES["standalone"])
+    (spec,) = templates(made)
+    assert "ports" not in spec["containers"][0]
+    assert not any("metrics" in argument for argument in spec["containers"][0]["args"])
+    assert len(only(made, "NetworkPolicy")["spec"]["ingress"]) == 1
+
+
 @pytest.mark.parametrize("auth", ["hub", "rbac-proxy"])
 def test_a_cluster_with_ipv6_only_is_listened_to_at_its_addresses(auth: str) -> None:
     made = render({**SWITCHES[auth], "sidecar": {"address": "[::]"}, "publisher": {"enabled": True}})

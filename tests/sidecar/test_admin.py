@@ -74,6 +74,16 @@ def test_the_health_address_serves_the_bare_probes_only(config_dir: Path) -> Non
                 urllib.request.urlopen(f"http://{health}{page}", timeout=5)
 
 
+def test_the_metrics_address_serves_the_metrics_only(config_dir: Path) -> None:
+    metrics = f"127.0.0.1:{free_port()}"
+    with running_sidecar(config_dir, "--metrics-listen", metrics):
+        with urllib.request.urlopen(f"http://{metrics}/metrics", timeout=5) as response:
+            assert b"store_plugin_in_flight" in response.read()
+        for page in ("/configs", "/readyz"):
+            with pytest.raises(urllib.error.HTTPError, match="404"):
+                urllib.request.urlopen(f"http://{metrics}{page}", timeout=5)
+
+
 @pytest.mark.parametrize("name", ["", *SERVICE_NAMES])
 def test_grpc_health_answers_for_each_service(sidecar: SidecarProcess, name: str) -> None:
     with channel_to(sidecar.endpoint) as channel:

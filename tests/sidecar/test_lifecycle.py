@@ -119,7 +119,7 @@ def test_settings_that_cannot_work_are_refused(configs: Path, arguments: list[st
     assert "Traceback" not in said
 
 
-@pytest.mark.parametrize("option", ["--admin-listen", "--health-listen"])
+@pytest.mark.parametrize("option", ["--admin-listen", "--health-listen", "--metrics-listen"])
 @pytest.mark.parametrize("address", ["8080", "localhost", "@a/b", "127.0.0.1:99999"])
 def test_an_address_for_http_that_is_none_is_wrong_usage(configs: Path, option: str, address: str) -> None:
     command = [PROGRAM, "serve", "--config-dir", str(configs), option, address]

@@ -73,6 +73,11 @@ and `kubeVersion`, for charts with several sidecars.
     {{- with .extraEnv }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
+  {{- if .metricsPort }}
+  ports:
+    - name: store-plugin
+      containerPort: {{ .metricsPort }}
+  {{- end }}
   startupProbe:
     {{- include "store-plugin.sidecar.probe" (dict "path" "/readyz" "port" .healthPort "times" .probes.startup) | nindent 4 }}
   livenessProbe:
@@ -123,6 +128,9 @@ and `kubeVersion`, for charts with several sidecars.
 - --crds=off
 - --admin-listen=127.0.0.1:{{ .adminPort }}
 - {{ printf "--health-listen=%s:%v" .address .healthPort | quote }}
+{{- if .metricsPort }}
+- {{ printf "--metrics-listen=%s:%v" .address .metricsPort | quote }}
+{{- end }}
 - --shutdown-grace={{ .shutdownGrace }}
 - --log-level={{ .logLevel }}
 {{- if .accessLog }}
