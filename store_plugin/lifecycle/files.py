@@ -38,8 +38,8 @@ def turn(directory: Path) -> Iterator[None]:
 
 
 def replace_file(file: Path, content: bytes, mode: int = 0o600) -> None:
-    """Write `content` in the place of `file`, on the disk when this returns. StoreUnavailable;
-    then nothing has changed. Blocking."""
+    """Write `content` in the place of `file`, on the disk when this returns. StoreUnavailable. A reader
+    finds the old content or the new one then. Blocking."""
     draft = file.with_name(f".{secrets.token_hex(8)}")
     try:
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -49,10 +49,29 @@ def replace_file(file: Path, content: bytes, mode: int = 0o600) -> None:
             os.fsync(written.fileno())
         draft.chmod(mode)
         draft.replace(file)
+        settle(file.parent)
     except OSError as error:
         raise StoreUnavailable(f"{file} cannot be written: {error.strerror}") from None
     finally:
         draft.unlink(missing_ok=True)
+
+
+def remove_file(file: Path) -> None:
+    """Delete it, so that it does not come back when the power fails. StoreUnavailable. Blocking."""
+    try:
+        file.unlink(missing_ok=True)
+        settle(file.parent)
+    except OSError as error:
+        raise StoreUnavailable(f"{file} cannot be deleted: {error.strerror}") from None
+
+
+def settle(directory: Path) -> None:
+    """Have the disk know which files are in it now: syncing a file does not do that. OSError."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _locked(descriptor: int) -> bool:

@@ -185,3 +185,64 @@ def test_after_a_line_that_is_no_record_nothing_is_written(
     for attempt in (log.head, lambda: log.record("install", "echo")):
         with pytest.raises(Tampered):
             attempt()
+
+
+TORN = {
+    "begun": lambda line: line[:1],
+    "half a line": lambda line: line[:70],
+    "all but its end": lambda line: line[:-1],
+    "room that was never written": lambda line: bytes(len(line)),
+}
+
+
+@pytest.mark.parametrize("tear", TORN.values(), ids=TORN.keys())
+@pytest.mark.parametrize("records", [3, 50], ids=["first file", "later file"])
+def test_half_a_line_is_told_and_then_taken_out_and_recorded(
+    log: AuditLog, tmp_path: Path, records: int, tear: Callable[[bytes], bytes]
+) -> None:
+    """As a kill or a power failure in the middle of a write leaves it: nothing stands still for that."""
+    heads = fill(log, records)
+    last = files(tmp_path)[-1]
+    *lines, line = last.read_bytes().splitlines(keepends=True)
+    torn = tear(line)
+    last.write_bytes(b"".join(lines) + torn)
+    assert log.head() == heads[-2]
+    with pytest.raises(Tampered, match=r"half a line.*takes it out"):
+        log.verify()
+    log.record("start", "echo")
+    assert log.verify(heads[-2]).records == records + 1
+    *_, told, after = map(json.loads, log.lines())
+    assert (told["event"], told["bytes"], after["event"]) == ("torn", len(torn), "start")
+    assert (told["number"], after["number"]) == (records, records + 1)
+    assert told["text"].encode() == torn
+
+
+def test_what_was_whole_and_is_half_is_found_with_a_head_from_elsewhere(
+    log: AuditLog, tmp_path: Path
+) -> None:
+    head = fill(log, 3)[-1]
+    file = files(tmp_path)[0]
+    file.write_bytes(file.read_bytes()[:-1])
+    log.record("start", "echo")
+    with pytest.raises(Tampered, match="cut off"):
+        log.verify(head)
+
+
+def test_a_check_is_not_disturbed_by_who_writes(tmp_path: Path) -> None:
+    log = AuditLog(tmp_path)
+    log.record("start", "echo")
+    context = multiprocessing.get_context("spawn")
+    writer = context.Process(target=write_many, args=(tmp_path,))
+    writer.start()
+    while writer.is_alive():
+        log.verify()
+    assert writer.exitcode == 0
+    assert log.verify().records == 31
+
+
+def test_a_record_that_cannot_be_read_is_told_as_such(log: AuditLog, tmp_path: Path) -> None:
+    (tmp_path / "key").write_bytes(b"k")
+    (tmp_path / "audit-000001.jsonl").mkdir()
+    for ask in (log.head, log.verify):
+        with pytest.raises(StoreUnavailable, match="cannot be read: Is a directory"):
+            ask()
