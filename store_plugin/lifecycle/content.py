@@ -6,6 +6,7 @@ there is whole, and installing it twice is installing it once.
 
 import hashlib
 import os
+import re
 import secrets
 import stat
 from collections.abc import Iterator
@@ -14,9 +15,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from store_plugin.errors import InvalidRequest, StoreUnavailable, TooLarge
+from store_plugin.lifecycle.files import settle
 from store_plugin.trust import MAX_EXECUTABLE_BYTES, is_digest
 
 _CHUNK = 1024 * 1024
+_COPY = re.compile(r"\.[0-9a-f]{16}\Z")
+"""What is being copied in is named so."""
 
 
 class ContentStore:
@@ -48,13 +52,20 @@ class ContentStore:
         """Delete an executable; nothing where there is none."""
         self.path(digest).unlink(missing_ok=True)
 
+    def sweep(self) -> None:
+        """Delete copies that somebody was killed over. Its caller holds the turn of the directory, so
+        nobody is at one now."""
+        for path in self._directory.iterdir():
+            if _COPY.match(path.name):
+                path.unlink(missing_ok=True)
+
     def _take(self, file: BinaryIO) -> str:
         temporary = self._directory / f".{secrets.token_hex(8)}"
         try:
             digest = _copied(file, temporary)
             temporary.chmod(0o500)
             temporary.rename(self._directory / digest)
-            _sync(self._directory)
+            settle(self._directory)
         except OSError as error:
             raise StoreUnavailable(f"the executable cannot be kept: {error.strerror}") from None
         finally:
@@ -96,11 +107,3 @@ def _copied(file: BinaryIO, target: Path) -> str:
         copy.flush()
         os.fsync(copy.fileno())
     return digest.hexdigest()
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -127,3 +127,14 @@ def test_links_in_place_of_directories_are_refused(tmp_path: Path) -> None:
 def test_everything_is_owner_only(layout: Layout) -> None:
     for directory in (layout.root, layout.content, layout.authority, layout.audit, layout.trusted_keys):
         assert directory.stat().st_mode & 0o777 == 0o700
+
+
+def test_copies_that_somebody_was_killed_over_are_deleted_and_nothing_else(
+    store: ContentStore, layout: Layout, tmp_path: Path
+) -> None:
+    (tmp_path / "plugin").write_bytes(b"#!/bin/sh")
+    digest = store.add(tmp_path / "plugin")
+    (layout.content / ".0123456789abcdef").write_bytes(b"half")
+    (layout.content / ".snapshot").mkdir()
+    store.sweep()
+    assert sorted(path.name for path in layout.content.iterdir()) == [".snapshot", digest]

@@ -56,6 +56,7 @@ class Installer:
         """Copy it in, check it there, note it. PluginUntrusted, InvalidRequest, TooLarge,
         StoreUnavailable; then it is not there, unless it was before."""
         with turn(self._layout.content):  # what another one has just installed is not taken back
+            self._content.sweep()
             return self._install(incoming)
 
     def _install(self, incoming: Incoming) -> Installed:
