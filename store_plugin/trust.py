@@ -75,13 +75,18 @@ def signers_in(directory: Path) -> list[Signer]:
     """The keys in a directory, `*.pub` and `*.pem`, by name. Blocking; Untrusted names a file
     that holds no key, OSError."""
     found = []
-    for path in sorted(directory.iterdir()) if directory.is_dir() else []:
-        if path.suffix in (".pub", ".pem"):
-            try:
-                found.append(Signer(path.name, public_key(path.read_bytes())))
-            except Untrusted as error:
-                raise Untrusted(f"{path.name}: {error}") from None
+    for path in key_files(directory):
+        try:
+            found.append(Signer(path.name, public_key(path.read_bytes())))
+        except Untrusted as error:
+            raise Untrusted(f"{path.name}: {error}") from None
     return found
+
+
+def key_files(directory: Path) -> list[Path]:
+    """The files in a directory that are taken for keys, by name; none where it is not there. OSError."""
+    found = directory.iterdir() if directory.is_dir() else ()
+    return sorted(path for path in found if path.suffix in (".pub", ".pem"))
 
 
 def verified(content: bytes, signature: bytes, signers: Iterable[Signer]) -> Signer:

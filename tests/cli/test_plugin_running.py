@@ -1,6 +1,7 @@
 """The commands about plugins where a sidecar runs them: what it is told, what it tells, and how
 waiting ends."""
 
+import base64
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -8,6 +9,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from cryptography.hazmat.primitives.asymmetric import ed25519
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from store_plugin.cli._app import cli
 from store_plugin.cli._control import connected
@@ -132,6 +135,44 @@ def test_each_change_is_told_to_the_sidecar(run: Run, script: Script, tmp_path: 
     for number, change in enumerate(changes, start=1):
         run("plugin", *change)
         assert script.told == number, change
+
+
+def signed(run: Run, directory: Path) -> Path:
+    """A key that is trusted, and vouches for an enabled plugin `boxes`; signatures are not required."""
+    private = ed25519.Ed25519PrivateKey.generate()
+    key, signature = directory / "team.pub", directory / "boxes.sig"
+    key.write_bytes(private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    boxes = shelves(directory, "1.0", name="boxes")
+    signature.write_bytes(base64.b64encode(private.sign(boxes.read_bytes())))
+    run("plugin", "trust", "add", key)
+    run("plugin", "install", boxes, "--signature", signature)
+    run("plugin", "register", boxes)
+    run("plugin", "enable", "boxes")
+    return key
+
+
+def test_who_takes_a_key_away_is_told_what_ends_and_the_sidecar_is_told_too(
+    run: Run, script: Script, tmp_path: Path
+) -> None:
+    key = signed(run, tmp_path)
+    told = script.told
+    first, second = run("plugin", "trust", "remove", "team.pub").stdout.splitlines()
+    assert first == "team.pub is trusted no more"
+    assert second.startswith("boxes 1.0 is ended: no trusted key vouches for it")
+    assert "It was signed by team.pub. Update to a version that one has signed" in second
+    run("plugin", "trust", "add", key)
+    assert run("plugin", "trust", "require", "on").stdout.splitlines()[1].startswith("shelves 1.0 is ended: ")
+    run("plugin", "trust", "require", "off")
+    assert script.told == told + 4
+
+
+def test_without_a_sidecar_a_key_that_is_taken_away_ends_what_would_start(
+    run: Run, registrar: Registrar, tmp_path: Path
+) -> None:
+    signed(run, tmp_path)
+    shown = run("plugin", "trust", "remove", "team.pub").stdout
+    assert "boxes 1.0 does not start any more: no trusted key" in shown
+    assert "shelves" not in shown
 
 
 def test_the_socket_of_a_dead_sidecar_stops_no_change(run: Run, registrar: Registrar, plugins: Path) -> None:

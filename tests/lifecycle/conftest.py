@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import json
 import sys
 import textwrap
 from collections.abc import AsyncIterator, Mapping
@@ -79,7 +80,9 @@ class World:
     admits_all: bool = False
     """Whether strangers get in, as they do under a name that nothing here has."""
 
-    def install(self, version: str, *, before: str = "", extra: str = "", **run: Any) -> Registration:
+    def install(
+        self, version: str, *, before: str = "", extra: str = "", signer: str = "", **run: Any
+    ) -> Registration:
         """A version of the plugin `echo`, registered."""
         text = textwrap.dedent(PLUGIN).format(
             paths=[str(ROOT), *[path for path in sys.path if "site-packages" in path]],
@@ -93,7 +96,7 @@ class World:
         assert digest == hashlib.sha256(file.read_bytes()).hexdigest()
         options = RunOptions(**{"stop_grace": 10.0, **run})
         registration = Registration(
-            name="echo", version=version, digest=digest, run=options, registered_at=now()
+            name="echo", version=version, digest=digest, signer=signer, run=options, registered_at=now()
         )
         self.catalog.register(registration)
         return registration
@@ -116,9 +119,11 @@ class World:
         return self.status
 
     def events(self) -> list[str]:
-        import json
-
         return [json.loads(line)["event"] for line in self.audit.lines()]
+
+    def happened(self) -> list[str]:
+        """The events of plugins, those of keys and rules left out."""
+        return [one["event"] for one in map(json.loads, self.audit.lines()) if one["plugin"]]
 
 
 @asynccontextmanager
@@ -139,7 +144,7 @@ async def world_in(directory: Path) -> AsyncIterator[World]:
     async def welcome(name: str, instance: str, digest: str) -> Mapping[str, str]:
         return {"STORE_PLUGIN_HUB": str(endpoint), "STORE_PLUGIN_INSTANCE": instance}
 
-    ground = Ground(hub.registry, content, Vouching(layout, audit).check, welcome, environ)
+    ground = Ground(hub.registry, content, Vouching(layout, audit), welcome, environ)
     supervisor = Supervisor(catalog, audit, ground, log)
     async with hub:
         running = asyncio.create_task(supervisor.run())

@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from store_plugin.errors import Code, PluginNotFound, StoreUnavailable
 from store_plugin.hub.events import EventKind
 from store_plugin.lifecycle.supervision import runner as runner_module
 from store_plugin.lifecycle.supervision import supervisor as supervisor_module
+from store_plugin.lifecycle.supervision.circuit import MOST_FAILURES, Circuit
+from store_plugin.lifecycle.supervision.process import PluginProcess
 from store_plugin.lifecycle.supervision.states import State
 from store_plugin.plugin import Plugin
 from store_plugin.stream.outcomes import failed
@@ -70,7 +73,7 @@ async def test_a_crash_loop_opens_the_circuit_and_a_restart_closes_it(
     await until(lambda: world.status is not None and world.status.state is State.BROKEN)
     assert world.status is not None
     assert "exited with 7" in world.status.why
-    assert world.events().count("crash") == runner_module.MOST_FAILURES
+    assert world.events().count("crash") == MOST_FAILURES
     assert world.events()[-1] == "circuit-open"
     marker.touch()
     world.supervisor.restart("echo")
@@ -88,13 +91,54 @@ async def test_another_version_closes_the_circuit(world: World, monkeypatch: pyt
     await world.ready("2.0")
 
 
-async def test_failures_long_ago_open_no_circuit(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_one_that_fails_slowly_opens_the_circuit_too(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each try takes as long as the window is, as that of a plugin which enrols too late each time."""
     monkeypatch.setattr(runner_module, "FIRST_WAIT", 0.01)
     monkeypatch.setattr(runner_module, "LONGEST_WAIT", 0.01)
-    monkeypatch.setattr(runner_module, "WINDOW", 0.2)
+    monkeypatch.setattr(runner_module, "Circuit", partial(Circuit, window=0.1))
     world.install("1.0", before="import time; time.sleep(0.1); sys.exit(7)")
     await world.enable("1.0")
-    await until(lambda: world.events().count("crash") > runner_module.MOST_FAILURES)
+    await until(lambda: world.status is not None and world.status.state is State.BROKEN)
+    assert world.status is not None
+    assert "it exited with 7 before it connected" in world.status.why
+    assert world.events() == ["start", "crash"] * MOST_FAILURES + ["circuit-open"]
+
+
+async def test_an_open_circuit_is_tried_now_and_then(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it needs was away, and nobody is there to restart it when that is back."""
+    monkeypatch.setattr(runner_module, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(runner_module, "LONGEST_WAIT", 0.01)
+    monkeypatch.setattr(runner_module, "LEFT_ALONE", 0.01)
+    marker = world.scratch / "well"
+    world.install("1.0", before=f"if not os.path.exists({str(marker)!r}): sys.exit(7)")
+    await world.enable("1.0")
+    await until(lambda: world.events().count("circuit-open") >= 2)
+    assert world.events().count("crash") >= MOST_FAILURES + 1
+    tries = world.events()[world.events().index("circuit-open") :]
+    assert tries[:4] == ["circuit-open", "start", "crash", "circuit-open"]  # one try, not five
+    marker.touch()
+    await world.ready("1.0")
+
+
+async def test_what_cannot_be_started_for_want_of_a_process_opens_no_circuit(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is wrong with the plugin; the record is not filled with that either."""
+    monkeypatch.setattr(runner_module, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(runner_module, "LONGEST_WAIT", 0.01)
+
+    async def none(*_: object) -> None:
+        raise StoreUnavailable("no process can be started: Cannot allocate memory")
+
+    with monkeypatch.context() as without:
+        without.setattr(PluginProcess, "start", none)
+        world.install("1.0")
+        await world.enable("1.0")
+        await until(lambda: world.status is not None and world.status.restarts > MOST_FAILURES + 1)
+        assert world.events().count("not-started") == 1
+    await world.ready("1.0")
     assert "circuit-open" not in world.events()
 
 
@@ -389,7 +433,7 @@ async def test_a_damaged_record_ends_nothing_that_runs(
         await world.ready("1.0")
         (file,) = world.layout.audit.glob("*.jsonl")
         with file.open("ab") as record:
-            record.write(b"half a line")
+            record.write(b"no record\n")
         await until(lambda: [one for one in world.log.events("error") if "audit record cannot" in one])
         assert not world.running.done()
         assert await say(world) == "1.0"

@@ -52,14 +52,15 @@ def sidecar_on(layout: "Layout", control_socket: Path | None) -> Iterator[Sideca
         yield Sidecar(control)
 
 
-def told_to(layout: "Layout", control_socket: Path | None) -> None:
-    """Have a sidecar take in at once what has changed. Where none can be told, one that runs finds out
-    by itself within seconds."""
+def told_to(layout: "Layout", control_socket: Path | None) -> bool:
+    """Have a sidecar take in at once what has changed; whether one was told. Where none can be, one that
+    runs finds out by itself within seconds."""
     try:
         with sidecar_on(layout, control_socket) as sidecar:
             sidecar.control.catalog_changed()
     except StorePluginError:
-        pass
+        return False
+    return True
 
 
 def _nobody(layout: "Layout", control_socket: Path | None) -> str:

@@ -8,9 +8,11 @@ import click
 from store_plugin.cli._output import emit, emit_table
 from store_plugin.cli._parameters import output_option
 from store_plugin.cli.plugin._shared import layout_of, plugins_dir_option
+from store_plugin.cli.plugin._sidecar import control_socket_option, told_to
 
 if TYPE_CHECKING:
     from store_plugin.lifecycle.administration.trust import TrustedKeys
+    from store_plugin.lifecycle.layout import Layout
 
 
 @click.group()
@@ -21,10 +23,16 @@ def trust() -> None:
 @trust.command()
 @click.argument("key", metavar="KEY", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @plugins_dir_option
-def add(key: Path, plugins_dir: Path) -> None:
-    """Trust a public key: PEM, ECDSA P-256 or Ed25519, such as cosign.pub."""
-    signer = _keys(plugins_dir).add(key)
+@control_socket_option
+def add(key: Path, plugins_dir: Path, control_socket: Path | None) -> None:
+    """Trust a public key: PEM, ECDSA P-256 or Ed25519, such as cosign.pub.
+
+    What could not start because nobody vouched for it starts by itself.
+    """
+    layout = layout_of(plugins_dir)
+    signer = _keys(layout).add(key)
     click.echo(f"trusted {signer.name}, fingerprint {signer.fingerprint}")
+    told_to(layout, control_socket)
 
 
 @trust.command("list")
@@ -32,7 +40,7 @@ def add(key: Path, plugins_dir: Path) -> None:
 @output_option()
 def list_(plugins_dir: Path, output: str) -> None:
     """List the trusted keys."""
-    found = _keys(plugins_dir).list()
+    found = _keys(layout_of(plugins_dir)).list()
     if output == "table":
         emit_table(("KEY", "FINGERPRINT"), [(signer.name, signer.fingerprint) for signer in found])
         return
@@ -42,28 +50,45 @@ def list_(plugins_dir: Path, output: str) -> None:
 @trust.command()
 @click.argument("key", metavar="NAME")
 @plugins_dir_option
-def remove(key: str, plugins_dir: Path) -> None:
+@control_socket_option
+def remove(key: str, plugins_dir: Path, control_socket: Path | None) -> None:
     """Trust a key no more.
 
-    What only this key has signed stays registered and does not start any more. What runs goes on:
-    restart or disable it.
+    A plugin that only this key has signed is ended, and does not start any more. It stays registered,
+    and runs again when one that is trusted vouches for it.
     """
-    _keys(plugins_dir).remove(key)
+    layout = layout_of(plugins_dir)
+    _keys(layout).remove(key)
     click.echo(f"{key} is trusted no more")
+    _tell_what_ends(layout, control_socket)
 
 
 @trust.command()
 @click.argument("required", metavar="on|off", type=click.Choice(["on", "off"]))
 @plugins_dir_option
-def require(required: str, plugins_dir: Path) -> None:
-    """Require a trusted signature of everything in this directory, or not."""
-    _keys(plugins_dir).require(required == "on")
+@control_socket_option
+def require(required: str, plugins_dir: Path, control_socket: Path | None) -> None:
+    """Require a trusted signature of everything in this directory, or not.
+
+    With `on`, a plugin that runs and has none is ended.
+    """
+    layout = layout_of(plugins_dir)
+    _keys(layout).require(required == "on")
     click.echo("signatures are required from now on" if required == "on" else "signatures are not required")
+    _tell_what_ends(layout, control_socket)
 
 
-def _keys(plugins_dir: Path) -> "TrustedKeys":
+def _tell_what_ends(layout: "Layout", control_socket: Path | None) -> None:
+    """Of all that is enabled, what must not run now."""
+    from store_plugin.lifecycle.administration.vouching import unvouched
+
+    becomes = "is ended" if told_to(layout, control_socket) else "does not start any more"
+    for registration, why in unvouched(layout):
+        click.echo(f"{registration.name} {registration.version} {becomes}: {why}")
+
+
+def _keys(layout: "Layout") -> "TrustedKeys":
     from store_plugin.lifecycle.administration.trust import TrustedKeys
     from store_plugin.lifecycle.audit import AuditLog
 
-    layout = layout_of(plugins_dir)
     return TrustedKeys(layout, AuditLog(layout.audit))

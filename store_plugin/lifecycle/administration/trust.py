@@ -6,7 +6,7 @@ from pathlib import Path
 from store_plugin.errors import AlreadyRegistered, InvalidRequest, PluginUntrusted
 from store_plugin.lifecycle.administration.settings import DirectorySettings, read_settings, write_settings
 from store_plugin.lifecycle.audit import AuditLog
-from store_plugin.lifecycle.files import replace_file
+from store_plugin.lifecycle.files import remove_file, replace_file
 from store_plugin.lifecycle.layout import Layout
 from store_plugin.trust import Signer, Untrusted, public_key, signers_in, verified
 
@@ -53,7 +53,7 @@ class TrustedKeys:
         if not _NAME.match(name) or not (target := self._layout.trusted_keys / name).is_file():
             raise InvalidRequest(f"no key {name!r} is trusted: see 'store-plugin plugin trust list'")
         self._audit.record("distrust", "", {"key": name})
-        target.unlink()
+        remove_file(target)
 
     def require(self, required: bool) -> None:
         """Have signatures demanded in this directory, or not."""

@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from store_plugin.errors import Code, StoreUnavailable
 from store_plugin.hub.registry import Entry, Registry
@@ -24,8 +25,18 @@ Welcome = Callable[[str, str, str], Awaitable[Mapping[str, str]]]
 """What a new process is given to find and enter the hub: variables of its environment, for its
 name, instance and digest."""
 
-Vouch = Callable[[Registration], Awaitable[None]]
-"""Asked before each start; PluginUntrusted where it must not be."""
+
+class Vouching(Protocol):
+    """Who knows what may run, as `store_plugin.lifecycle.administration.vouching.Vouching`."""
+
+    async def check(self, registration: Registration) -> None:
+        """Asked before each start, and of what runs when `ground` is another; PluginUntrusted where
+        it must not be."""
+        ...
+
+    async def ground(self) -> str:
+        """Stands for all that `check` goes by: another text where that has changed. Never empty."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +45,7 @@ class Ground:
 
     registry: Registry
     content: ContentStore
-    vouch: Vouch
+    vouching: Vouching
     welcome: Welcome
     environ: Mapping[str, str] = field(repr=False)
 
@@ -46,11 +57,24 @@ class Instance:
         self.registration = registration
         self.instance_id = f"{registration.version}-{secrets.token_hex(4)}"
         self.started_at = time.monotonic()
+        self.vouched = False
+        """Whether somebody vouched for it before its start."""
         self.retired = False
         """Whether it has been told to end: it may not come in again."""
         self._ground = ground
         self._on_line = on_line
         self._process: PluginProcess | None = None
+        self._taken_at: float | None = None
+
+    @property
+    def began(self) -> bool:
+        """Whether there ever was a process."""
+        return self._process is not None
+
+    @property
+    def well_for(self) -> float:
+        """Seconds since it became ready; 0 where it never did."""
+        return 0.0 if self._taken_at is None else time.monotonic() - self._taken_at
 
     @property
     def pid(self) -> int | None:
@@ -75,6 +99,10 @@ class Instance:
             raise StoreUnavailable(
                 f"it {connected} {timeout:g} s after its start{self._too_late()}"
             ) from None
+
+    def taken(self) -> None:
+        """It is ready, and takes calls from now on."""
+        self._taken_at = time.monotonic()
 
     async def check(self) -> None:
         """Ask whether it is well. StoreUnavailable."""

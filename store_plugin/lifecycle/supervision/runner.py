@@ -5,14 +5,13 @@ request during a crash are nothing special. Requests come in by `want`, `restart
 """
 
 import asyncio
-import time
-from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 
 from store_plugin.errors import PluginUntrusted, StorePluginError
 from store_plugin.lifecycle.audit import Value
 from store_plugin.lifecycle.registration import Registration
+from store_plugin.lifecycle.supervision.circuit import Circuit
 from store_plugin.lifecycle.supervision.instance import Ground, Instance, told
 from store_plugin.lifecycle.supervision.output import Output
 from store_plugin.lifecycle.supervision.overtaken import Overtaken, unless
@@ -21,12 +20,16 @@ from store_plugin.log import Logger
 from store_plugin.plugin.backoff import Backoff
 
 FIRST_WAIT, LONGEST_WAIT = 0.5, 60.0
-MOST_FAILURES, WINDOW = 5, 300.0
-"""So many ends within so many seconds, and it is not started any more."""
+LEFT_ALONE = 600.0
+"""Seconds between tries once the circuit is open: what was wrong may have passed."""
 LOST_AFTER = 15.0
 """Seconds without a connection after which a process that is still there counts as hanging."""
 CANARY_CHECKS = 3
 """Checks that a new version must pass before it takes calls from the old one."""
+
+_UNKNOWN = ""
+"""Under what nothing is vouched for: the next look at the catalog asks again."""
+_NOBODY_KNOWS = "nobody can tell whether a plugin is still to be trusted; it runs on"
 
 Record = Callable[[str, str, Mapping[str, Value]], Awaitable[None]]
 """Writes an event down; a start that cannot be written down does not happen."""
@@ -39,21 +42,32 @@ class Runner:
     """Of one plugin. `run` is owned by the supervisor."""
 
     def __init__(
-        self, wanted: Registration, ground: Ground, record: Record, rolled_back: RolledBack, log: Logger
+        self,
+        wanted: Registration,
+        trust: str,
+        ground: Ground,
+        record: Record,
+        rolled_back: RolledBack,
+        log: Logger,
     ) -> None:
         self.output = Output(wanted.name, log)
         self._wanted = wanted
+        self._trust = self._vouched_under = trust
+        """What somebody vouched for it under, and what counts now."""
         self._ground = ground
         self._record = record
         self._rolled_back = rolled_back
         self._log = log
         self._current: Instance | None = None
         self._coming: Instance | None = None
+        self._ending: Instance | None = None
         self._news = asyncio.Event()
         self._restart = self._stopping = False
         self._given_up: Registration | None = None
         """What did not become ready, where the catalog could not be told so."""
-        self._failures: deque[float] = deque(maxlen=MOST_FAILURES)
+        self._circuit = Circuit()
+        self._try_again = False
+        """Whether to start it though the circuit is open."""
         self._backoff = Backoff(first=FIRST_WAIT, longest=LONGEST_WAIT)
         self._restarts = 0
         self._state, self._since, self._why = State.STARTING, datetime.now(UTC), ""
@@ -76,14 +90,18 @@ class Runner:
             wanted_version=self._wanted.version,
         )
 
-    def want(self, registration: Registration) -> None:
-        """Have this version run from now on."""
+    def want(self, registration: Registration, trust: str) -> None:
+        """Have this version run from now on, as long as somebody vouches for it under `trust`: the
+        keys and rules of `Vouching.ground` now."""
+        if trust != self._trust:
+            self._trust = trust
+            self._news.set()
         if registration == self._given_up:
             return
         self._given_up = None
         if registration != self._wanted:
             self._wanted = registration
-            self._failures.clear()  # they were another version's
+            self._circuit.reset()  # the failures were another version's
             self._news.set()
 
     def restart(self) -> None:
@@ -98,7 +116,7 @@ class Runner:
 
     def kill(self) -> None:
         """End whatever runs at once; `stop` was called before."""
-        for instance in (self._current, self._coming):
+        for instance in (self._current, self._coming, self._ending):
             if instance is not None:
                 instance.kill()
 
@@ -122,14 +140,17 @@ class Runner:
             self.output.end()
 
     async def _step(self) -> None:
-        """Whatever is to be done next. An update comes before a restart: the process that serves is
-        not ended for a version that has not shown yet that it is well."""
+        """Whatever is to be done next. Trust comes first: what must not run is ended at once. An update
+        comes before a restart: the process that serves is not ended for a version that has not shown
+        yet that it is well."""
         self._news.clear()
-        if self._current is not None and self._current.registration != self._wanted:
+        if self._vouched_under != self._trust:
+            await self._reconsider()
+        elif self._current is not None and self._current.registration != self._wanted:
             await self._update(self._current)
         elif self._restart:
             self._restart = False
-            self._failures.clear()
+            self._circuit.reset()
             self._set(State.STOPPING)
             await self._end(self._current, "restarted")
             self._current = None
@@ -139,17 +160,17 @@ class Runner:
             await self._attend(self._current)
 
     async def _begin(self) -> None:
-        if len(self._failures) == MOST_FAILURES and time.monotonic() - self._failures[0] < WINDOW:
-            if self._state is not State.BROKEN:
-                await self._note("circuit-open", self._wanted.name, {"why": self._why})
-                self._set(State.BROKEN, self._why)
-            await self._news.wait()
+        if self._circuit.open and not self._try_again:
+            await self._leave_alone()
             return
+        self._try_again = False
         self._set(State.STARTING, self._why)
         instance = self._coming = self._new()
         try:
             await self._started(instance)
         except PluginUntrusted as error:
+            if not instance.vouched:  # starting it again makes nobody vouch for it
+                self._circuit.trip()
             await self._failed(instance, error.message, "refuse-start")
             return
         except StorePluginError as error:
@@ -160,12 +181,52 @@ class Runner:
         finally:
             self._coming = None
         self._current = instance
+        self._circuit.ready()
         self._release(instance)
+
+    async def _leave_alone(self) -> None:
+        """Until something is asked for, or it is time for a try."""
+        if self._state is not State.BROKEN:
+            await self._note("circuit-open", self._wanted.name, {"why": self._why})
+            self._set(State.BROKEN, self._why)
+        try:
+            async with asyncio.timeout(LEFT_ALONE):
+                await self._news.wait()
+        except TimeoutError:
+            self._try_again = True
+
+    async def _reconsider(self) -> None:
+        """Keys or rules are others than before: end what nobody vouches for any more, and give another
+        chance to what nobody vouched for before."""
+        trust, instance = self._trust, self._current
+        self._circuit.forgive()
+        try:
+            if instance is not None:
+                await self._ground.vouching.check(instance.registration)
+        except PluginUntrusted as error:
+            assert instance is not None
+            await self._refuse(instance, error.message)
+        except StorePluginError as error:
+            if self._vouched_under != _UNKNOWN:
+                self._log.error(_NOBODY_KNOWS, plugin=self._wanted.name, error=error.message)
+            trust = self._trust = _UNKNOWN
+        self._vouched_under = trust
+
+    async def _refuse(self, instance: Instance, why: str) -> None:
+        """End what runs and must not."""
+        self._log.error("plugin must not run any more", plugin=instance.registration.name, why=why)
+        await self._note("refuse-run", instance.registration.name, {**_about(instance), "why": why})
+        if instance.registration == self._wanted:
+            self._circuit.trip()
+        self._current = None
+        self._set(State.STOPPING, why)
+        await self._end(instance, "refused")
 
     async def _started(self, instance: Instance, checks: int = 0) -> None:
         """Start an instance, and check it so many times more; one that does not become ready is
         killed when this raises. Overtaken where something else is asked for meanwhile."""
-        await self._ground.vouch(instance.registration)
+        await self._ground.vouching.check(instance.registration)
+        instance.vouched = True
         await self._record("start", instance.registration.name, _about(instance))
 
         async def start() -> None:
@@ -185,7 +246,7 @@ class Runner:
 
     async def _asked_for_other(self, registration: Registration) -> None:
         """Wait until this is not what shall run. Whoever asks has set more than the event."""
-        while self._wanted == registration and not self._stopping:
+        while self._wanted == registration and self._vouched_under == self._trust and not self._stopping:
             if self._restart and self._current is None:
                 return
             self._news.clear()
@@ -206,19 +267,25 @@ class Runner:
             await self._failed(instance, f"it {told(ended.result())}")
         elif lost.done() and not lost.cancelled():
             self._current = None
-            await instance.stop()
+            await self._stopped(instance)
             await self._failed(instance, "it hung: the process was there, and not connected")
 
     async def _failed(self, instance: Instance, why: str, event: str = "crash") -> None:
-        """Note an end that nobody asked for, or a start that must not be, and wait before the next."""
-        lived = time.monotonic() - instance.started_at
-        self._failures.append(time.monotonic())
+        """Note an end that nobody asked for, or a start that must not be, and wait before the next.
+        Where there was no process yet, it says nothing against the plugin, and is noted once."""
+        told = why == self._why
         self._restarts += 1
         self._set(State.WAITING, why)
         self._log.warning("plugin ended", plugin=instance.registration.name, why=why)
-        await self._note(event, instance.registration.name, {**_about(instance), "why": why})
+        if instance.began or event != "crash":
+            self._circuit.failed(instance.well_for)
+            await self._note(event, instance.registration.name, {**_about(instance), "why": why})
+        elif not told:
+            await self._note("not-started", instance.registration.name, {**_about(instance), "why": why})
+        if self._circuit.open:
+            return
         try:
-            async with asyncio.timeout(self._backoff.after(lived)):
+            async with asyncio.timeout(self._backoff.after(instance.well_for)):
                 await self._news.wait()
         except TimeoutError:
             pass
@@ -267,14 +334,23 @@ class Runner:
     async def _end(self, instance: Instance | None, why: str) -> None:
         if instance is None:
             return
-        code = await instance.stop()
+        code = await self._stopped(instance)
         ended = told(code) if code is not None else "never ran"
         await self._note("exit", instance.registration.name, {**_about(instance), "why": f"{why}; {ended}"})
+
+    async def _stopped(self, instance: Instance) -> int | None:
+        """Have it end, and let `kill` reach it as long as that takes."""
+        self._ending = instance
+        try:
+            return await instance.stop()
+        finally:
+            self._ending = None
 
     def _release(self, instance: Instance) -> None:
         entry = instance.entry
         if entry is not None:
             self._ground.registry.release(entry)
+        instance.taken()
         self._set(State.READY)
 
     def _new(self) -> Instance:

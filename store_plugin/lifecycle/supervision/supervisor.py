@@ -17,7 +17,7 @@ from store_plugin.lifecycle.supervision.states import PluginStatus
 from store_plugin.log import Logger
 
 LOOK_SECONDS = 2.0
-"""Between looks at the catalog, for changes that nobody told of."""
+"""Between looks at the catalog and the trusted keys, for changes that nobody told of."""
 HEAD_SECONDS = 300.0
 """Between lines in the log that tell the head of the audit record."""
 
@@ -51,6 +51,7 @@ class Supervisor:
         before that is done. What reading the catalog raises."""
         async with self._looking:
             enabled = await asyncio.to_thread(self._catalog.enabled)
+            trust = await self._ground.vouching.ground()
             if self._ended:
                 return
             for name in self._runners.keys() - enabled.keys():
@@ -58,9 +59,9 @@ class Supervisor:
             for name, wanted in enabled.items():
                 runner = self._runners.get(name)
                 if runner is None:
-                    self._begin(wanted.registration)
+                    self._begin(wanted.registration, trust)
                 else:
-                    runner.want(wanted.registration)
+                    runner.want(wanted.registration, trust)
 
     def statuses(self) -> list[PluginStatus]:
         """Of all that run or should, by name."""
@@ -92,11 +93,11 @@ class Supervisor:
             raise PluginRefused(f"no instance {peer.instance_id} of plugin {peer.name} is to run here")
         return held
 
-    def _begin(self, registration: Registration) -> None:
+    def _begin(self, registration: Registration, trust: str) -> None:
         name = registration.name
         for stranger in self._ground.registry.named(name):  # who came before cannot be one of ours
             self._ground.registry.drain(stranger)
-        runner = Runner(registration, self._ground, self._record, self._rolled_back, self._log)
+        runner = Runner(registration, trust, self._ground, self._record, self._rolled_back, self._log)
         self._runners[name] = runner
         self._tasks[name] = asyncio.create_task(self._keep(name, runner), name=f"plugin {name}")
 

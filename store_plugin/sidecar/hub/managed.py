@@ -65,7 +65,7 @@ class ManagedPlugins:
         )
         vouching = Vouching(layout, self.audit)
         content = ContentStore(layout.content)
-        ground = Ground(registry, content, vouching.check, self._enrolment.environment, environ)
+        ground = Ground(registry, content, vouching, self._enrolment.environment, environ)
         self.supervisor = Supervisor(self._catalog, self.audit, ground, log)
         self._running: asyncio.Task[None] | None = None
         self._notes = CallNotes(self.audit, log)

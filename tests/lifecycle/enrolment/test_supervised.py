@@ -55,7 +55,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         invitation = await server.environment(name, instance, digest)
         return {**invitation, "STORE_PLUGIN_INSTANCE": "its own word"}
 
-    ground = Ground(hub.registry, content, Vouching(layout, audit).check, welcome, {})
+    ground = Ground(hub.registry, content, Vouching(layout, audit), welcome, {})
     supervisor = Supervisor(catalog, audit, ground, log)
     supervisors.append(supervisor)
     await server.start()
