@@ -29,6 +29,8 @@ TIMEOUT = 30.0
 Json = Mapping[str, Any]
 
 _NOT_FOUND = 404
+_LONGEST_TEXT = 500
+"""Characters of what an API server says that are passed on."""
 _LIBRARIES = ("aiohttp", "kubernetes", "urllib3")
 _CLASS_OF_STATUS: Mapping[int, type[StorePluginError]] = {
     400: InvalidRequest,
@@ -174,7 +176,7 @@ def _found(status: int, answer: Json) -> Json | None:
 def _checked(status: int, answer: Json) -> Json:
     if status < 300:
         return answer
-    told = str(answer.get("message") or f"status {status}")
+    told = str(answer.get("message") or f"status {status}")[:_LONGEST_TEXT]
     cls = _CLASS_OF_STATUS.get(status, StoreUnavailable)
     raise cls(
         f"the API server answers: {told}", retry_after=1.0 if cls in (Throttled, StoreUnavailable) else None

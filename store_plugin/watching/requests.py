@@ -115,7 +115,7 @@ class Events:
             found: Json = event["object"]
             kind = event["type"]
             version = (found.get("metadata") or {}).get("resourceVersion")
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise StoreUnavailable("the API server sent a line that is no event") from None
         if kind == "ERROR":
             # Whatever it is, as a version that a restored server does not have yet.

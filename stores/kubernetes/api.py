@@ -25,6 +25,9 @@ from stores.kubernetes.objects import Json
 
 MERGE_PATCH = "application/merge-patch+json"
 NAMES_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+MOST_BYTES = 32 * 1024 * 1024
+"""Of an answer; a page of five hundred names takes a thirtieth of it."""
+_LONGEST_TEXT = 500
 _RETRY_SECONDS = 1.0
 _NOT_FOUND = 404
 _ERRORS: Mapping[int, type[StorePluginError]] = {
@@ -66,7 +69,7 @@ class Api:
         )
         try:
             response: Any = await self._client.call_api(*request, None, self._timeout)
-            content = await response.read()
+            content = await _content(response.response)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise StoreUnavailable(
                 f"the API server gave no answer ({type(error).__name__})", retry_after=_RETRY_SECONDS
@@ -77,14 +80,35 @@ class Api:
         await self._client.close()
 
 
-def _checked(status: int, content: bytes) -> Json:
+async def _content(response: aiohttp.ClientResponse) -> bytes:
+    """The body. StoreUnavailable for one that does not end."""
+    content = bytearray()
     try:
-        answer = json.loads(content or b"{}")
-    except ValueError:
-        answer = {}
+        async for some in response.content.iter_any():
+            content += some
+            if len(content) > MOST_BYTES:
+                raise StoreUnavailable(f"the API server's answer is larger than {MOST_BYTES} bytes")
+    except BaseException:
+        response.close()
+        raise
+    return bytes(content)
+
+
+def _checked(status: int, content: bytes) -> Json:
+    answer = _object(content)
     if status < 300:
-        return answer if isinstance(answer, dict) else {}
+        if answer is None:
+            raise StoreUnavailable("what answers is no API server", retry_after=_RETRY_SECONDS)
+        return answer
     error = _ERRORS.get(status, StoreUnavailable)
-    told = answer.get("message") if isinstance(answer, dict) else None
+    told = str((answer or {}).get("message") or f"status {status}")[:_LONGEST_TEXT]
     waits = _RETRY_SECONDS if error in (Throttled, StoreUnavailable) else None
-    raise error(f"the API server answers: {told or f'status {status}'}", retry_after=waits)
+    raise error(f"the API server answers: {told}", retry_after=waits)
+
+
+def _object(content: bytes) -> Json | None:
+    try:
+        found = json.loads(content or b"{}")
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None

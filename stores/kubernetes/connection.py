@@ -8,7 +8,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from store_plugin.errors import StoreUnavailable
+from kubernetes.aio.client import ApiClient
+
+from store_plugin.errors import ConfigInvalid, StoreUnavailable
 from store_plugin.store import Environment
 from stores.kubernetes.api import Api
 from stores.kubernetes.kubeconfig import other_cluster, own_cluster
@@ -37,6 +39,8 @@ class Connection:
         self._outdated: list[_Used] = []
         self._profile = FollowedProfile.of(spec, environment)
         self._identity: object = None
+        self._refused: tuple[bytes, str] | None = None
+        """A kubeconfig, and what is wrong with it."""
         self._current: _Used | None = None if self._profile else self._connect()
         # A changed kubeconfig is read by the next call.
         self._unsubscribe = environment.credentials.subscribe(self._retire)
@@ -83,11 +87,21 @@ class Connection:
 
     def _connect(self) -> _Used:
         if self._environment.credentials.has(_KUBECONFIG):
-            client = other_cluster(self._environment.credentials.get(_KUBECONFIG), self._spec.context)
+            client = self._other(self._environment.credentials.get(_KUBECONFIG))
         else:
             client = own_cluster()
         self._server = client.configuration.host
         return _Used(Api(client, self._spec.timeout))
+
+    def _other(self, kubeconfig: bytes) -> ApiClient:
+        """One that was refused is not read again for each call: that takes a while."""
+        if self._refused is not None and self._refused[0] == kubeconfig:
+            raise ConfigInvalid(self._refused[1])
+        try:
+            return other_cluster(kubeconfig, self._spec.context)
+        except ConfigInvalid as error:
+            self._refused = kubeconfig, error.message
+            raise
 
     def _retire(self) -> None:
         if self._current is not None:

@@ -1,9 +1,11 @@
 """Between a Secret as the API server tells it and a secret as the engine knows it."""
 
 from base64 import b64decode, b64encode
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
+from store_plugin.errors import StoreUnavailable
 from store_plugin.model import ABSENT, OWNER_LABEL, Presence, Secret, StoredSecret, Version
 from stores.kubernetes.rules import changed
 
@@ -12,9 +14,34 @@ Json = Mapping[str, Any]
 
 def stored_from(found: Json | None) -> StoredSecret:
     """What was read. A Secret that waits for its finalizers is as good as gone."""
-    if found is None or found["metadata"].get("deletionTimestamp"):
+    if found is None:
         return ABSENT
+    with a_secret():
+        return _stored(found)
+
+
+def version_of(written: Json) -> Version:
+    """Of a Secret as it was answered to a write."""
+    with a_secret():
+        return Version(_word(written["metadata"], "resourceVersion"))
+
+
+@contextmanager
+def a_secret() -> Iterator[None]:
+    """StoreUnavailable for an answer that is none: something else than an API server may answer."""
+    try:
+        yield
+    except (KeyError, TypeError, AttributeError, ValueError):
+        pass  # what they show may be a value
+    else:
+        return
+    raise StoreUnavailable("what the API server answers is no Secret")
+
+
+def _stored(found: Json) -> StoredSecret:
     metadata = found["metadata"]
+    if metadata.get("deletionTimestamp"):
+        return ABSENT
     labels = metadata.get("labels") or {}
     owner = labels.get(OWNER_LABEL) or _controller(metadata)
     return StoredSecret(
@@ -23,9 +50,16 @@ def stored_from(found: Json | None) -> StoredSecret:
             {key: b64decode(value) for key, value in (found.get("data") or {}).items()},
             {**labels, OWNER_LABEL: owner} if owner else dict(labels),
         ),
-        Version(metadata["resourceVersion"]),
-        raw=metadata["uid"],
+        Version(_word(metadata, "resourceVersion")),
+        raw=_word(metadata, "uid"),
     )
+
+
+def _word(metadata: Json, name: str) -> str:
+    word = metadata[name]
+    if not isinstance(word, str):
+        raise TypeError(name)
+    return word
 
 
 def _controller(metadata: Json) -> str | None:

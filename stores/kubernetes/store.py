@@ -13,7 +13,7 @@ from store_plugin.store import Capabilities, Environment
 from stores._samples import scopes_of
 from stores.kubernetes.api import MERGE_PATCH, NAMES_ONLY
 from stores.kubernetes.connection import Connection
-from stores.kubernetes.objects import created, patch, stored_from
+from stores.kubernetes.objects import created, patch, stored_from, version_of
 from stores.kubernetes.rules import LIMITS, check, place_of
 from stores.kubernetes.spec import KubernetesSpec
 
@@ -58,7 +58,7 @@ class KubernetesStore:
                 written = await api.request("POST", _path(namespace), body)
                 if written is None:
                     raise InvalidRequest(f"there is no namespace {namespace}: create it first")
-        return Version(written["metadata"]["resourceVersion"])
+        return version_of(written)
 
     async def delete(self, name: ScopedName, *, base: StoredSecret) -> None:
         path = _path(*place_of(name))

@@ -44,7 +44,7 @@ def configuration(member: Member) -> Configuration:
     token = _Token(member)
     made.api_key["BearerToken"] = ""  # there is one: the library asks for it
     made.refresh_api_key_hook = token  # type: ignore[assignment]  # the library says None only
-    made.trace_configs = [_watching(token)]
+    made.trace_configs = [_staying(), _watching(token)]
     return made
 
 
@@ -56,6 +56,16 @@ def _watching(token: _Token) -> aiohttp.TraceConfig:
     watching = aiohttp.TraceConfig()
     watching.on_request_end.append(ended)
     return watching
+
+
+def _staying() -> aiohttp.TraceConfig:
+    async def refuse(_session: object, _context: object, asked: aiohttp.TraceRequestRedirectParams) -> None:
+        asked.response.close()
+        raise aiohttp.ClientError("the API server sends us elsewhere")
+
+    staying = aiohttp.TraceConfig()
+    staying.on_request_redirect.append(refuse)
+    return staying
 
 
 class AsyncClusterClient(ApiClient):
@@ -121,8 +131,10 @@ class AsyncClusterClient(ApiClient):
 
 
 def _bare(member: Member) -> Configuration:
-    """Without a login. aiohttp asks for compressed answers unless it is told not to."""
+    """Without a login. aiohttp asks for compressed answers unless it is told not to, and goes wherever
+    an answer sends it: what is asked of a cluster is asked of no other server, and never in the clear."""
     made = Configuration(**member.arguments())
+    made.trace_configs = [_staying()]
     if member.access.disable_compression:
         made.client_session_kwargs = {"headers": {"Accept-Encoding": "identity"}}
     return made

@@ -11,6 +11,9 @@ from store_plugin.access.clients.logins import Login
 from store_plugin.access.clients.member import REFUSED, Member, authorized
 from store_plugin.access.exec_credential import ExecStatus
 
+_TRIES = 3
+"""As many as urllib3 makes where nothing is said."""
+
 
 class _Token:
     """Asked by the library before each request: puts the token of now into the configuration."""
@@ -62,7 +65,7 @@ def configuration(member: Member) -> Configuration:
     token = _Token(member)
     made.api_key["BearerToken"] = ""  # there is one: the library asks for it
     made.refresh_api_key_hook = token  # type: ignore[assignment]  # the library says None only
-    made.retries = _Watching(3, token=token)  # as many as urllib3 makes where nothing is said
+    made.retries = _Watching(_TRIES, redirect=False, token=token)
     return made
 
 
@@ -127,8 +130,10 @@ class ClusterClient(ApiClient):
 
 
 def _bare(member: Member) -> Configuration:
-    """Without a login. urllib3 asks for no compressed answers, so there is none to disable."""
+    """Without a login. urllib3 asks for no compressed answers, so there is none to disable; where it is
+    sent elsewhere, that is the answer: the cluster is asked and no other server."""
     made = Configuration(**member.arguments())
+    made.retries = Retry(_TRIES, redirect=False)
     if member.access.proxy_url:
         made.no_proxy = None  # what the environment says is about its own proxies
     return made

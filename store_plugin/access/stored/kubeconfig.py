@@ -79,6 +79,9 @@ def _from_yaml(text: bytes) -> object:
             "a kubeconfig in YAML needs the extra 'cli': pip install 'store-plugin[cli]', or keep it as JSON"
         ) from None
     try:
+        # Whoever writes the secret could have a few lines stand for more than memory holds.
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
+            raise ConfigInvalid("the kubeconfig has an alias (*): write out what it stands for")
         return yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError):
         return None

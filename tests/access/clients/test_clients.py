@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import kubernetes.aio.client
 import kubernetes.client
 import psutil
@@ -20,6 +21,7 @@ from store_plugin.access.exec_credential import API_VERSIONS, ExecStatus, status
 from store_plugin.errors import ConfigInvalid, LoginRefused, StoreUnavailable
 from tests.support.certificates import CertificateAuthority
 from tests.support.exec_plugins import ExecPlugin, access_file, profile, provider
+from tests.support.http_answer import answering
 from tests.support.kubernetes import Cluster
 from tests.support.waiting import eventually
 
@@ -386,3 +388,22 @@ def test_what_is_sent_by_other_means_is_logged_in_too(fleet: Fleet) -> None:
         prepared = api.param_serialize("GET", "/api/v1/namespaces", auth_settings=["BearerToken"])
         answer = kubernetes.client.ApiClient.call_api(api, *prepared)
     assert answer.status == 200
+
+
+@CLIENTS
+def test_a_server_that_sends_elsewhere_is_not_followed(
+    fleet: Fleet, ask: Names, ca: CertificateAuthority, tmp_path: Path
+) -> None:
+    """In the clear, and to whatever address: a profile may say https only, and so may its server."""
+    fleet.good()
+    with answering(b"200 OK") as elsewhere:
+        location = f"302 Found\r\nLocation: http://127.0.0.1:{elsewhere.port}/".encode()
+        with answering(location, ca.server("127.0.0.1").write(tmp_path / "tls")) as server:
+            address = f"https://127.0.0.1:{server.port}"
+            found = fleet.profile(
+                server=address, **{"certificate-authority-data": b64encode(ca.pem).decode()}
+            )
+            with pytest.raises((*REFUSALS, aiohttp.ClientError)):
+                ask(fleet, found)
+            assert server.requests == 1
+        assert elsewhere.requests == 0
