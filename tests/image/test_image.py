@@ -14,7 +14,7 @@ from store_plugin import __version__
 from store_plugin.client import Client
 from tests.support import manifests, moto
 from tests.support.containers import Containers
-from tests.support.kubernetes import Cluster
+from tests.support.kubernetes import Cluster, path_of
 from tests.support.openbao import OpenBao
 from tests.support.ports import free_port
 from tests.support.processes import reap
@@ -118,14 +118,23 @@ def test_every_store_works(podman: Containers, everything: str, place: Path, bao
                 assert client.get(config, "team-a/database").data == {"password": b"x"}, config
 
 
+@pytest.fixture
+def config_in_cluster(place: Path, installed: Cluster) -> Iterator[Cluster]:
+    """A cluster with the config `LocalConfig/files`, for as long as it is needed: other tests ask
+    for all configs that there are."""
+    (path,) = local_configs(place)[1:]
+    (file,) = Path(path).glob("*.yaml")
+    manifest = yaml.safe_load(file.read_text())
+    installed.apply(manifest, "tests")
+    yield installed
+    installed.api("DELETE", path_of(manifest))
+
+
 def test_it_takes_its_configs_from_a_cluster(
-    podman: Containers, everything: str, place: Path, installed: Cluster
+    podman: Containers, everything: str, place: Path, config_in_cluster: Cluster
 ) -> None:
     """What the Kubernetes client was slimmed to is enough to watch, and to check CRDs."""
-    (path,) = local_configs(place)[1:]
-    (manifest,) = Path(path).glob("*.yaml")
-    installed.apply(yaml.safe_load(manifest.read_text()), "tests")
-    (place / "kubeconfig").write_text(yaml.safe_dump(installed.kubeconfig()))
+    (place / "kubeconfig").write_text(yaml.safe_dump(config_in_cluster.kubeconfig()))
     options = ["--kubeconfig", f"{place}/kubeconfig", "--crds", "check", "--allow-host-network"]
     with (
         serving(podman, everything, place, *options, network="host"),
