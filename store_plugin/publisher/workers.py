@@ -5,6 +5,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 
+from store_plugin.bugs import a_bug
 from store_plugin.errors import Conflict, StorePluginError
 from store_plugin.publisher.queue import Key, WorkQueue
 from store_plugin.store import Logger
@@ -53,7 +54,7 @@ class Workers:
             self._complain(key, error.message)
             return _jittered(_NO_ANSWER)
         except Exception as error:  # a mistake here must not end the work on other Secrets
-            self._complain(key, f"a bug ({type(error).__name__}), please report it")
+            self._complain(key, a_bug(error))
             return _jittered(_BUG)
         return again
 

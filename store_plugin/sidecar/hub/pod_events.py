@@ -13,6 +13,7 @@ from importlib import import_module
 from uuid import uuid4
 
 from store_plugin.bucket import TokenBucket
+from store_plugin.bugs import a_bug
 from store_plugin.cluster_api import MERGE_PATCH, ClusterApi, Json
 from store_plugin.errors import ConfigInvalid, Conflict, StorePluginError
 from store_plugin.hub.events import Listening, RegistryEvent
@@ -119,7 +120,7 @@ class PodEvents:
             self._keep(line, told)
             self._failed(error.message)
         except Exception as error:  # a mistake here must not end the telling
-            self._failed(f"a bug ({type(error).__name__}), please report it")
+            self._failed(a_bug(error))
 
     def _keep(self, line: _Line, told: _Told) -> None:
         """For later, if there is room; what has happened meanwhile is newer."""

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection
 
 from store_plugin.bucket import TokenBucket
+from store_plugin.bugs import a_bug
 from store_plugin.config.table import ConfigTable
 from store_plugin.errors import StorePluginError
 from store_plugin.model import ConfigReference
@@ -98,7 +99,7 @@ class StatusWriter:
             self._complain(reference, error.message)
         except Exception as error:  # a mistake here must not end the serving of secrets
             self._known.pop(reference, None)
-            self._complain(reference, f"a bug ({type(error).__name__}), please report it")
+            self._complain(reference, a_bug(error))
 
     def _complain(self, reference: ConfigReference, problem: str) -> None:
         """Once, until something works."""
