@@ -1,5 +1,7 @@
 """A token bucket: so many calls a second, and so many at once after a rest."""
 
+import asyncio
+
 _ROUNDING = 1e-9
 
 
@@ -30,3 +32,10 @@ class TokenBucket:
         gained = (now - self._filled_at) * self._rate
         self._tokens = min(self._burst, self._tokens + max(0.0, gained))
         self._filled_at = now
+
+
+async def turn(bucket: TokenBucket) -> None:
+    """Wait for a token of a bucket whose clock is that of the running loop, and take it."""
+    loop = asyncio.get_running_loop()
+    while not bucket.take(loop.time()):  # noqa: ASYNC110 # time is what is waited for
+        await asyncio.sleep(bucket.delay(loop.time()))

@@ -2,20 +2,17 @@
 that it changed, and may be left out where there are too many."""
 
 import asyncio
-from datetime import UTC, datetime
 
+from store_plugin import cluster_events
 from store_plugin.bucket import TokenBucket
-from store_plugin.cluster_api import ApiClient, ClusterApi, Json
+from store_plugin.cluster_api import ApiClient, ClusterApi
 from store_plugin.errors import StoreDenied, StorePluginError
 from store_plugin.publisher.conditions import GOOD, Reason
 from store_plugin.publisher.queue import Key
 from store_plugin.store import Logger
 
-_EVENTS = "/api/v1/namespaces/{namespace}/events"
 _RATE, _BURST = 20.0, 500
 """Events a second, and after a rest: the API server serves others too."""
-_LONGEST = 1024
-"""Characters that the API server takes as a message."""
 
 
 class Events:
@@ -50,19 +47,15 @@ class Events:
         return True
 
     async def _post(self, about: dict[str, str], namespace: str, reason: Reason, message: str) -> None:
-        now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-        body: Json = {
-            "metadata": {"generateName": f"{about['name'][:200]}.", "namespace": namespace},
-            "involvedObject": about,
-            "type": "Normal" if reason in GOOD else "Warning",
-            "reason": str(reason),
-            "message": (message or f"is {reason}")[:_LONGEST],
-            "source": {"component": "store-plugin-publisher"},
-            "firstTimestamp": now,
-            "lastTimestamp": now,
-            "count": 1,
-        }
-        await self._api.send("POST", _EVENTS, body, namespace=namespace)
+        body = cluster_events.event(
+            about,
+            {"generateName": f"{about['name'][:200]}.", "namespace": namespace},
+            warning=reason not in GOOD,
+            reason=str(reason),
+            message=message or f"is {reason}",
+            component="store-plugin-publisher",
+        )
+        await self._api.send("POST", cluster_events.COLLECTION, body, namespace=namespace)
 
 
 def _about_secret(key: Key, uid: str) -> dict[str, str]:

@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 from uuid import uuid4
 
-from store_plugin.bucket import TokenBucket
+from store_plugin import cluster_events
+from store_plugin.bucket import TokenBucket, turn
 from store_plugin.bugs import a_bug
 from store_plugin.cluster_api import MERGE_PATCH, ClusterApi, Json
 from store_plugin.errors import ConfigInvalid, Conflict, StorePluginError
 from store_plugin.hub.events import Listening, RegistryEvent
-from store_plugin.sidecar import cluster_events
 from store_plugin.sidecar.hub import event_words
 from store_plugin.sidecar.settings import Pod, Settings
 from store_plugin.store import Logger
@@ -107,7 +107,7 @@ class PodEvents:
             while not self._waiting:
                 self._news.clear()
                 await self._news.wait()
-            await self._turn()
+            await turn(self._bucket)
             await self._write_one()
             await asyncio.sleep(self._pause)
 
@@ -182,8 +182,3 @@ class PodEvents:
     def _about(self) -> Json:
         found = {"apiVersion": "v1", "kind": "Pod", "name": self._pod.name, "namespace": self._pod.namespace}
         return {**found, "uid": self._pod.uid} if self._pod.uid else found
-
-    async def _turn(self) -> None:
-        loop = asyncio.get_running_loop()
-        while not self._bucket.take(loop.time()):  # noqa: ASYNC110 # time is what is waited for
-            await asyncio.sleep(self._bucket.delay(loop.time()))

@@ -2,13 +2,12 @@
 store can be used."""
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
 from store_plugin.cluster_api import Json
+from store_plugin.cluster_events import now
 from store_plugin.config.table import LoadedConfig
 
 _LONGEST_MESSAGE = 1024
-Word = tuple[str, str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +36,7 @@ class Said:
     def following(self, before: "Said | None") -> "Said":
         """With the time since when it has this status; all of `before` where it says the same."""
         since = before.since if before is not None and before.status == self.status else ""
-        now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-        return replace(self, message=self.message[:_LONGEST_MESSAGE], since=since or now)
+        return replace(self, message=self.message[:_LONGEST_MESSAGE], since=since or now())
 
     def manifest(self) -> Json:
         """For the API server."""

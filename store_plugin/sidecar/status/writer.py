@@ -7,7 +7,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Collection
 
-from store_plugin.bucket import TokenBucket
+from store_plugin.bucket import TokenBucket, turn
 from store_plugin.bugs import a_bug
 from store_plugin.config.table import ConfigTable
 from store_plugin.errors import StorePluginError
@@ -115,14 +115,14 @@ class StatusWriter:
             return
         known = self._known.get(reference)
         if known is None:
-            await self._turn()
+            await turn(self._bucket)
             known = await self._api.read(reference)
             if known is None:
                 return
         uid, before = known
         now = {name: said.following(before.get(name)) for name, said in wanted.items()}
         if now != {name: before.get(name) for name in now} and self._leading():
-            await self._turn()
+            await turn(self._bucket)
             await self._api.write(reference, now)
             await self._tell(reference, uid, before, now)
         self._known[reference] = (uid, now)
@@ -148,10 +148,5 @@ class StatusWriter:
             last = before.get(name)
             changed = last is not None and (last.status, last.reason) != (said.status, said.reason)
             if changed or (last is None and said.status != "True"):
-                await self._turn()
+                await turn(self._bucket)
                 await self._api.tell(reference, uid, said)
-
-    async def _turn(self) -> None:
-        loop = asyncio.get_running_loop()
-        while not self._bucket.take(loop.time()):  # noqa: ASYNC110 # time is what is waited for
-            await asyncio.sleep(self._bucket.delay(loop.time()))

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
+from store_plugin import cluster_events
 from store_plugin.cluster_api import ClusterApi
 from store_plugin.config.kinds import Kinds, plural_in
 from store_plugin.model import ConfigReference
-from store_plugin.sidecar import cluster_events
 from store_plugin.sidecar.status.conditions import Said
 
 FIELD_MANAGER = "store-plugin-status"

@@ -10,7 +10,9 @@ _LONGEST_MESSAGE = 1024
 """More the API server does not take."""
 
 
-def event(about: Json, name: Json, *, warning: bool, reason: str, message: str) -> dict[str, Any]:
+def event(
+    about: Json, name: Json, *, warning: bool, reason: str, message: str, component: str = "store-plugin"
+) -> dict[str, Any]:
     """An Event of the object that `about` refers to. `name`: how its metadata name it."""
     moment = now()
     return {
@@ -19,7 +21,7 @@ def event(about: Json, name: Json, *, warning: bool, reason: str, message: str) 
         "type": "Warning" if warning else "Normal",
         "reason": reason,
         "message": cut(message),
-        "source": {"component": "store-plugin"},
+        "source": {"component": component},
         "firstTimestamp": moment,
         "lastTimestamp": moment,
         "count": 1,
