@@ -15,6 +15,19 @@ from tests.support.fixtures import (  # noqa: E402
     plugin_bao,
     sts,
     tls_bao,
+    with_kinds,
 )
 
-__all__ = ["bao", "ca", "cluster", "directory", "hub", "installed", "member", "plugin_bao", "sts", "tls_bao"]
+__all__ = [
+    "bao",
+    "ca",
+    "cluster",
+    "directory",
+    "hub",
+    "installed",
+    "member",
+    "plugin_bao",
+    "sts",
+    "tls_bao",
+    "with_kinds",
+]

@@ -30,12 +30,12 @@ RUNTIME_CONFIG: Manifest = {
 
 
 @pytest.fixture(scope="session")
-def prepared(installed: Cluster) -> Cluster:
+def prepared(with_kinds: Cluster) -> Cluster:
     """The cluster with the namespaces that the values name."""
-    installed.define(RUNTIME_CONFIG)
+    with_kinds.define(RUNTIME_CONFIG)
     for name in (NAMESPACE, "operators", "crossplane-system"):
         try:
-            installed.api("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
+            with_kinds.api("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
         except ApiError as error:
             assert error.status == 409, error.body
-    return installed
+    return with_kinds

@@ -14,13 +14,13 @@ from tests.support.sidecar import running_sidecar
 
 @pytest.fixture(scope="package")
 def common(
-    bao: OpenBao, installed: Cluster, tmp_path_factory: pytest.TempPathFactory
+    bao: OpenBao, with_kinds: Cluster, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[PublisherPlace]:
     """With the StoreConfig `vault`, over VaultConfig `vault`."""
     data = tmp_path_factory.mktemp("publisher")
     mount = bao.mount_kv()
     with running_sidecar(vault_configs(data, bao, mount)) as sidecar:
-        place = PublisherPlace(installed, bao, mount, sidecar.endpoint, data)
+        place = PublisherPlace(with_kinds, bao, mount, sidecar.endpoint, data)
         place.store_config("vault")
         yield place
         for name in sorted(place.made):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -68,12 +69,35 @@ def cluster(
 
 
 @pytest.fixture(scope="session")
-def installed(cluster: kubernetes.Cluster) -> kubernetes.Cluster:
+def with_kinds(cluster: kubernetes.Cluster) -> kubernetes.Cluster:
     """The cluster, once it serves every kind as somebody would install them: with what is
     committed."""
-    for path in sorted((_ROOT / "crds").glob("*.yaml")):
-        cluster.define(yaml.safe_load(path.read_text()))
+    for crd in _crds():
+        cluster.define(crd)
     return cluster
+
+
+@pytest.fixture(scope="module")
+def installed(with_kinds: kubernetes.Cluster) -> Iterator[kubernetes.Cluster]:
+    """The same; objects of our kinds that a module leaves there are gone after it, since others
+    look at all of a cluster."""
+    before = _objects(with_kinds)
+    yield with_kinds
+    for path in _objects(with_kinds) - before:
+        with_kinds.api("DELETE", path)
+
+
+def _crds() -> list[dict[str, Any]]:
+    return [yaml.safe_load(path.read_text()) for path in sorted((_ROOT / "crds").glob("*.yaml"))]
+
+
+def _objects(cluster: kubernetes.Cluster) -> set[str]:
+    """Paths of the objects of our kinds, none of which is in a namespace."""
+    found = set()
+    for spec in (crd["spec"] for crd in _crds()):
+        kind = f"/apis/{spec['group']}/{spec['versions'][0]['name']}/{spec['names']['plural']}"
+        found |= {f"{kind}/{item['metadata']['name']}" for item in cluster.api("GET", kind)["items"]}
+    return found
 
 
 @pytest.fixture(scope="session")

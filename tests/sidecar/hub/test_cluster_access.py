@@ -72,14 +72,14 @@ def house(cluster: Cluster, tmp_path: Path) -> House:
 
 
 async def visited(
-    name: str, endpoint: str, until: Callable[[RecordingLog], object], **options: Any
+    name: str, endpoint: str, heard: Callable[[RecordingLog], object], **options: Any
 ) -> RecordingLog:
     """The log of a plugin that tries to come in until a condition holds."""
     log = RecordingLog()
     plugin = Plugin(name, "1.0", instance_id="one", log=log)
     add_echo(Echo(), plugin)
     async with running(plugin, endpoint, **options):
-        await until(lambda: until(log), within=30)
+        await until(lambda: heard(log), within=30)
     return log
 
 
