@@ -322,7 +322,7 @@ def test_crossplane_keeps_its_own_kind_and_its_accounts_may_read() -> None:
         ),
         pytest.param(
             {"rbac": {"sidecars": SIDECARS, "secrets": [*SECRETS, *SECRETS]}},
-            "rbac.secrets: the namespace operators is there twice; name all of its Secrets in one entry",
+            "rbac.secrets: the namespace operators is there twice for the same sidecars; name all of",
             id="Secrets of a namespace twice",
         ),
     ],

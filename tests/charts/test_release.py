@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,10 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.charts.switches import IMAGE, SWITCHES
+from store_plugin import __version__
+from tests.charts.switches import IMAGE, SECRETS, SIDECARS, SWITCHES
 from tests.docs.pages import ROOT, blocks
-from tests.support.helm import CHART, Refused, helm
+from tests.support.helm import CHART, POLICIES, Refused, helm
 from tests.support.kubernetes import ApiError, Cluster
 from tests.support.waiting import eventually
 
@@ -60,6 +62,50 @@ def test_kinds_and_what_is_written_in_them_outlive_the_release(
     release("uninstall")
     eventually(lambda: gone(installed, role))
     assert installed.api("GET", VAULT)["status"]["acceptedNames"]["kind"] == "VaultConfig"
+
+
+@pytest.fixture
+def later(tmp_path: Path) -> Path:
+    """This chart, as a later version of it would be called."""
+    chart = tmp_path / CHART.name
+    shutil.copytree(CHART, chart)
+    for file in chart.rglob("Chart.yaml"):
+        file.write_text(file.read_text().replace(__version__, "99.0.0"))
+    return chart
+
+
+def test_a_later_version_changes_nothing_that_cannot_be_changed(
+    installed: Cluster, namespace: str, release: Helm, later: Path
+) -> None:
+    """Such as the labels that a Deployment chooses its Pods by."""
+    values = {**SWITCHES["hub"], "crds": {"enabled": False}, "publisher": {"enabled": True}}
+    deployments = f"/apis/apps/v1/namespaces/{namespace}/deployments"
+
+    def images() -> set[str]:
+        made = [one["spec"]["template"]["spec"] for one in installed.api("GET", deployments)["items"]]
+        found = [container for spec in made for container in spec["containers"]]
+        return {one["image"].rpartition(":")[2] for one in found if one["name"] != "plugin"}
+
+    release("install", str(CHART), values=values)
+    assert images() == {__version__}
+    release("upgrade", str(later), values=values)
+    assert images() == {"99.0.0"}
+    release("rollback")
+    assert images() == {__version__}
+
+
+def test_two_releases_share_no_object() -> None:
+    values = {**SWITCHES["rbac-proxy"], "crds": {"enabled": False}, "injection": {"enabled": True}}
+    values |= {"publisher": {"enabled": True}, "rbac": {"sidecars": SIDECARS, "secrets": SECRETS}}
+    offline = f"--api-versions={POLICIES}"
+
+    def names(name: str) -> set[tuple[str, ...]]:
+        text = helm("template", name, str(CHART), offline, values=values)
+        about = [(one["kind"], one["metadata"]) for one in yaml.safe_load_all(text) if one]
+        return {(kind, metadata.get("namespace", ""), metadata["name"]) for kind, metadata in about}
+
+    assert len(names("one")) > 25
+    assert names("one").isdisjoint(names("two"))
 
 
 def test_kinds_of_others_are_taken_over_where_that_is_asked_for(installed: Cluster, release: Helm) -> None:

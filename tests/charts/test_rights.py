@@ -130,6 +130,26 @@ def test_a_publisher_of_namespaces_sees_no_secret_elsewhere(place: Place) -> Non
     assert not place.may(account, "list", "secrets")
 
 
+def test_secrets_of_a_tenant_are_read_by_its_sidecars_only() -> None:
+    tenants = [{"namespace": name, "serviceAccount": "operator"} for name in ("team-a", "team-b")]
+    own = [{"namespace": one["namespace"], "names": ["vault"], "sidecars": [one]} for one in tenants]
+    shared = [{"namespace": "team-a", "names": ["ca"]}]
+    made = render({"rbac": {"sidecars": tenants, "secrets": [*own, *shared]}})
+    read = {
+        (one["metadata"]["namespace"], *role["rules"][0]["resourceNames"]): {
+            subject["namespace"] for subject in one["subjects"]
+        }
+        for one in made
+        if one["kind"] == "RoleBinding"
+        for role in [only(made, "Role", one["roleRef"]["name"], namespace=one["metadata"]["namespace"])]
+    }
+    assert read == {
+        ("team-a", "vault"): {"team-a"},
+        ("team-b", "vault"): {"team-b"},
+        ("team-a", "ca"): {"team-a", "team-b"},
+    }
+
+
 def test_without_rights_of_the_chart_there_is_no_role() -> None:
     made = render({**SWITCHES["standalone"], "rbac": {"enabled": False}})
     assert not any("rbac" in one["apiVersion"] for one in made)

@@ -67,9 +67,15 @@ def kubectl(cluster: Cluster, directory: Path, *arguments: str, manifests: Seque
     return _run([*command, *(["--filename=-"] if manifests else [])], yaml.safe_dump_all(manifests))
 
 
-def only(manifests: Sequence[Manifest], kind: str, name: str = "") -> Manifest:
-    """The one of a kind, or of a kind and a name."""
-    (found,) = (one for one in manifests if one["kind"] == kind and name in ("", one["metadata"]["name"]))
+def only(manifests: Sequence[Manifest], kind: str, name: str = "", *, namespace: str = "") -> Manifest:
+    """The one of a kind; where they are given, of a name and in a namespace."""
+    (found,) = (
+        one
+        for one in manifests
+        if one["kind"] == kind
+        and name in ("", one["metadata"]["name"])
+        and namespace in ("", one["metadata"].get("namespace"))
+    )
     return found
 
 
