@@ -34,13 +34,18 @@ async def _listed(api: ClusterApi, namespace: str) -> list[Mapping[str, Any]]:
 
 
 async def _listed_in(api: ClusterApi, version: str, namespace: str) -> list[Mapping[str, Any]]:
-    path = _ONE_NAMESPACE if namespace else _ALL
-    names = {"version": version, **({"namespace": namespace} if namespace else {})}
-    listing = Listing(api, Collection("ClusterProfiles", path, names, advice=_ADVICE))
+    listing = Listing(api, collection(version, namespace))
     try:
         return [one async for page in listing.pages() for one in page]
     except Forgotten:
         raise StoreUnavailable("the list of ClusterProfiles took too long; ask again") from None
+
+
+def collection(version: str, namespace: str) -> Collection:
+    """The profiles of a namespace, or, without one, of all."""
+    path = _ONE_NAMESPACE if namespace else _ALL
+    names = {"version": version, **({"namespace": namespace} if namespace else {})}
+    return Collection("ClusterProfiles", path, names, advice=_ADVICE)
 
 
 def list_profiles(api: ApiClient, namespace: str = "") -> list[ClusterProfile]:

@@ -12,6 +12,7 @@ NOT_YET = {"kubernetes", "aiohttp", "urllib3", "grpc", "structlog", "prometheus_
     ("module", "not_needed"),
     [
         ("store_plugin.access.config", NOT_YET),
+        ("store_plugin.access.watched", NOT_YET),
         ("store_plugin.access.options", NOT_YET | {"click"}),
         ("store_plugin.access.exec_credential", NOT_YET | {"pydantic", "yaml", "cryptography"}),
         ("store_plugin.access.credential_plugin", NOT_YET | {"pydantic", "yaml", "cryptography"}),

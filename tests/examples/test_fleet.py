@@ -15,9 +15,13 @@ from store_plugin.client import Client
 from tests.support import manifests
 from tests.support.kubernetes import Cluster
 from tests.support.openbao import OpenBao
+from tests.support.operator import running_operator
 from tests.support.sidecar import SidecarProcess, running_sidecar
+from tests.support.waiting import eventually
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "fleet"
+PROFILES = "/apis/multicluster.x-k8s.io/v1alpha1/namespaces/{}/clusterprofiles"
+WITHIN = 30.0
 LIST = [{"apiGroups": [""], "resources": ["namespaces"], "verbs": ["list"]}]
 
 
@@ -73,16 +77,17 @@ class Example:
                 "VaultConfig/vault", "fleet/member-1", {key: text.encode() for key, text in data.items()}
             )
 
+    def plugin_environment(self) -> dict[str, str]:
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        return {"PATH": path, "STORE_PLUGIN_ENDPOINT": self.sidecar.endpoint}
+
     def run(self) -> dict[str, str]:
         """What the program says of each profile."""
         command = [sys.executable, str(EXAMPLE / "fleet.py"), "--access-config", "providers.yaml"]
         ended = subprocess.run(
             [*command, "--kubeconfig", str(self.hub_kubeconfig)],
             cwd=self.directory,
-            env={
-                "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-                "STORE_PLUGIN_ENDPOINT": self.sidecar.endpoint,
-            },
+            env=self.plugin_environment(),
             capture_output=True,
             text=True,
             timeout=90,
@@ -105,7 +110,7 @@ def example(hub: Cluster, member: Cluster, bao: OpenBao, tmp_path: Path) -> Iter
     with running_sidecar(tmp_path / "configs") as sidecar:
         made = Example(hub, member, sidecar, tmp_path / "example")
         yield made
-    hub.api("DELETE", f"/apis/multicluster.x-k8s.io/v1alpha1/namespaces/{made.namespace}/clusterprofiles")
+    hub.api("DELETE", PROFILES.format(made.namespace))
 
 
 def test_the_program_lists_every_cluster_and_tells_what_is_wrong_with_one(example: Example) -> None:
@@ -131,3 +136,41 @@ def test_the_program_lists_every_cluster_and_tells_what_is_wrong_with_one(exampl
     assert "kube-system" in said["member-1"]
     for name in ("another-scope", "another-cluster"):
         assert "of provider 'store' failed with exit code 1" in said[name]
+
+
+def test_the_operator_follows_the_profiles_and_writes_nothing_to_them(example: Example) -> None:
+    token = example.member.token(example.user)
+    example.store(token=token, server=example.member.address, **{"ca.crt": example.member.ca.decode()})
+    viewer = example.hub.service_account(example.namespace, "operator")
+    profiles = {"apiGroups": ["multicluster.x-k8s.io"], "resources": ["clusterprofiles"]}
+    kopf_itself = [
+        {"apiGroups": ["apiextensions.k8s.io"], "resources": ["customresourcedefinitions"]},
+        {"apiGroups": [""], "resources": ["namespaces"]},
+    ]
+    example.hub.allow(viewer, [{**one, "verbs": ["list", "watch"]} for one in (profiles, *kopf_itself)])
+    environ = {
+        **example.plugin_environment(),
+        "STORE_PLUGIN_ACCESS_CONFIG": str(example.directory / "providers.yaml"),
+    }
+    here = example.namespace
+    kubeconfig = example.hub.kubeconfig(example.hub.token(viewer))
+    with (
+        example.hub.recorded(viewer) as requests,
+        running_operator(kubeconfig, example.directory, EXAMPLE / "fleet_operator.py", **environ) as log,
+    ):
+
+        def said(text: str) -> bool:
+            return f"{here}/{text}" in log.read_text()
+
+        example.apply()
+        eventually(lambda: said("member-1: default, "), WITHIN)
+        eventually(lambda: said("member-2: the exec plugin of provider 'regional' failed"), WITHIN)
+        example.apply_as("member-1", {"cluster": "member-1"}, "https://127.0.0.1:1")
+        eventually(lambda: said("member-1: the exec plugin of provider 'store' failed"), WITHIN)
+        example.hub.api("DELETE", f"{PROFILES.format(here)}/member-2")
+        eventually(lambda: said("member-2: gone"), WITHIN)
+    assert token not in log.read_text()
+    assert {request.verb for request in requests if request.resource == "clusterprofiles"} == {
+        "list",
+        "watch",
+    }
