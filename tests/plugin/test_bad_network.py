@@ -57,11 +57,11 @@ async def hub_behind(address: str) -> AsyncIterator[Hub]:
     assert "error" not in {level for level, _, _ in log.lines}, log.events("error")
 
 
-async def call_on(hub: Hub, name: str, until: float, ended: "Counter[str]") -> None:
+async def call_on(hub: Hub, name: str, end: float, ended: "Counter[str]") -> None:
     """Call after call; an answer is that of the very call."""
     say: Any = EchoStub(hub.plugin(name)).Say
     chance = random.Random(name)
-    while asyncio.get_running_loop().time() < until:
+    while asyncio.get_running_loop().time() < end:
         sent = chance.randbytes(chance.choice((1, 100, 10_000)))
         try:
             # Whatever the network does, a call ends soon after its deadline.
@@ -113,10 +113,10 @@ async def plugins_in_trouble() -> None:
             plugin = Plugin(name, "1.0", log=RecordingLog())
             add_echo(Echo(), plugin)
             await stack.enter_async_context(running(plugin, network.address))
-        until = asyncio.get_running_loop().time() + SECONDS
+        end = asyncio.get_running_loop().time() + SECONDS
         async with asyncio.TaskGroup() as callers:
             for name in names * CALLERS_OF_EACH:
-                callers.create_task(call_on(hub, name, until, ended))
+                callers.create_task(call_on(hub, name, end, ended))
         assert ended.keys() - {"OK"} <= EXPECTED
         assert ended["OK"] > 0
         assert ended["UNAVAILABLE"] > 0
