@@ -35,11 +35,15 @@ def _chosen(value: object) -> object:
     return "Ignore" if value in (None, "") else value
 
 
+Text: TypeAlias = Annotated[str, Field(pattern=r"^[^\x00]*$")]
+"""What a program can be given."""
+
+
 class Variable(Manifest):
     """One variable of a plugin's environment."""
 
     name: str = Field(pattern=r"^[^=\x00]+$")
-    value: str = Field(default="", pattern=r"^[^\x00]*$", repr=False)
+    value: Text = Field(default="", repr=False)
 
 
 class ExecConfig(Manifest):
@@ -47,10 +51,10 @@ class ExecConfig(Manifest):
 
     command: str = Field(min_length=1, pattern=r"^[^\x00]+$")
     """A name is looked for on PATH; a relative path is one from the file's directory."""
-    args: Annotated[tuple[str, ...], BeforeValidator(_given)] = Field(default=(), repr=False)
+    args: Annotated[tuple[Text, ...], BeforeValidator(_given)] = Field(default=(), repr=False)
     env: Annotated[tuple[Variable, ...], BeforeValidator(_given)] = Field(default=(), repr=False)
     api_version: ApiVersion
-    install_hint: str = ""
+    install_hint: Text = ""
     """Told where the plugin is missing."""
     provide_cluster_info: bool = False
     """Whether the plugin is told of the cluster."""

@@ -9,7 +9,7 @@ import yaml
 
 from store_plugin.access.providers import read_providers
 from store_plugin.errors import ConfigInvalid
-from tests.support.exec_plugins import provider
+from tests.support.exec_plugins import access_file, provider
 
 CANARY = "canary-71ab"
 FULL: dict[str, Any] = {
@@ -96,6 +96,7 @@ def exec_changed(**fields: Any) -> dict[str, Any]:
         ([exec_changed(command="")], 7, r"execConfig.command: must not be shorter"),
         ([exec_changed(args=CANARY)], 9, r"execConfig.args: must be a list"),
         ([exec_changed(args=[1])], 10, r"execConfig.args\[0\]: must be text"),
+        ([exec_changed(args=["a", f"{CANARY}\0"])], 11, r"execConfig.args\[1\]: "),
         ([exec_changed(env=[{"value": CANARY}])], 10, r"execConfig.env\[0\].name: is required"),
         ([exec_changed(interactiveMode="Sometimes")], 8, r"interactiveMode: must be 'Never'"),
         ([changed(), changed()], 12, r"providers\[1\].name: is the name of providers\[0\] too"),
@@ -132,6 +133,15 @@ def test_a_file_that_is_none_is_told_with_its_line(
     (tmp_path / name).write_text(text)
     with pytest.raises(ConfigInvalid, match=problem):
         read_providers(tmp_path / name)
+
+
+def test_half_a_character_is_told_with_its_field(tmp_path: Path) -> None:
+    file = access_file(tmp_path, exec_changed(args=[f"{CANARY}\ud800"]))
+    with pytest.raises(
+        ConfigInvalid, match=r"providers.json: providers\[0\].execConfig.args\[0\]: "
+    ) as caught:
+        read_providers(file)
+    assert CANARY not in caught.value.message
 
 
 def test_a_missing_file_a_long_one_and_one_that_is_no_text_are_refused(tmp_path: Path) -> None:

@@ -9,9 +9,8 @@ refuses whatever it gives.
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -62,8 +61,7 @@ class Login:
         """The credential. Blocking; the errors of `Runner.run`."""
         if known := self.known:
             return known
-        with _raised_anew():
-            return self._fetched().result()
+        return _answer(self._fetched())
 
     async def current_async(self) -> ExecStatus:
         """The same; whoever stops waiting ends nobody's run."""
@@ -71,8 +69,7 @@ class Login:
             return known
         fetching = self._fetched()
         await _ended(fetching)
-        with _raised_anew():
-            return fetching.result()
+        return _answer(fetching)
 
     def refused(self, status: ExecStatus) -> None:
         """A server refused this credential: the next call fetches another one, unless somebody
@@ -138,14 +135,10 @@ async def _ended(fetching: "Future[ExecStatus]") -> None:
     await waiter
 
 
-@contextmanager
-def _raised_anew() -> Iterator[None]:
-    """An error that many wait for, as one of each's own: one that is raised again and again
-    collects the tracebacks of all."""
-    try:
-        yield
-    except StorePluginError as error:
-        again = type(error)(error.message, metadata=error.metadata, retry_after=error.retry_after)
-    else:
-        return
-    raise again
+def _answer(fetching: "Future[ExecStatus]") -> ExecStatus:
+    """Of a run, once it has ended. An error that many wait for is raised as one of each's own: one
+    that is raised again and again collects the tracebacks, and so the variables, of all."""
+    error = fetching.exception()
+    if isinstance(error, StorePluginError):
+        raise type(error)(error.message, metadata=error.metadata, retry_after=error.retry_after)
+    return fetching.result()

@@ -107,6 +107,8 @@ class Runner:
             )
         except OSError as error:
             raise _not_started(call, error) from None
+        except ValueError:  # its text would show what it is about
+            raise ConfigInvalid(f"the {call} is given what no argument or variable can hold") from None
         with process:
             return collected(process, self.timeout, self.giving_up)
 
@@ -129,7 +131,9 @@ def _not_started(call: ExecCall, error: OSError) -> StorePluginError:
 
 
 def _with_hint(call: ExecCall, problem: str) -> ConfigInvalid:
-    return ConfigInvalid(f"{problem}; {call.install_hint.strip()}" if call.install_hint else problem)
+    """In one line, with nothing in it that a terminal obeys, as client-go has it too."""
+    hint = "".join(c if c.isprintable() else " " for c in call.install_hint)
+    return ConfigInvalid(f"{problem}; {' '.join(hint.split())}" if hint.strip() else problem)
 
 
 def _check_end(call: ExecCall, output: Collected, timeout: float) -> None:

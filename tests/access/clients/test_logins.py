@@ -186,3 +186,20 @@ def test_certificates_are_files_that_only_we_read_until_they_are_removed() -> No
     files.close()
     assert not Path(first.parent).exists()
     files.close()
+
+
+def test_an_error_that_many_are_told_keeps_nothing_of_them(bench: Bench) -> None:
+    bench.error = LoginRefused("no")
+    for _ in range(3):
+        with pytest.raises(LoginRefused, match="no") as caught:
+            bench.login.current()
+        assert caught.value is not bench.error
+        assert caught.value.__context__ is None
+    with pytest.raises(LoginRefused):
+        asyncio.run(bench.login.current_async())
+    assert bench.runs == 1
+    frames, traceback = [], bench.error.__traceback__
+    while traceback is not None:
+        frames.append(traceback.tb_frame.f_code.co_name)
+        traceback = traceback.tb_next
+    assert not {"current", "current_async", "_answer"} & set(frames)

@@ -71,6 +71,23 @@ def test_a_missing_plugin_is_told_with_its_install_hint(tmp_path: Path) -> None:
             Runner().run(call(command, hint="apt install it\n"))
 
 
+def test_an_install_hint_is_one_line_that_no_terminal_obeys(tmp_path: Path) -> None:
+    with pytest.raises(ConfigInvalid) as caught:
+        Runner().run(call(tmp_path / "missing", hint="first\n\x1b[31mapt\tinstall it\n"))
+    assert caught.value.message.endswith("is not there; first [31mapt install it")
+
+
+@pytest.mark.parametrize("text", ["\0", "\ud800"], ids=["nul", "half a character"])
+def test_what_no_program_can_be_given_is_told_and_not_shown(tmp_path: Path, text: str) -> None:
+    plugin = ExecPlugin(tmp_path)
+    for given in (call(plugin.path, CANARY + text), call(plugin.path, SECRET=CANARY + text)):
+        with pytest.raises(ConfigInvalid, match="is given what no argument or variable can hold") as caught:
+            Runner().run(given)
+        assert caught.value.__cause__ is None
+        assert caught.value.__suppress_context__
+    assert plugin.runs == 0
+
+
 def test_a_file_that_is_not_executable_and_one_that_is_no_program_are_told(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("hello")
     with pytest.raises(ConfigInvalid, match="is not executable"):
