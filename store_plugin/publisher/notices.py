@@ -21,6 +21,8 @@ class Notices:
             self._claim(seen)
         elif record.version == seen.version:
             return
+        if urgent:
+            self._records.of(seen.key).changed = True
         self._queue.add(seen.key, urgent=urgent)
 
     def gone(self, key: Key) -> None:
@@ -28,16 +30,17 @@ class Notices:
         self._queue.add(key)
 
     def store_config_changed(self, name: str) -> None:
-        """All Secrets that refer to it may mean something else now."""
+        """All Secrets that refer to it may mean something else now. There may be ten thousand:
+        those that have changed do not wait for them."""
         for key, record in self._records:
             if record.store_config == name or record.reason is Reason.REMOVAL_BLOCKED:
-                self._queue.add(key)
+                self._queue.add(key, urgent=record.changed)
 
     def store_is_back(self, store_config: str) -> None:
         """Those who could not be published or filled try again."""
         for key, record in self._records:
             if record.store_config == store_config and record.failures:
-                self._queue.add(key)
+                self._queue.add(key, urgent=record.changed)
 
     def turn_has_come(self, key: Key, urgent: bool) -> None:
         """Fewer Secrets of its StoreConfig are worked on now."""

@@ -46,6 +46,8 @@ class Record:
     compared_at: float = 0.0
     direction: str = ""
     reason: Reason | None = None
+    changed: bool = False
+    """Whether there is a change that has not been worked on with success."""
     failures: int = 0
     failing_since: float = 0.0
     told_at: float = 0.0
@@ -58,7 +60,7 @@ class Record:
         self.failures += 1
 
     def worked(self) -> None:
-        self.failures = 0
+        self.failures, self.changed = 0, False
 
     @property
     def keeps_failing(self) -> bool:

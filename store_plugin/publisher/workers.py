@@ -2,18 +2,21 @@
 not answer for."""
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable
 
 from store_plugin.bugs import a_bug
-from store_plugin.errors import Conflict, StorePluginError
+from store_plugin.errors import Conflict, LoginRefused, StorePluginError, StoreUnavailable, Throttled
 from store_plugin.publisher.queue import Key, WorkQueue
 from store_plugin.store import Logger
+from store_plugin.watching.pauses import Growing, Pauses
 
-_LOST_RACE = 0.3
-_NO_ANSWER = 5.0
-_BUG = 60.0
-"""Seconds until a Secret is looked at again, at most; half of it at least."""
+_LOST_RACE = Pauses(0.3, 5.0)
+_NO_ANSWER = Pauses(2.0, 30.0)
+_REFUSED = Pauses(5.0, 300.0)
+_BUG = Pauses(60.0, 600.0)
+"""How long a Secret rests, the longer the more often in a row it had to."""
+_OF_ALL = (StoreUnavailable, Throttled, LoginRefused)
+"""What the API server answers for any Secret, and what passes by itself or is mended for all."""
 
 
 class Workers:
@@ -27,6 +30,7 @@ class Workers:
         self._number = number
         self._log = log
         self._problem: str | None = None
+        self._resting: dict[Key, tuple[Pauses, Growing]] = {}
 
     async def run(self) -> None:
         """Work until cancelled. What is cut off is done again after the next start."""
@@ -47,23 +51,28 @@ class Workers:
     async def _attempt(self, key: Key) -> float | None:
         try:
             again = await self._look_after(key)
-            self._problem = None
         except Conflict:  # somebody else was faster: their change is looked at
-            return _jittered(_LOST_RACE)
+            return self._rest(key, _LOST_RACE)
         except StorePluginError as error:
             self._complain(key, error.message)
-            return _jittered(_NO_ANSWER)
+            return self._rest(key, _NO_ANSWER if isinstance(error, _OF_ALL) else _REFUSED)
         except Exception as error:  # a mistake here must not end the work on other Secrets
             self._complain(key, a_bug(error))
-            return _jittered(_BUG)
+            return self._rest(key, _BUG)
+        self._problem = None
+        self._resting.pop(key, None)
         return again
+
+    def _rest(self, key: Key, pauses: Pauses) -> float:
+        """Seconds; a series goes on as long as it is for the same cause."""
+        cause, series = self._resting.get(key, (None, None))
+        if series is None or cause != pauses:
+            series = pauses.start()
+        self._resting[key] = pauses, series
+        return series.next()
 
     def _complain(self, key: Key, problem: str) -> None:
         """Once, until something works."""
         if self._problem != problem:
             self._problem = problem
             self._log.warning("a Secret cannot be looked after", secret=str(key), problem=problem)
-
-
-def _jittered(seconds: float) -> float:
-    return random.uniform(seconds / 2, seconds)

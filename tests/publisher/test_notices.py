@@ -1,0 +1,76 @@
+"""What happens in the cluster, and whom it concerns: in which order they are looked at."""
+
+import pytest
+
+from store_plugin.publisher.cluster.watching import Seen
+from store_plugin.publisher.conditions import Condition, Reason, Target
+from store_plugin.publisher.notices import Notices
+from store_plugin.publisher.queue import Key, WorkQueue
+from store_plugin.publisher.records import Records
+
+MANY = [Key("ns", f"db-{number}") for number in range(50)]
+CHANGED = MANY[-1]
+
+
+class Place:
+    def __init__(self) -> None:
+        self.queue = WorkQueue()
+        self.records = Records()
+        self.notices = Notices(self.queue, self.records)
+        for key in MANY:
+            record = self.records.of(key)
+            record.version, record.store_config, record.reason = "1", "vault", Reason.PUBLISHED
+
+    async def order(self) -> list[Key]:
+        return [await self.queue.take() for _ in range(len(self.queue))]
+
+
+@pytest.fixture
+def place() -> Place:
+    return Place()
+
+
+async def test_what_changes_does_not_wait_for_all_secrets_of_a_store_config(place: Place) -> None:
+    place.notices.store_config_changed("vault")
+    place.notices.changed(Seen(CHANGED, "2", None), True)
+    assert (await place.order())[0] == CHANGED
+
+
+async def test_what_has_changed_while_a_store_was_away_goes_first_when_it_is_back(place: Place) -> None:
+    place.notices.changed(Seen(CHANGED, "2", None), True)
+    assert await place.order() == [CHANGED]
+    place.queue.done(CHANGED)
+    for key in MANY:
+        place.records.of(key).failed()
+    place.notices.store_is_back("vault")
+    assert (await place.order())[0] == CHANGED
+
+
+async def test_a_change_that_was_worked_on_is_none_any_more(place: Place) -> None:
+    place.notices.changed(Seen(CHANGED, "2", None), True)
+    place.records.of(CHANGED).worked()
+    assert not place.records.of(CHANGED).changed
+
+
+async def test_our_own_write_is_no_change(place: Place) -> None:
+    place.notices.changed(Seen(CHANGED, "1", None), True)
+    assert await place.order() == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "holder"),
+    [
+        ("Published", "ns/db", MANY[0]),
+        ("Published", "other/db", None),
+        ("Fetched", "ns/db", None),
+    ],
+    ids=["its own", "another namespace's", "what it fetched"],
+)
+@pytest.mark.parametrize("reason", [Reason.PUBLISHED, Reason.STORE_CONFIG_MISSING])
+async def test_what_was_published_before_keeps_its_name(
+    kind: str, name: str, holder: Key | None, reason: Reason
+) -> None:
+    queue, records = WorkQueue(), Records()
+    said = Condition(kind, reason, target=Target("vault", name)).written()
+    Notices(queue, records).changed(Seen(MANY[0], "1", said), False)
+    assert records.holder(Target("vault", name)) == holder
