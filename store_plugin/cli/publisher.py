@@ -9,7 +9,7 @@ from store_plugin.cli._parameters import parsed_by
 from store_plugin.cli._settings import parse_host_port, setting
 from store_plugin.errors import InvalidRequest
 from store_plugin.publisher.settings import Settings
-from store_plugin.publisher.wishes.wish import Defaults, DeletionPolicy
+from store_plugin.publisher.wishes.wish import Defaults, DeletionPolicy, default_store_config
 
 
 def parse_api_version(text: str) -> str:
@@ -49,6 +49,7 @@ _option = partial(setting, prefix="STORE_PLUGIN_PUBLISHER_")
 )
 @_option(
     "--default-store-config",
+    type=parsed_by(default_store_config),
     metavar="NAME",
     default=None,
     help="StoreConfig of connection Secrets that say nothing; {namespace} in it is the Secret's.",

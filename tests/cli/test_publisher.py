@@ -19,7 +19,8 @@ REFUSED: dict[str, tuple[list[str], dict[str, str], int, str]] = {
     ),
     "an interval": (["--refresh-interval", "1"], {}, 2, "--refresh-interval"),
     "workers": (["--concurrency", "0"], {}, 2, "--concurrency"),
-    "an address": (["--admin-listen", "unix:///x"], {}, 1, "is not HOST:PORT"),
+    "an address": (["--admin-listen", "unix:///x"], {}, 2, "HOST:PORT"),
+    "a default of no name": (["--default-store-config", "{name}"], {}, 2, "not the name of a StoreConfig"),
     "store configs": (["--store-configs", "v1"], {}, 2, "GROUP/VERSION"),
 }
 
@@ -30,9 +31,6 @@ def test_it_does_not_start(
 ) -> None:
     variables = {f"STORE_PLUGIN_PUBLISHER_{name}": value for name, value in environ.items()}
     known = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
-    if told == "is not HOST:PORT":
-        (tmp_path / "kubeconfig").write_text(KUBECONFIG)
-        options = [*options, "--kubeconfig", str(tmp_path / "kubeconfig")]
     ended = subprocess.run(
         [PROGRAM, "publisher", *options],
         env={**known, **variables},
@@ -42,13 +40,3 @@ def test_it_does_not_start(
     )
     assert (ended.returncode, "Traceback" in ended.stderr) == (code, False)
     assert told in ended.stderr
-
-
-KUBECONFIG = """\
-apiVersion: v1
-kind: Config
-clusters: [{name: c, cluster: {server: "https://127.0.0.1:1"}}]
-users: [{name: u, user: {token: t}}]
-contexts: [{name: c, context: {cluster: c, user: u}}]
-current-context: c
-"""

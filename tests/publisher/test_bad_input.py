@@ -42,6 +42,31 @@ def test_a_mistake_is_told_and_mended(
     place.eventually(lambda: any(one["type"] == "Normal" for one in place.events("db")), publisher)
 
 
+def test_a_name_that_the_store_refuses(place: PublisherPlace, publisher: Publisher) -> None:
+    reference = {"apiVersion": f"{WORDS}/v1alpha1", "kind": "AWSConfig", "name": "parameters"}
+    narrow = {"endpoint": place.endpoint, "configRef": reference}
+    config = place.store_config(f"config-{place.namespace}", external=narrow)
+    place.put("db", LOGIN, publish_to=config, remote_name="me@home", deletion_policy="Delete")
+    place.eventually(lambda: place.reason("db") == "NameRefused", publisher)
+    for part in ("me@home", f"set the annotation {WORDS}/remote-name"):
+        assert part in place.status("db")["message"]
+    place.eventually(lambda: place.events("db"), publisher)
+    assert [one["reason"] for one in place.events("db")] == ["NameRefused"]
+    place.change("db", publish_to="vault")
+    place.eventually(lambda: place.reason("db") == "Published", publisher)
+    assert place.stored("me@home") == LOGIN
+
+
+def test_a_secret_whose_name_was_refused_goes_at_once(place: PublisherPlace, publisher: Publisher) -> None:
+    reference = {"apiVersion": f"{WORDS}/v1alpha1", "kind": "AWSConfig", "name": "parameters"}
+    narrow = {"endpoint": place.endpoint, "configRef": reference}
+    config = place.store_config(f"config-{place.namespace}", external=narrow)
+    place.put("db", LOGIN, publish_to=config, remote_name="me@home", deletion_policy="Delete")
+    place.eventually(lambda: place.reason("db") == "NameRefused", publisher)
+    place.delete("db")
+    place.eventually(lambda: place.secret("db") is None, publisher)
+
+
 def test_two_secrets_of_one_name(place: PublisherPlace, publisher: Publisher) -> None:
     place.put("first", LOGIN, publish_to="vault", remote_name="db")
     place.eventually(lambda: place.reason("first") == "Published", publisher)

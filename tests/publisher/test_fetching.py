@@ -55,6 +55,20 @@ def test_a_secret_that_was_published_before_gives_up_its_name(
     place.eventually(lambda: place.reason("other") not in ("", "NameTaken"), publisher)
 
 
+def test_a_secret_that_is_filled_now_leaves_what_it_published_and_keeps_nobody(
+    place: PublisherPlace, publisher: Publisher
+) -> None:
+    place.put("db", {"k": "mine"}, publish_to="vault", deletion_policy="Delete")
+    place.eventually(lambda: place.reason("db") == "Published", publisher)
+    assert place.finalizers("db")
+    place.change("db", publish_to=None, fetch_from="vault")
+    place.eventually(lambda: place.reason("db") == "Fetched", publisher)
+    assert place.finalizers("db") == []
+    place.delete("db")
+    assert place.secret("db") is None
+    assert place.stored("db") == {"k": "mine"}
+
+
 def test_an_immutable_secret_is_told_about(place: PublisherPlace, publisher: Publisher) -> None:
     place.store("db", {"password": "pw"})
     place.put("db", {}, fetch_from="vault", refresh_interval="1h", remote_name="none-yet")

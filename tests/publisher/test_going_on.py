@@ -72,6 +72,29 @@ def test_a_restart_writes_nothing(place: PublisherPlace, tmp_path: Path, policy:
         assert {request.verb for request in requests} == {"get", "list", "watch"}
 
 
+def test_two_publishers_at_once_do_no_harm(place: PublisherPlace, tmp_path: Path) -> None:
+    """As during an update, or by mistake: nothing is written twice, lost, or left."""
+    options = ("--namespaces", place.namespace, "--deletion-policy", "Delete")
+    with running_publisher(place, *options) as one, running_publisher(place, *options) as other:
+        for name in names():
+            place.put(name, LOGIN, publish_to="vault")
+        place.eventually(lambda: published(place), one)
+        place.eventually(lambda: one.is_idle() and other.is_idle(), one)
+        assert all(place.version(name) == 1 for name in names())
+        place.change(names()[0], {"password": "new"})
+        place.change(names()[1], remote_name="moved")
+        place.delete(names()[2])
+        place.eventually(lambda: place.stored(names()[0])["password"] == "new", one)
+        place.eventually(lambda: place.stored("moved") == LOGIN, one)
+        place.eventually(lambda: place.stored(names()[1]) == {}, one)
+        place.eventually(lambda: place.secret(names()[2]) is None, one)
+        assert place.stored(names()[2]) == {}
+        place.eventually(lambda: published(place), one)
+        assert place.version(names()[0]) == 2
+        assert [one.stop(), other.stop()] == [0, 0]
+        assert "a bug" not in one.log + other.log
+
+
 def test_what_a_killed_publisher_did_not_finish_is_finished(place: PublisherPlace, tmp_path: Path) -> None:
     with counted(place, tmp_path) as (own, proxy, config):
         options = ("--namespaces", own.namespace, "--deletion-policy", "Delete", "--concurrency", "2")

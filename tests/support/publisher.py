@@ -201,8 +201,9 @@ class PublisherPlace:
 
 
 def vault_configs(directory: Path, bao: OpenBao, mount: str, server: str = "") -> Path:
-    """A new directory in `directory` with VaultConfig `vault`; `tenants`, for team-* only; and
-    `anybodys`, which does not ask who owns a secret."""
+    """A new directory in `directory` with VaultConfig `vault`; `tenants`, for team-* only;
+    `anybodys`, which does not ask who owns a secret; and AWSConfig `parameters`, which has fewer
+    names than others, and no server."""
     configs = directory / "configs"
     configs.mkdir()
     (directory / "token").write_text(bao.root_token)
@@ -213,6 +214,7 @@ def vault_configs(directory: Path, bao: OpenBao, mount: str, server: str = "") -
     manifests.write(configs, "VaultConfig", "tenants", tenants)
     anybodys = {**spec, "ownership": {"policy": "Ignore"}}
     manifests.write(configs, "VaultConfig", "anybodys", anybodys)
+    manifests.aws(configs, "parameters", directory, "http://127.0.0.1:1", service="ParameterStore")
     return configs
 
 

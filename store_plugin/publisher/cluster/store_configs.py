@@ -51,7 +51,8 @@ class StoreConfigs:
         except ConfigInvalid as error:
             raise Refused(Reason.STORE_CONFIG_INVALID, f"{error.message}; mend it") from None
         except StoreUnavailable as error:
-            raise Refused(Reason.NOT_REACHABLE, error.message) from None
+            told = f"{error.message}: the publisher's /readyz is 503 until they are, and its log says why"
+            raise Refused(Reason.NOT_REACHABLE, told) from None
         if config.spec.outside is None or config.spec.type == "Kubernetes":
             told = f"{KIND} {name} is of type Kubernetes: a Secret is not published to Secrets; use External"
             raise Refused(Reason.STORE_CONFIG_INVALID, told)

@@ -78,6 +78,7 @@ class SecretsTarget:
                 if self._concerns(metadata):
                     key = _key(metadata)
                     found.add(key)
+                    self._seen.add(key)
                     self._changed(_seen(key, metadata), False)
         for key in self._seen - found:
             self._gone(key)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
+from store_plugin.errors import InvalidRequest
 from store_plugin.publisher.conditions import Reason, Refused, Target
 from store_plugin.publisher.wishes import names
 from store_plugin.publisher.wishes.annotations import (
@@ -22,6 +23,7 @@ from store_plugin.spec import parse_duration
 
 CONNECTION_TYPE = "connection.crossplane.io/v1alpha1"
 _STORE_CONFIG = re.compile(r"[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?\Z")
+_NAMESPACE = "{namespace}"
 _SHORTEST, _LONGEST = 10.0, 30 * 24 * 3600.0
 """Seconds between two fetches of one Secret."""
 
@@ -110,6 +112,13 @@ def read_wish(head: Head, defaults: Defaults) -> Wish | None:
     )
 
 
+def default_store_config(text: str) -> str:
+    """What `--default-store-config` may be. InvalidRequest where no Secret could have such a one."""
+    if not _STORE_CONFIG.match(text.replace(_NAMESPACE, "x")):
+        raise InvalidRequest(f"{text!r} is not the name of a StoreConfig, with {_NAMESPACE} in it or without")
+    return text
+
+
 def deletion_policy(head: Head, defaults: Defaults) -> DeletionPolicy:
     """What is to happen when the Secret goes, whatever else it asks for."""
     return _policy(head, DELETION_POLICY, defaults.deletion_policy)
@@ -119,7 +128,7 @@ def _publish_to(head: Head, defaults: Defaults) -> str | None:
     asked = head.asks(PUBLISH_TO)
     if asked is not None or head.type != CONNECTION_TYPE or defaults.store_config is None:
         return asked
-    return None if head.asks(FETCH_FROM) else defaults.store_config.replace("{namespace}", head.namespace)
+    return None if head.asks(FETCH_FROM) else defaults.store_config.replace(_NAMESPACE, head.namespace)
 
 
 def _store_config(word: str, name: str) -> str:

@@ -17,6 +17,9 @@ from store_plugin.publisher.work.external import External
 _EARLY = 0.9
 """Part of the interval after which it is time to compare again."""
 
+_NOT_THERE = (Reason.NOT_OWNER, Reason.NAME_REFUSED)
+"""Why nothing of ours can be in a place: it is somebody else's, or none."""
+
 
 class Publishing:
     """`requeue` is called with Secrets that waited for a name. `resync`: seconds after which what
@@ -116,7 +119,7 @@ class Publishing:
         try:
             await self._external.remove(key, target)
         except Refused as error:
-            if error.reason is not Reason.NOT_OWNER:  # somebody else's: there is nothing to remove
+            if error.reason not in _NOT_THERE:
                 raise
 
     async def _write(
