@@ -7,6 +7,8 @@ from typing import Any
 from store_plugin.errors import StorePluginError
 from stores.vault import errors
 
+MAX_BODY_BYTES = 16 * 1024 * 1024
+"""Of an answer; a larger one is given up while it comes."""
 _PLAIN = "Client sent an HTTP request to an HTTPS server"
 """What a Go server answers in the clear, without JSON, where it expects TLS."""
 

@@ -13,7 +13,7 @@ from yarl import URL
 from store_plugin.errors import ConfigInvalid, DeadlineExceeded, StorePluginError
 from store_plugin.store import Environment
 from stores.vault import errors
-from stores.vault.http.answer import Answer, seconds
+from stores.vault.http.answer import MAX_BODY_BYTES, Answer, seconds
 from stores.vault.http.transport import CONNECT_SECONDS, IDLE_SECONDS, MOST_CONNECTIONS
 from stores.vault.http.trust import Trust
 from stores.vault.spec import VaultSpec
@@ -36,6 +36,8 @@ class AiohttpTransport:
             timeout=aiohttp.ClientTimeout(total=spec.timeout, sock_connect=CONNECT_SECONDS),
             cookie_jar=aiohttp.DummyCookieJar(),
             skip_auto_headers=_SKIPPED,
+            # Nothing was asked for compressed: what is all the same may be a thousand times its size.
+            auto_decompress=False,
         )
 
     async def send(
@@ -60,7 +62,7 @@ class AiohttpTransport:
                 # A redirect would take the token to wherever the answer says: see cluster/redirect.py.
                 allow_redirects=False,
             ) as response:
-                content = await response.read()
+                content = await _content(response, where)
                 header = response.headers.get
                 return Answer(
                     where,
@@ -88,6 +90,18 @@ class AiohttpTransport:
 
     async def aclose(self) -> None:
         await self._client.close()
+
+
+async def _content(response: aiohttp.ClientResponse, where: str) -> bytes:
+    """The body. StoreUnavailable for one without a reasonable end."""
+    content = bytearray()
+    async for some in response.content.iter_any():
+        content += some
+        if len(content) > MAX_BODY_BYTES:
+            response.close()
+            told = f"the body of the answer is larger than {MAX_BODY_BYTES // 1024} KiB"
+            raise errors.unavailable(where, told)
+    return bytes(content)
 
 
 def translated(error: BaseException, where: str) -> StorePluginError:

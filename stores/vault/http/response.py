@@ -6,11 +6,10 @@ the stream, so that an answer means the same however the network cuts it.
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from stores.vault.http.answer import Answer, seconds
+from stores.vault.http.answer import MAX_BODY_BYTES, Answer, seconds
 
 MAX_HEAD_BYTES = 64 * 1024
 """Most that comes before the body, interim responses included."""
-MAX_BODY_BYTES = 16 * 1024 * 1024
 _MAX_STREAM_BYTES = MAX_HEAD_BYTES + 2 * MAX_BODY_BYTES
 """Head and body, with the framing of chunks."""
 _KEPT = frozenset(
