@@ -4,17 +4,21 @@ schema says.
 CRDs speak OpenAPI 3.0, whose bounds are those of JSON Schema's draft 4. A misspelt field is an
 error here too, so what the schema does not know is refused. Messages
 show what the schema wants, and nothing of what was written.
+
+A schema is a stranger's, and is held against configs on the loop that serves everybody: no pattern of
+it may take longer than in proportion to the text, which Python's own expressions may (patterns.py).
 """
 
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
-from jsonschema import Draft4Validator
+from jsonschema import Draft4Validator, FormatChecker
 from jsonschema.exceptions import SchemaError, ValidationError
 from pydantic import ConfigDict, create_model, model_validator
 
 from store_plugin.errors import InvalidRequest
+from store_plugin.hub.store_kinds.patterns import Refused, validator_with
 from store_plugin.spec import StoreSpec
 
 _WORDS: Mapping[str, str] = {
@@ -32,12 +36,18 @@ _WORDS: Mapping[str, str] = {
 }
 
 
+_LONGEST_VALUE = 500
+"""Characters of what the schema wants that a message shows."""
+_NO_FORMATS = FormatChecker(())
+"""Else patterns would be compiled as Python's."""
+
+
 class PluginSpec(StoreSpec):
     """Base of all of them."""
 
     model_config = ConfigDict(extra="allow")
 
-    schema_validator: ClassVar[Draft4Validator]
+    schema_validator: ClassVar[Any]
 
     @model_validator(mode="before")
     @classmethod
@@ -52,7 +62,7 @@ def spec_model(kind: str, schema: bytes) -> type[PluginSpec]:
     """The model of a kind from its OpenAPI schema as JSON. InvalidRequest where that is none."""
     try:
         found = json.loads(schema)
-        Draft4Validator.check_schema(found)
+        Draft4Validator.check_schema(found, _NO_FORMATS)
         refers = _refers(found)
     except (ValueError, RecursionError, SchemaError):
         raise InvalidRequest(f"the schema of kind {kind} is not an OpenAPI schema in JSON") from None
@@ -60,8 +70,13 @@ def spec_model(kind: str, schema: bytes) -> type[PluginSpec]:
         raise InvalidRequest(f"the schema of kind {kind} does not describe an object")
     if refers:
         raise InvalidRequest(f"the schema of kind {kind} has a $ref: write out what it refers to, as CRDs do")
+    whole = {**found, "properties": _with_ours(found)}
+    try:
+        validator = validator_with(whole)
+    except Refused as refused:
+        raise InvalidRequest(f"the schema of kind {kind} {refused}") from None
     model = create_model(f"{kind}Spec", __base__=PluginSpec)
-    model.schema_validator = Draft4Validator(_closed({**found, "properties": _with_ours(found)}))
+    model.schema_validator = validator(_closed(whole))
     return model
 
 
@@ -94,7 +109,9 @@ def _closed(schema: Any) -> Any:
 def _told(error: ValidationError) -> str:
     """Where, and what the schema wants there; nothing that was written."""
     words = _WORDS.get(str(error.validator), "does not fit the schema of its kind")
-    return f"{'.'.join(_names(error)) or 'spec'} {words.format(value=json.dumps(error.validator_value))}"
+    value = json.dumps(error.validator_value)
+    shown = value if len(value) <= _LONGEST_VALUE else f"{value[:_LONGEST_VALUE]}…"
+    return f"{'.'.join(_names(error)) or 'spec'} {words.format(value=shown)}"
 
 
 def _names(error: ValidationError) -> Iterator[str]:
