@@ -2,6 +2,7 @@
 
 import click
 
+from store_plugin.cli._printable import printable
 from store_plugin.errors import Code, StorePluginError
 
 EXIT_REFUSED = 1
@@ -34,4 +35,5 @@ class MissingExtra(Failure):
 def failure_of(error: StorePluginError) -> Failure:
     """How a typed error ends the command."""
     failure = NotReachableFailure if error.code in _NOT_REACHABLE else Failure
-    return failure(f"{error.message} ({error.reason})" if error.reason else error.message)
+    message = printable(error.message, "\t\n")  # it may quote what a plugin or a server wrote
+    return failure(f"{message} ({error.reason})" if error.reason else message)

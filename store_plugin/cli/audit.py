@@ -9,7 +9,8 @@ import click
 
 from store_plugin.cli._output import emit
 from store_plugin.cli._parameters import output_option
-from store_plugin.cli.plugin._shared import layout_of, plugins_dir_option
+from store_plugin.cli._printable import printable
+from store_plugin.cli.plugin._shared import layout_there, plugins_dir_option
 
 _LOOK_SECONDS = 0.5
 _SHOWN_APART = ("seal", "number", "time", "event", "plugin")
@@ -38,7 +39,7 @@ def tail(follow: bool, records: int, raw: bool, plugins_dir: Path) -> None:
     """Show the newest records."""
     from store_plugin.lifecycle.audit_tail import AuditTail
 
-    record = AuditTail(layout_of(plugins_dir).audit)
+    record = AuditTail(layout_there(plugins_dir).audit)
     _show(record.last(records), raw)
     while follow:
         time.sleep(_LOOK_SECONDS)
@@ -57,7 +58,7 @@ def verify(head: str | None, plugins_dir: Path, output: str) -> None:
     """
     from store_plugin.lifecycle.audit import AuditLog
 
-    verdict = AuditLog(layout_of(plugins_dir).audit).verify(head)
+    verdict = AuditLog(layout_there(plugins_dir).audit).verify(head)
     if output != "table":
         emit({"records": verdict.records, "head": verdict.head}, output)
         return
@@ -67,7 +68,7 @@ def verify(head: str | None, plugins_dir: Path, output: str) -> None:
 
 def _show(lines: Iterable[str], raw: bool) -> None:
     for line in lines:
-        click.echo(line if raw else _readable(line))
+        click.echo(printable(line if raw else _readable(line)))
 
 
 def _readable(line: str) -> str:

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from store_plugin.cli._app import cli
+from store_plugin.lifecycle.audit import AuditLog
 from store_plugin.trust import digest_of
 from tests.support.plugin_project import project
 
@@ -185,7 +186,34 @@ def test_a_directory_that_others_can_write_is_refused(run: Run, tmp_path: Path) 
 # The record.
 
 
+@pytest.mark.parametrize("ask", [("audit", "verify"), ("audit", "tail"), ("plugin", "export")])
+def test_of_a_directory_that_is_not_there_nothing_is_told_to_be_in_order(
+    run: Run, tmp_path: Path, ask: tuple[str, ...]
+) -> None:
+    """A name that was mistyped has no record, whose chain holds."""
+    refused = run(*ask, "--plugins-dir", tmp_path / "typo", code=1).output
+    assert "there is no plugins directory" in refused
+    assert "store-plugin plugin install" in refused
+    assert not (tmp_path / "typo").exists()
+
+
+def test_what_a_plugin_wrote_steers_no_terminal(run: Run, tmp_path: Path) -> None:
+    """Neither out of the record, nor in an error; and it makes up no record of its own."""
+    run("plugin", "available")
+    why = "it failed: \x1b[2J\n2026-01-01T00:00:00 enable evil"
+    AuditLog(tmp_path / "plugins" / "audit").record("crash", "shelves\x1b[1m", {"why": why})
+    (shown,) = run("audit", "tail").output.splitlines()
+    assert "shelves\\x1b[1m" in shown
+    assert r"why=it failed: \x1b[2J\n2026-01-01T00:00:00 enable evil" in shown
+    loud = tmp_path / "loud"
+    loud.write_text("#!/bin/sh\nprintf '\\033[2J'\nexit 3\n")
+    loud.chmod(0o755)
+    run("plugin", "install", loud)
+    assert r"ends with code 3: \x1b[2J" in run("plugin", "register", loud, code=1).output
+
+
 def test_the_record_is_shown_and_checked(run: Run, executable: Path, tmp_path: Path) -> None:
+    run("plugin", "available")
     assert run("audit", "tail").output == ""
     assert "0 records" in run("audit", "verify").output
     follow(run, run("plugin", "install", executable))

@@ -87,6 +87,26 @@ def test_with_a_sidecar_it_tells(run: Run, script: Script) -> None:
     assert (document["state"], document["enabled"], document["pid"]) == ("Waiting", "1.0", 7)
 
 
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        (State.WAITING, "started again by itself; 'store-plugin plugin logs shelves'"),
+        (State.BROKEN, "'plugin restart shelves' starts it now, 'plugin update shelves'"),
+    ],
+)
+def test_of_one_that_fails_it_is_told_what_to_do(run: Run, script: Script, state: State, told: str) -> None:
+    script.steps = [status(state, why="it exited with 7")]
+    (line,) = (line for line in run("plugin", "status", "shelves").stdout.splitlines() if "next" in line)
+    assert told in line
+
+
+def test_of_one_that_is_well_there_is_nothing_to_do(run: Run, script: Script) -> None:
+    assert "next" not in run("plugin", "status", "shelves").stdout
+    script.steps = []
+    run("plugin", "disable", "shelves")
+    assert "next          store-plugin plugin enable shelves\n" in run("plugin", "status", "shelves").stdout
+
+
 def test_the_sidecar_of_another_directory_is_not_taken_for_ours(
     run: Run, script: Script, tmp_path: Path
 ) -> None:

@@ -58,6 +58,7 @@ async def test_a_crash_is_followed_by_a_restart(world: World) -> None:
     await until(lambda: world.status is not None and world.status.restarts == 1)
     after = await world.ready("1.0")
     assert after.pid != before.pid
+    assert after.why == "it was ended by signal 9"  # who looks later still finds out
     assert await say(world) == "1.0"
     assert world.events() == ["start", "crash", "start"]
 

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from store_plugin.cli._printable import printable
 from store_plugin.cli.plugin._completing import VARIABLE, complete_name, complete_version
+from store_plugin.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from store_plugin.lifecycle.layout import Layout
@@ -56,6 +58,16 @@ def sources(wheels: Path | None, from_index: bool) -> "Sources":
     return Sources(wheels, from_index)
 
 
+def layout_there(plugins_dir: Path) -> "Layout":
+    """The same of one that is there already: what is asked of another place is answered wrongly.
+    InvalidRequest."""
+    if not plugins_dir.exists():
+        raise InvalidRequest(
+            f"there is no plugins directory {plugins_dir}: 'store-plugin plugin install' makes one"
+        )
+    return layout_of(plugins_dir)
+
+
 def layout_of(plugins_dir: Path) -> "Layout":
     """The directory, ready to be used. ConfigInvalid."""
     from store_plugin.lifecycle.layout import Layout
@@ -76,9 +88,4 @@ def say_next(command: str) -> None:
 
 def note(text: str) -> None:
     """Something to know while a command works; not part of its result."""
-    click.echo(text, err=True)
-
-
-def printable(text: str) -> str:
-    """What a program of somebody wrote, for a terminal: what would steer it is spelled out."""
-    return "".join(c if c.isprintable() or c == "\t" else c.encode("unicode_escape").decode() for c in text)
+    click.echo(printable(text), err=True)

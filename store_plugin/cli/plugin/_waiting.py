@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from store_plugin.cli._failures import Failure
-from store_plugin.cli.plugin._shared import note, printable
+from store_plugin.cli._printable import printable
+from store_plugin.cli.plugin._shared import note
 from store_plugin.cli.plugin._sidecar import Sidecar
 
 if TYPE_CHECKING:
@@ -53,9 +54,7 @@ class Wait:
     ) -> None:
         give_up, told = time.monotonic() + self.seconds, ""
         while (plugin := sidecar.plugins().get(name)) is None or not reached(plugin):
-            state = (
-                f"{plugin.state}: {_why(plugin)}" if plugin and plugin.why else plugin.state if plugin else ""
-            )
+            state = _state(plugin)
             if plugin is not None and plugin.state == _BROKEN:
                 raise Failure(f"{what} does not start: {_why(plugin)}: see 'store-plugin plugin logs {name}'")
             if time.monotonic() > give_up:
@@ -86,10 +85,12 @@ def wait_options(command: Callable[..., None]) -> Callable[..., None]:
     )
 
 
-def _told(plugin: "proto.ManagedPlugin | None") -> str:
+def _state(plugin: "proto.ManagedPlugin | None") -> str:
+    """Empty where there is none yet."""
     if plugin is None:
-        return "not begun"
-    return f"{plugin.state}, {printable(plugin.why)}" if plugin.why else plugin.state
+        return ""
+    told = plugin.why and plugin.state != _READY  # of one that is ready it is over
+    return f"{plugin.state}: {_why(plugin)}" if told else plugin.state
 
 
 def _why(plugin: "proto.ManagedPlugin") -> str:

@@ -5,7 +5,7 @@ from typing import TextIO
 
 import click
 
-from store_plugin.cli.plugin._shared import layout_of, plugins_dir_option
+from store_plugin.cli.plugin._shared import layout_of, layout_there, plugins_dir_option
 from store_plugin.cli.plugin._sidecar import control_socket_option, told_to
 
 
@@ -19,7 +19,7 @@ def export(plugins_dir: Path) -> None:
     from store_plugin.lifecycle.administration.exporting import exported
     from store_plugin.lifecycle.administration.registering import Registrar
 
-    click.echo(exported(Registrar(layout_of(plugins_dir))), nl=False)
+    click.echo(exported(Registrar(layout_there(plugins_dir))), nl=False)
 
 
 @click.command("import")

@@ -7,13 +7,13 @@ import click
 
 from store_plugin.cli._output import emit, emit_table
 from store_plugin.cli._parameters import output_option
+from store_plugin.cli._printable import printable
 from store_plugin.cli.plugin._shared import (
     SHORT,
     layout_of,
     name_argument,
     note,
     plugins_dir_option,
-    printable,
 )
 from store_plugin.cli.plugin._sidecar import control_socket_option, sidecar_on
 from store_plugin.errors import NotReachable, PluginNotFound
@@ -21,6 +21,16 @@ from store_plugin.errors import NotReachable, PluginNotFound
 if TYPE_CHECKING:
     from store_plugin.cli.plugin._shown import Shown
 
+_NEXT = {
+    "Disabled": "store-plugin plugin enable {0}",
+    "Waiting": "it is started again by itself; 'store-plugin plugin logs {0}' shows what it wrote",
+    "Broken": (
+        "it is tried every ten minutes; 'store-plugin plugin logs {0}' shows what it wrote, "
+        "'plugin restart {0}' starts it now, 'plugin update {0}' takes another version, "
+        "'plugin disable {0}' leaves it"
+    ),
+}
+"""What a person can do, by state."""
 _COLUMNS = ("NAME", "VERSION", "STATE", "SINCE", "RESTARTS", "LAST FAILURE")
 
 
@@ -90,4 +100,5 @@ def _lines(one: "Shown") -> list[tuple[str, str]]:
         ("process", f"{one.pid}, instance {one.instance}" if one.pid else ""),
         ("restarts", str(one.restarts)),
         ("last failure", one.why),
+        ("next", _NEXT.get(one.state, "").format(one.name)),
     ]

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from store_plugin.cli.plugin._shared import layout_of, name_argument, note, plugins_dir_option, printable
+from store_plugin.cli._printable import printable
+from store_plugin.cli.plugin._shared import layout_of, name_argument, note, plugins_dir_option
 from store_plugin.cli.plugin._sidecar import control_socket_option, sidecar_on
 
 if TYPE_CHECKING:

@@ -188,6 +188,7 @@ class Runner:
         """Until something is asked for, or it is time for a try."""
         if self._state is not State.BROKEN:
             await self._note("circuit-open", self._wanted.name, {"why": self._why})
+            self._log.error("plugin is left alone", plugin=self._wanted.name, why=self._why)
             self._set(State.BROKEN, self._why)
         try:
             async with asyncio.timeout(LEFT_ALONE):
@@ -351,7 +352,7 @@ class Runner:
         if entry is not None:
             self._ground.registry.release(entry)
         instance.taken()
-        self._set(State.READY)
+        self._set(State.READY, self._why)
 
     def _new(self) -> Instance:
         return Instance(self._wanted, self._ground, self.output.take)
