@@ -9,12 +9,14 @@ import time
 from collections.abc import Callable
 from typing import Self
 
-from store_plugin.errors import ConfigInvalid, StoreUnavailable
+from store_plugin.errors import ConfigInvalid, StorePluginError, StoreUnavailable, Throttled
 from store_plugin.store import Environment, Fleet, MemberCluster
 from stores.kubernetes.spec import ClusterProfileReference, KubernetesSpec
 
 LOOK_SECONDS = 30.0
 """For how long a profile is believed."""
+PATIENCE_SECONDS = 3.0
+"""Longest that a lookup may take where there is an older answer."""
 
 
 class FollowedProfile:
@@ -44,23 +46,29 @@ class FollowedProfile:
 
     async def cluster(self) -> MemberCluster:
         """The cluster. As `Fleet.member`, except that what is known outlasts a lookup that fails
-        because something is away."""
+        because something is away, or slow: one caller waits for it, and not for long."""
         known = self._known
         if known is not None and self._clock() < self._look_at:
             return known
         async with self._looking:
             if self._known is None or self._clock() >= self._look_at:
                 self._known = await self._looked_up()
-                self._look_at = self._clock() + LOOK_SECONDS
             return self._known
 
     async def _looked_up(self) -> MemberCluster:
+        # Beforehand: it counts too where a caller gives up, so that the next one is not held up.
+        due, self._look_at = self._look_at, self._clock() + LOOK_SECONDS
+        patience = None if self._known is None else PATIENCE_SECONDS
         try:
-            return await self._fleet.member(self._reference.namespace, self._reference.name)
-        except StoreUnavailable:
+            async with asyncio.timeout(patience):
+                return await self._fleet.member(self._reference.namespace, self._reference.name)
+        except (StoreUnavailable, Throttled, TimeoutError):
             if self._known is None:
                 raise
             return self._known
+        except StorePluginError:
+            self._look_at = due
+            raise
 
     def __str__(self) -> str:
         return f"ClusterProfile {self._reference}"

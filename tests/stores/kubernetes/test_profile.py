@@ -1,11 +1,12 @@
 """A store that follows a ClusterProfile: looked up now and then, connected anew where it changed."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from store_plugin.errors import ConfigInvalid, StorePluginError, StoreUnavailable
+from store_plugin.errors import ConfigInvalid, StorePluginError, StoreUnavailable, Throttled
 from store_plugin.store import MemberCluster
 from store_plugin.testing.environment import MemoryCredentials, memory_environment
 from stores.kubernetes.connection import Connection
@@ -39,11 +40,14 @@ class FakeFleet:
         self.identity = "one"
         self.error: StorePluginError | None = None
         self.asked: list[str] = []
+        self.answers = asyncio.Event()
+        self.answers.set()
         self.clients: list[FakeClient] = []
         self.connect: Callable[[], FakeClient] = self._connect
 
     async def member(self, namespace: str, name: str) -> MemberCluster:
         self.asked.append(f"{namespace}/{name}")
+        await self.answers.wait()
         if self.error is not None:
             raise self.error
         return MemberCluster(self.identity, self.connect)
@@ -114,14 +118,53 @@ async def test_a_profile_that_changed_is_followed_and_calls_under_way_finish(
     assert [client.closed for client in fleet.clients] == [True, False]
 
 
-async def test_what_is_known_outlasts_a_hub_that_is_away(fleet: FakeFleet, clock: Clock) -> None:
+@pytest.mark.parametrize("error", [StoreUnavailable("away"), Throttled("slowly")], ids=["away", "busy"])
+async def test_what_is_known_outlasts_a_hub_that_is_away(
+    fleet: FakeFleet, clock: Clock, error: StorePluginError
+) -> None:
     opened = connection(fleet)
     await used(opened)
-    fleet.error = StoreUnavailable("away")
+    fleet.error = error
     clock.now += LOOK_SECONDS
     for _ in range(3):
         await used(opened)
     assert (len(fleet.asked), len(fleet.clients)) == (2, 1)
+
+
+async def test_what_is_known_outlasts_a_hub_that_hangs(
+    fleet: FakeFleet, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One caller waits for it, and not for long; the others not at all."""
+    opened = connection(fleet)
+    await used(opened)
+    fleet.answers.clear()
+    clock.now += LOOK_SECONDS
+    monkeypatch.setattr("stores.kubernetes.profile.PATIENCE_SECONDS", 0.05)
+    waiting = asyncio.create_task(used(opened))
+    while len(fleet.asked) < 2:
+        await asyncio.sleep(0)
+    await used(opened)
+    assert not waiting.done()
+    await waiting
+    assert (len(fleet.asked), len(fleet.clients)) == (2, 1)
+
+
+async def test_a_caller_who_gives_up_holds_nobody_up(fleet: FakeFleet, clock: Clock) -> None:
+    opened = connection(fleet)
+    await used(opened)
+    fleet.answers.clear()
+    clock.now += LOOK_SECONDS
+    waiting = asyncio.create_task(used(opened))
+    while len(fleet.asked) < 2:
+        await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    await used(opened)
+    fleet.answers.set()
+    fleet.identity = "two"
+    clock.now += LOOK_SECONDS
+    await used(opened)
+    assert (len(fleet.asked), len(fleet.clients)) == (3, 2)
 
 
 @pytest.mark.parametrize("error", [StoreUnavailable("away"), ConfigInvalid("gone")], ids=["away", "gone"])
