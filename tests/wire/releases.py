@@ -36,7 +36,12 @@ class Messages:
         self._pool = pool
 
     def __call__(self, name: str) -> type[Message]:
-        return message_factory.GetMessageClass(self._pool.FindMessageTypeByName(f"{_PACKAGE}.{name}"))
+        """Of the service for secrets."""
+        return self.named(f"{_PACKAGE}.{name}")
+
+    def named(self, name: str) -> type[Message]:
+        """Of any package."""
+        return message_factory.GetMessageClass(self._pool.FindMessageTypeByName(name))
 
 
 def _in_order(files: FileDescriptorSet) -> Iterator[Any]:
