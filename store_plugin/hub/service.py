@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeAlias
 
 import grpc
 
+from store_plugin.bugs import a_bug
 from store_plugin.errors import (
     Code,
     DeadlineExceeded,
@@ -222,8 +223,8 @@ class PluginStreams:
                     self._registry.drain(self._sessions[session])
         except StorePluginError as error:
             session.end(_gone(session.peer), told=failed_with(error))
-        except Exception as error:  # gRPC has several for a stream that broke
-            self._log.debug("plugin stream broke", plugin=session.peer.name, error=type(error).__name__)
+        except Exception as error:
+            self._tell_why(session, error)
         session.end(_gone(session.peer))
 
     async def _write(self, session: Session) -> None:
@@ -231,9 +232,17 @@ class PluginStreams:
             await session.outbox.run()
         except PeerStalled as stalled:
             session.end(_gone(session.peer), told=failed(Code.RESOURCE_EXHAUSTED, str(stalled)))
-        except Exception as error:  # as above
-            self._log.debug("plugin stream broke", plugin=session.peer.name, error=type(error).__name__)
+        except Exception as error:
+            self._tell_why(session, error)
             session.end(_gone(session.peer))
+
+    def _tell_why(self, session: Session, error: Exception) -> None:
+        """A stream that breaks is nothing special; whatever gRPC did not raise is a mistake here,
+        which costs this plugin its stream and no other."""
+        if isinstance(error, grpc.aio.BaseError):
+            self._log.debug("plugin stream broke", plugin=session.peer.name, error=type(error).__name__)
+        else:
+            self._log.error("plugin stream ended", plugin=session.peer.name, problem=a_bug(error))
 
     async def _first_frame(self, codec: Codec, context: Context) -> frames.Frame:
         try:
@@ -300,17 +309,17 @@ async def _say_goodbye(codec: Codec, context: Context, why: CallFailed | None) -
     """The end of the stream as a frame. Proxies made with Go 1.26 do not pass gRPC's own end on
     before the plugin's side is closed as well (golang/go#80085): it would wait for ever."""
     code, message = (why.code, why.message) if why else (Code.OK, "")
-    with suppress(Exception):  # as below
+    with suppress(grpc.aio.BaseError, TimeoutError):
         async with asyncio.timeout(_GOODBYE_SECONDS):
             await context.write(codec.write(frames.error("", code_in_words(code), message)))
 
 
 async def _abort(context: Context, why: CallFailed) -> None:
-    """Tell the peer, if it is still there: gRPC has no one exception for a stream that broke."""
+    """Tell the peer, if it is still there."""
     trailing = why.trailing_metadata
     try:
         await context.abort(grpc_code(why.code), why.message, trailing_metadata=trailing)
     except grpc.aio.AbortError:
         raise
-    except Exception:
+    except grpc.aio.BaseError:
         context.set_code(grpc_code(why.code))

@@ -124,3 +124,26 @@ async def test_calls_that_wait_for_a_legacy_plugin_are_served_before_it_is_drain
         assert [await call for call in calls] == [b"0", b"1", b"2", b"3"]
         await asyncio.wait_for(stopping, 10)
     await until(lambda: len(hub.registry) == 0)
+
+
+async def test_a_mistake_of_the_hub_ends_one_stream_and_is_told_with_its_place(
+    endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_registry: Registry, _entry: object) -> None:
+        raise KeyError("s.CAESIcanaryX7f3")
+
+    log = RecordingLog()
+    hub = Hub([HubListener(Endpoint.parse(endpoint), anyone, any_name)], log)
+    async with hub, RawPlugin(endpoint) as other, RawPlugin(endpoint) as plugin:
+        await other.register("other")
+        await plugin.register()
+        await until(lambda: len(hub.registry) == 2)
+        with monkeypatch.context() as patched:
+            patched.setattr(Registry, "drain", fails)
+            await plugin.send(frames.drain(0))
+            assert (await plugin.status())[0] is grpc.StatusCode.OK
+        await until(lambda: len(hub.registry) == 1)
+    ((_, event, fields),) = [line for line in log.lines if line[0] == "error"]
+    assert event == "plugin stream ended"
+    assert "a bug (KeyError in store_plugin/hub/service.py:" in fields["problem"]
+    assert "canary" not in log.text
