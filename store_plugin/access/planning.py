@@ -32,8 +32,9 @@ _NEVER_PREFIXES = (
     "OPENSSL_", "GRPC_", "STORE_PLUGIN_",
 )  # fmt: skip
 _NEVER_NAMES = {
-    "PATH", "HOME", "ENV", "IFS", "SHELLOPTS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS", "HOSTALIASES",
-    "SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE", EXEC_INFO,
+    "PATH", "HOME", "XDG_CONFIG_HOME", "ENV", "IFS", "SHELLOPTS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS",
+    "HOSTALIASES", "SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
+    "AWS_CA_BUNDLE", "HTTP_PROXY", "ALL_PROXY", EXEC_INFO,
 }  # fmt: skip
 """What decides which code runs, whom it believes, who can read along, or what our own plugin answers."""
 
@@ -116,7 +117,7 @@ def _more_variables(profile: ClusterProfile, access: ClusterAccess) -> Mapping[s
     if not isinstance(more, Mapping) or not all(map(_is_variable, more.items())):
         raise ConfigInvalid(f"profile {profile}: {VARIABLES_EXTENSION} must be names with texts")
     for name in more:
-        if name in _NEVER_NAMES or name.upper().startswith(_NEVER_PREFIXES):
+        if name.upper() in _NEVER_NAMES or name.upper().startswith(_NEVER_PREFIXES):
             raise ConfigInvalid(f"profile {profile}: {VARIABLES_EXTENSION} may not set {name}")
     return more
 

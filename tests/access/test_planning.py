@@ -143,6 +143,8 @@ def test_w2_t15_extensions_that_are_null_add_nothing(policies: dict[str, str]) -
         (VARIABLES_EXTENSION, {"KUBERNETES_EXEC_INFO": "{}"}, "may not set KUBERNETES_EXEC_INFO"),
         (VARIABLES_EXTENSION, {"OPENSSL_CONF": "/tmp/x"}, "may not set OPENSSL_CONF"),
         (VARIABLES_EXTENSION, {"SSLKEYLOGFILE": "/tmp/x"}, "may not set SSLKEYLOGFILE"),
+        (VARIABLES_EXTENSION, {"REQUESTS_CA_BUNDLE": "/tmp/x"}, "may not set REQUESTS_CA_BUNDLE"),
+        (VARIABLES_EXTENSION, {"http_proxy": "http://x"}, "may not set http_proxy"),
         (VARIABLES_EXTENSION, {"GRPC_TRACE": "http"}, "may not set GRPC_TRACE"),
         (VARIABLES_EXTENSION, {"STORE_PLUGIN_ENDPOINT": "x"}, "may not set STORE_PLUGIN_ENDPOINT"),
     ],
