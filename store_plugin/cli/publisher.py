@@ -1,5 +1,6 @@
 """`store-plugin publisher`: the operator that publishes Secrets."""
 
+import asyncio
 from functools import partial
 from pathlib import Path
 
@@ -127,9 +128,19 @@ _option = partial(setting, prefix="STORE_PLUGIN_PUBLISHER_")
     default="info",
     help="Least level that is logged.",
 )
+@_option(
+    "--let-go",
+    is_flag=True,
+    default=False,
+    help="Take the finalizer off all Secrets, leave what was published, and end: for who uninstalls it.",
+)
 @_option("--log-format", type=click.Choice(("json", "console")), default="json", help="How log lines look.")
 def publisher(
-    default_store_config: str | None, deletion_policy: str, refresh_interval: float, **options: object
+    default_store_config: str | None,
+    deletion_policy: str,
+    refresh_interval: float,
+    let_go: bool,
+    **options: object,
 ) -> None:
     """Publish the Secrets of a cluster that ask for it.
 
@@ -138,8 +149,13 @@ def publisher(
     found by the next one.
     """
     from store_plugin.publisher.app import run
+    from store_plugin.publisher.letting_go import let_all_go
     from store_plugin.sidecar.logs import configure_logs
 
     defaults = Defaults(default_store_config, DeletionPolicy(deletion_policy), refresh_interval)
     settings = Settings(defaults=defaults, **options)  # type: ignore[arg-type]
-    run(settings, configure_logs(settings.log_level, settings.log_format))
+    log = configure_logs(settings.log_level, settings.log_format)
+    if let_go:
+        asyncio.run(let_all_go(settings, log))
+    else:
+        run(settings, log)

@@ -50,6 +50,8 @@ def test_the_options_are_those_of_the_command_with_their_defaults() -> None:
 
 
 def _written(default: object) -> str:
+    if isinstance(default, bool):
+        return "on" if default else "off"
     if isinstance(default, int | float):
         return f"{default:g}"
     return default if isinstance(default, str) else "none"

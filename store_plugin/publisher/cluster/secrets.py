@@ -8,6 +8,7 @@ import binascii
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Self
 
 from store_plugin.cluster_api import MERGE_PATCH, ApiClient, ClusterApi, Json
 from store_plugin.errors import Conflict, InvalidRequest
@@ -29,6 +30,24 @@ class FoundSecret:
     data: Mapping[str, bytes] = field(repr=False)
     uid: str
     metadata: Json = field(repr=False)
+
+    @classmethod
+    def of(cls, found: Json) -> Self:
+        """What the API server tells; without values where it tells metadata only."""
+        metadata: Json = found.get("metadata") or {}
+        key = Key(str(metadata.get("namespace", "")), str(metadata.get("name", "")))
+        head = Head(
+            key.namespace,
+            key.name,
+            metadata.get("annotations") or {},
+            metadata.get("labels") or {},
+            str(found.get("type", "")),
+        )
+        try:
+            data = {name: b64decode(value or "") for name, value in (found.get("data") or {}).items()}
+        except (binascii.Error, TypeError):
+            raise Conflict(f"the API server's answer for Secret {key} is no Secret") from None
+        return cls(head, data, str(metadata.get("uid", "")), metadata)
 
     @property
     def key(self) -> Key:
@@ -65,7 +84,12 @@ class ClusterSecrets:
     async def read(self, key: Key) -> FoundSecret | None:
         """None: there is none."""
         found = await self._whole.find(_ONE, namespace=key.namespace, name=key.name)
-        return None if found is None else _secret(key, found)
+        return None if found is None else FoundSecret.of(found)
+
+    async def read_metadata(self, key: Key) -> FoundSecret | None:
+        """The same without its values."""
+        found = await self._metadata.find(_ONE, namespace=key.namespace, name=key.name)
+        return None if found is None else FoundSecret.of(found)
 
     async def keep(self, secret: FoundSecret, version: str) -> str:
         """Put the finalizer on."""
@@ -107,19 +131,3 @@ class ClusterSecrets:
             raise Conflict(f"Secret {key} has just been deleted")
         self._written(what)
         return str((answer.get("metadata") or {}).get("resourceVersion", ""))
-
-
-def _secret(key: Key, found: Json) -> FoundSecret:
-    metadata: Json = found.get("metadata") or {}
-    head = Head(
-        key.namespace,
-        key.name,
-        metadata.get("annotations") or {},
-        metadata.get("labels") or {},
-        str(found.get("type", "")),
-    )
-    try:
-        data = {name: b64decode(value or "") for name, value in (found.get("data") or {}).items()}
-    except (binascii.Error, TypeError):
-        raise Conflict(f"the API server's answer for Secret {key} is no Secret") from None
-    return FoundSecret(head, data, str(metadata.get("uid", "")), metadata)
