@@ -69,11 +69,13 @@ class Engine:
         """
         if if_version and not self.store.capabilities.compare_and_set:
             raise InvalidRequest("this store has no compare-and-set: leave options.if_version empty")
-        location = self.store.location(name)
+        location, retry = self.store.location(name), if_version is None
         if dry_run:
-            return await self._races.until_won(
-                name, deadline, lambda: self._apply(name, request, location, if_version, dry_run=True)
-            )
+
+            async def rehearse() -> Applied:
+                return await self._apply(name, request, location, if_version, dry_run=True)
+
+            return await self._races.until_won(name, deadline, rehearse, retry=retry)
         asked = None if if_version else self._recollection.asked(location, name, request)
 
         async def once() -> Applied:
@@ -87,7 +89,7 @@ class Engine:
         async with self._locks.hold(location):
             if known := self._recollection.answer(asked):  # by who was in the queue before
                 return known
-            return await self._races.until_won(name, deadline, once, retry=if_version is None)
+            return await self._races.until_won(name, deadline, once, retry=retry)
 
     async def delete(
         self,

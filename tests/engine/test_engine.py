@@ -356,12 +356,14 @@ async def test_with_if_version_a_lost_race_is_not_tried_again(
 async def test_if_version_counts_for_a_dry_run_and_an_unchanged_apply_too(
     engine_over: Callable[..., Engine],
 ) -> None:
-    engine = engine_over(await held(secret_of(None)))
+    store = await held(secret_of(None))
+    engine = engine_over(store)
     for dry_run in (False, True):
-        with pytest.raises(Conflict):
+        with pytest.raises(Conflict, match="is at version 1, not 9"):
             await engine.apply(
                 NAME, secret_of(None), deadline=DEADLINE, if_version=Version("9"), dry_run=dry_run
             )
+    assert store.calls == ["read", "read"]
 
 
 async def test_a_version_that_is_a_tombstone_is_not_found(engine_over: Callable[..., Engine]) -> None:
