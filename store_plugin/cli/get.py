@@ -68,7 +68,9 @@ def _only(key: str, secret: FetchedSecret, name: ScopedName) -> FetchedSecret:
 
 def _show(secret: FetchedSecret, name: ScopedName, reveal: bool) -> None:
     if not secret.data and not secret.metadata:
-        click.echo(f"there is no secret {name}, or it is empty", err=True)
+        # Some stores give secrets no version, and then nobody can tell the two apart.
+        told = f"secret {name} is empty" if secret.version else f"there is no secret {name}, or it is empty"
+        click.echo(told, err=True)
         return
     rows = [(key, _cell(value, reveal)) for key, value in sorted(secret.data.items())]
     emit_table(("KEY", "VALUE"), rows)

@@ -80,6 +80,19 @@ def test_raw_needs_a_key_and_reveal(run: Run, server: EssServer, arguments: list
     assert server.received == []
 
 
+@pytest.mark.parametrize(
+    ("version", "told"),
+    [("7", "secret team-a/db is empty\n"), ("", "there is no secret team-a/db, or it is empty\n")],
+    ids=["empty", "missing, or of a store without versions"],
+)
+def test_an_empty_secret_is_told_from_a_missing_one(
+    run: Run, server: EssServer, version: str, told: str
+) -> None:
+    server.answers["GetSecret"] = lambda *_: ess_pb2.GetSecretResponse(version=version)
+    result = run(*WHERE)
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", told)
+
+
 def test_version_is_asked_for(run: Run, server: EssServer) -> None:
     run(*WHERE, "--version", "3")
     assert server.received[0].request.options.version == "3"  # type: ignore[attr-defined]
