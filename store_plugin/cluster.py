@@ -4,6 +4,8 @@ The library is imported when the first connection is made: it takes half a secon
 memory as the rest of a sidecar, which one with a config directory does not need.
 """
 
+import asyncio
+import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -22,6 +24,8 @@ async def connected(kubeconfig: Path | None = None, context: str | None = None) 
 
     ConfigInvalid where there is neither; nothing is sent before the first call.
     """
+    if kubeconfig is not None and (problem := await asyncio.to_thread(_unreadable, kubeconfig)):
+        raise ConfigInvalid(problem)
     from kubernetes.aio.client import ApiClient
 
     configuration = await _configuration(kubeconfig, context)
@@ -34,6 +38,19 @@ async def connected(kubeconfig: Path | None = None, context: str | None = None) 
         yield client
     finally:
         await client.close()  # type: ignore[no-untyped-call]
+
+
+def _unreadable(kubeconfig: Path) -> str | None:
+    """Why none of the files, which the value may name several of as $KUBECONFIG does, can be read.
+    Blocking."""
+    problem = None
+    for name in str(kubeconfig).split(os.pathsep):
+        try:
+            with Path(name).open("rb"):
+                return None
+        except OSError as error:
+            problem = problem or f"the kubeconfig {name} cannot be read: {error.strerror}"
+    return problem
 
 
 async def _configuration(kubeconfig: Path | None, context: str | None) -> "Configuration | None":
@@ -57,8 +74,8 @@ def _how_to_connect(kubeconfig: Path | None) -> str:
     if kubeconfig is not None:
         return f"{kubeconfig} cannot be used as a kubeconfig, or has no such context; kubectl would say why"
     return (
-        "this is no Pod with a ServiceAccount token: name a cluster with --kubeconfig, "
-        "or a directory of configs with --config-dir"
+        "this is no Pod with a ServiceAccount token: name a cluster with --kubeconfig "
+        "(serve and doctor take a directory of configs too, --config-dir)"
     )
 
 

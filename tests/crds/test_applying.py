@@ -1,6 +1,7 @@
 """CRDs come into a cluster, and nothing that others put there is taken away."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -169,15 +170,31 @@ async def test_an_api_server_that_is_away_is_unavailable(
             await look(api, [definition])
 
 
-@pytest.mark.parametrize("content", [None, "", "- 1", "kind: Config", "token: {s3cret"], ids=str)
-async def test_a_kubeconfig_that_cannot_be_used_is_told(tmp_path: Path, content: str | None) -> None:
+@pytest.mark.parametrize("content", ["", "- 1", "kind: Config", "token: {s3cret"], ids=str)
+async def test_a_kubeconfig_that_cannot_be_used_is_told(tmp_path: Path, content: str) -> None:
     path = tmp_path / "kubeconfig"
-    if content is not None:
-        path.write_text(content)
+    path.write_text(content)
     with pytest.raises(ConfigInvalid, match="cannot be used as a kubeconfig") as refused:
         async with connected(path):
             raise AssertionError("connected")
     assert refused.value.__context__ is None
+
+
+async def test_kubeconfigs_that_are_not_there_are_told_by_the_first(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    both = Path(f"{tmp_path / 'one'}:{tmp_path / 'two'}")
+    told = f"the kubeconfig {tmp_path / 'one'} cannot be read: No such file or directory"
+    with pytest.raises(ConfigInvalid, match=f"^{re.escape(told)}$"):
+        async with connected(both):
+            raise AssertionError("connected")
+    assert caplog.messages == []
+
+
+async def test_one_kubeconfig_of_several_is_enough(cluster: Cluster, tmp_path: Path) -> None:
+    (tmp_path / "two").write_text(yaml.safe_dump(cluster.kubeconfig()))
+    async with connected(Path(f"{tmp_path / 'one'}:{tmp_path / 'two'}")) as api:
+        assert api.configuration.host == cluster.address
 
 
 async def test_outside_of_a_pod_a_kubeconfig_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
