@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import click
 
 from store_plugin.cli._opening import OpenConfigs
+from store_plugin.cli._printable import printable
 from store_plugin.dispatch.failures import told
 from store_plugin.dispatch.lease import Lease
 from store_plugin.dispatch.router import Router
@@ -33,7 +34,7 @@ class Finding:
 
     def __str__(self) -> str:
         line = f"{self.level:<7} {self.where}"
-        return f"{line}: {self.message}" if self.message else line
+        return f"{line}: {printable(self.message)}" if self.message else line
 
 
 async def connected(

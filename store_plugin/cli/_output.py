@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 import click
 
+from store_plugin.cli._printable import LINES, printable, printable_json
 from store_plugin.model import ChangeKind, KeyChange
 
 Plain: TypeAlias = str | int | float | bool | Sequence["Plain"] | Mapping[str, "Plain"] | None
@@ -21,15 +22,18 @@ _SIGNS = {ChangeKind.ADDED: "+", ChangeKind.UPDATED: "~", ChangeKind.REMOVED: "-
 def emit(document: Plain, output: str) -> None:
     """Print a document as `json` or `yaml`."""
     if output == "json":
-        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        click.echo(printable_json(json.dumps(document, indent=2, ensure_ascii=False)))
         return
     import yaml
 
-    click.echo(yaml.safe_dump(document, sort_keys=False, allow_unicode=True), nl=False)
+    text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+    if text != printable(text, LINES):
+        text = yaml.safe_dump(document, sort_keys=False)
+    click.echo(text, nl=False)
 
 
 def emit_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print rows under headings, as plain text: nothing in a cell is taken for markup."""
+    """Print rows under headings, as plain text: nothing in a cell is taken for markup, or obeyed."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -38,7 +42,7 @@ def emit_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*map(Text, row))
+        table.add_row(*(Text(printable(cell, LINES)) for cell in row))
     on_terminal = sys.stdout.isatty()
     text = io.StringIO()
     Console(file=text, force_terminal=on_terminal, width=None if on_terminal else _WIDE).print(table)
@@ -48,7 +52,7 @@ def emit_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 def change_lines(changes: Iterable[KeyChange]) -> list[str]:
     """One line per change: `+ key`, `~ key`, `- key`, and metadata marked as such."""
     return [
-        f"  {_SIGNS[change.kind]} {change.key}"
+        f"  {_SIGNS[change.kind]} {printable(change.key)}"
         + (" (metadata)" if change.kind is ChangeKind.METADATA else "")
         for change in changes
     ]

@@ -19,6 +19,7 @@ from store_plugin.cli._parameters import (
     parsed_by,
     with_client,
 )
+from store_plugin.cli._printable import say
 from store_plugin.client import Client
 from store_plugin.errors import InvalidRequest
 from store_plugin.model import MAX_DATA_BYTES, Applied, ConfigReference, ScopedName
@@ -106,7 +107,7 @@ def apply(
         if_version=if_version,
     )
     if output == "table":
-        click.echo("\n".join([_headline(name, applied, dry_run), *change_lines(applied.changes)]))
+        say("\n".join([_headline(name, applied, dry_run), *change_lines(applied.changes)]))
     else:
         emit(
             {

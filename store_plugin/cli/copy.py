@@ -16,6 +16,7 @@ import click
 
 from store_plugin.cli._failures import EXIT_REFUSED, Failure
 from store_plugin.cli._parameters import dry_run_option, parsed_by
+from store_plugin.cli._printable import say
 from store_plugin.client import parse_config
 from store_plugin.errors import StorePluginError
 from store_plugin.model import NO_SECRET, ConfigReference, ScopedName
@@ -123,7 +124,7 @@ class _Job:
                     report = await self._reported(source.engine, target.engine, name)
                     counts[report.outcome] += 1
                     _clear_progress()
-                    click.echo(str(report))
+                    say(str(report))
         return counts
 
     async def _listed(self, engine: "Engine") -> tuple[ScopedName, ...]:

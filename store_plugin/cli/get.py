@@ -15,6 +15,7 @@ from store_plugin.cli._parameters import (
     parsed_by,
     with_client,
 )
+from store_plugin.cli._printable import say
 from store_plugin.client import Client, FetchedSecret
 from store_plugin.model import ConfigReference, ScopedName
 
@@ -78,7 +79,7 @@ def _show(secret: FetchedSecret, name: ScopedName, reveal: bool) -> None:
         click.echo()
         emit_table(("LABEL", "VALUE"), sorted(secret.metadata.items()))
     if secret.version:
-        click.echo(f"\nversion {secret.version}")
+        say(f"\nversion {secret.version}")
 
 
 def _cell(value: bytes, reveal: bool) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from store_plugin.cli._printable import printable
+from store_plugin.cli._printable import printable, printable_json
 from store_plugin.cli.plugin._shared import layout_of, name_argument, note, plugins_dir_option
 from store_plugin.cli.plugin._sidecar import control_socket_option, sidecar_on
 
@@ -60,6 +60,7 @@ def _show(taken: "proto.PluginOutputResponse", output: str) -> None:
         note(f"{taken.lost} lines came too fast, and are lost")
     for line in taken.lines:
         if output == "json":
-            click.echo(json.dumps({"time": line.at.ToJsonString(), "line": line.text}, ensure_ascii=False))
+            document = {"time": line.at.ToJsonString(), "line": line.text}
+            click.echo(printable_json(json.dumps(document, ensure_ascii=False)))
         else:
             click.echo(printable(line.text))

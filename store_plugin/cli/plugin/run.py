@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from store_plugin.cli._printable import say
 from store_plugin.cli.plugin._launching import config_option, launch_of, launch_options
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def run(
 async def _run(launch: "Launch", manifest: "StoreManifest | None", once: bool) -> int:
     from store_plugin.authoring.trial import trial
 
-    async with trial(launch, lambda line: click.echo(f"  | {line}"), os.environ) as connected:
+    async with trial(launch, lambda line: say(f"  | {line}"), os.environ) as connected:
         _tell(connected)
         if manifest is not None:
             await _try(connected, manifest)
@@ -65,6 +66,6 @@ async def _try(connected: "Trial", manifest: "StoreManifest") -> None:
     store = await connected.open(manifest)
     try:
         async for line in walk(store):
-            click.echo(line)
+            say(line)
     finally:
         await store.aclose()

@@ -11,6 +11,7 @@ import click
 from store_plugin.cli._failures import EXIT_REFUSED, Failure
 from store_plugin.cli._output import emit
 from store_plugin.cli._parameters import output_option
+from store_plugin.cli._printable import say
 from store_plugin.cli.plugin._launching import config_option, launch_of, launch_options
 from store_plugin.cli.plugin._shared import note
 
@@ -58,5 +59,5 @@ def _show(outcomes: "Sequence[Outcome]", output: str) -> None:
     for outcome in outcomes:
         click.echo(f"{'ok    ' if outcome.passed else 'failed'}  {outcome.rule}")
         for line in outcome.problem.splitlines():
-            click.echo(f"          {line}")
+            say(f"          {line}")
     click.echo(f"{len(outcomes) - len(failed)} passed, {len(failed)} failed")
