@@ -306,6 +306,16 @@ def test_crossplane_keeps_its_own_kind_and_its_accounts_may_read() -> None:
             id="proxy without an image",
         ),
         pytest.param(
+            {**IMAGE, "standalone": {"enabled": True, "sidecar": {"native": True}}},
+            "standalone.sidecar.native: the sidecar is a container of its own there; leave native out",
+            id="native without an operator",
+        ),
+        pytest.param(
+            {**IMAGE, "crossplane": {"enabled": True, "sidecar": {"native": True}}},
+            "crossplane.sidecar.native: Crossplane's runtime config knows no sidecars that start first",
+            id="native in Crossplane's Pods",
+        ),
+        pytest.param(
             {**IMAGE, "standalone": {"enabled": True, "serviceAccount": {"create": False}}},
             "standalone.serviceAccount.name is empty: name the ServiceAccount, or let it be made with",
             id="no account",

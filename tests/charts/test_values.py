@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from store_plugin import __version__
+from store_plugin.endpoints import Endpoint
 from tests.charts.switches import IMAGE, SWITCHES
 from tests.support.helm import CHART, CHARTS, LIBRARY, Refused, lint, render
 from tools.charts import values_of
@@ -91,6 +92,18 @@ def test_the_library_passes_a_strict_lint() -> None:
             "'http' not allowed",
             id="typo in a plugin's probe",
         ),
+        pytest.param(
+            {"image": {"repository": "registry.example.com:5000/store-plugin:0.1.0"}},
+            "/image/repository",
+            "does not match pattern",
+            id="tag in the repository",
+        ),
+        pytest.param(
+            {"sidecar": {"listen": ["unix//@crossplane/secret/default.sock"]}},
+            "/sidecar/listen/0",
+            "does not match pattern",
+            id="endpoint that is none",
+        ),
         pytest.param({"sidecar": {"listen": []}}, "/sidecar/listen", "minItems", id="none"),
         pytest.param({"sidecar": {"logLevel": "loud"}}, "/sidecar/logLevel", "must be one of", id="choice"),
         pytest.param({"image": {"digest": "abc"}}, "/image/digest", "does not match pattern", id="digest"),
@@ -138,6 +151,38 @@ def test_without_an_image_the_message_says_what_to_set() -> None:
 def test_an_image_is_named_by_tag_or_digest(image: dict[str, str], expected: str) -> None:
     made = render({**SWITCHES["injection"], "image": {"repository": "r/store-plugin", **image}})
     assert expected in str(made)
+
+
+@pytest.mark.parametrize(
+    "repository",
+    ["r", "team/r", "registry.example.com:5000/team/r", "localhost/r", "[::1]:5000/r", "10.0.0.1:5000/r"],
+)
+def test_an_image_is_in_any_registry(repository: str) -> None:
+    values = {**SWITCHES["standalone"], "crds": {"enabled": False}, "image": {"repository": repository}}
+    assert f"{repository}:{__version__}" in str(render(values))
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "unix:///@a/b",
+        "unix:@a",
+        "unix-abstract:a",
+        "@a",
+        "unix:///a",
+        "/a",
+        "dns:///a:1",
+        "[::]:4040",
+        "*:4040",
+    ],
+)
+def test_a_sidecar_listens_wherever_the_command_does(endpoint: str) -> None:
+    assert Endpoint.parse(endpoint)
+    values = {
+        **SWITCHES["injection"],
+        "injection": {"enabled": True, "profiles": {"a": {"listen": [endpoint]}}},
+    }
+    assert f"--listen={endpoint}" in str(render(values))
 
 
 def test_a_sidecar_may_have_an_image_of_its_own() -> None:
