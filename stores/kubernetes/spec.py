@@ -15,7 +15,7 @@ _ONE_CLUSTER = "clusterProfileRef names the cluster: leave kubeconfig and contex
 
 
 class ClusterProfileReference(Manifest):
-    """A ClusterProfile (multicluster.x-k8s.io/v1alpha1) of the cluster that the sidecar's configs
+    """A ClusterProfile (multicluster.x-k8s.io) of the cluster that the sidecar's configs
     come from, or of the one that its `--kubeconfig` names."""
 
     namespace: str = Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
