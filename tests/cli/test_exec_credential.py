@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import shlex
 import subprocess
 import sys
 import threading
@@ -31,7 +33,7 @@ from store_plugin.client import parse_config
 from store_plugin.errors import InvalidRequest, StoreDenied
 from store_plugin.model import ScopedName, Secret
 from tests.client.ess_server import EssServer
-from tests.docs.pages import DOCS, rows, section
+from tests.docs.pages import DOCS, ROOT, blocks, rows, section
 from tests.support import manifests
 from tests.support.certificates import CertificateAuthority
 from tests.support.kubectl import exec_user, kubeconfig_of, kubectl
@@ -42,6 +44,7 @@ from tests.support.tokens import jwt
 CANARY = "canary-20fd"
 SERVER = "https://member.example.com"
 INFO = ExecInfo(API_VERSIONS[0])
+WHOAMI = ("auth", "whoami", "-o", "jsonpath={.status.userInfo.username}")
 
 Ended = subprocess.CompletedProcess[str]
 Ask = Callable[..., Ended]
@@ -371,6 +374,25 @@ def test_kubectl_gets_in_with_a_secret_of_a_store(
     assert set(asked_of(server)) == {("VaultConfig/prod", "fleet/member")}
 
 
+def test_the_user_that_the_readme_sets_up_gets_in(
+    server: EssServer, endpoint: str, cluster: Cluster, tmp_path: Path
+) -> None:
+    (command,) = (block for block in blocks(ROOT / "README.md", "console") if "set-credentials" in block)
+    program, *arguments = shlex.split(command.removeprefix("$ ").replace("\\\n", ""))
+    assert program == "kubectl"
+    user = cluster.service_account(cluster.namespace())
+    hold(server, **bare(cluster, cluster.token(user)))
+    config = kubeconfig_of(cluster, {})
+    config["contexts"][0]["context"]["user"] = "fleet"
+    environ = {"PATH": f"{Path(PROGRAM).parent}:{os.environ['PATH']}", "STORE_PLUGIN_ENDPOINT": endpoint}
+    made = kubectl(tmp_path, config, *arguments)
+    assert made.returncode == 0, made.stderr
+    config = json.loads((tmp_path / "kubeconfig.json").read_text())
+    ended = kubectl(tmp_path, config, *WHOAMI, **environ)
+    assert ended.stdout == user, ended.stderr
+    assert asked_of(server)[-1] == ("VaultConfig/prod", "fleet/member-1")
+
+
 def beside_a_server(cluster: Cluster, certificate: bytes, key: bytes) -> dict[str, str]:
     said = {"server": cluster.address, "ca.crt": cluster.ca.decode()}
     return {"tls.crt": certificate.decode(), "tls.key": key.decode(), **said}
@@ -398,7 +420,7 @@ def whoami(
         hold(server, **data)
         command = [PROGRAM, "exec-credential", "VaultConfig/prod", "fleet/{cluster}", "--endpoint", endpoint]
         config = kubeconfig_of(cluster, exec_user(command, version=version), {"cluster": "member"})
-        return kubectl(tmp_path, config, "auth", "whoami", "-o", "jsonpath={.status.userInfo.username}")
+        return kubectl(tmp_path, config, *WHOAMI)
 
     return ask
 

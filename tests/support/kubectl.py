@@ -47,7 +47,7 @@ def kubeconfig_of(cluster: Cluster, user: Mapping[str, Any], extension: object =
 
 
 def kubectl(
-    directory: Path, kubeconfig: Mapping[str, Any], *arguments: str
+    directory: Path, kubeconfig: Mapping[str, Any], *arguments: str, **environ: str
 ) -> "subprocess.CompletedProcess[str]":
     """`kubectl ARGUMENTS`, ended; whatever it says of itself is kept in `directory`."""
     path = directory / "kubeconfig.json"
@@ -64,5 +64,5 @@ def kubectl(
         capture_output=True,
         text=True,
         timeout=60,
-        env={"PATH": os.environ["PATH"], "HOME": str(directory)},
+        env={"PATH": os.environ["PATH"], "HOME": str(directory), **environ},
     )
