@@ -387,7 +387,7 @@ def test_the_user_that_the_readme_sets_up_gets_in(
     environ = {"PATH": f"{Path(PROGRAM).parent}:{os.environ['PATH']}", "STORE_PLUGIN_ENDPOINT": endpoint}
     made = kubectl(tmp_path, config, *arguments)
     assert made.returncode == 0, made.stderr
-    config = json.loads((tmp_path / "kubeconfig.json").read_text())
+    config = yaml.safe_load((tmp_path / "kubeconfig.json").read_text())
     ended = kubectl(tmp_path, config, *WHOAMI, **environ)
     assert ended.stdout == user, ended.stderr
     assert asked_of(server)[-1] == ("VaultConfig/prod", "fleet/member-1")
