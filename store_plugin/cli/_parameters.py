@@ -15,6 +15,9 @@ from store_plugin.model import OWNER_LABEL, ScopedName, check_keys
 T = TypeVar("T")
 Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 
+SECONDS = click.FloatRange(min=0, min_open=True)
+"""A time that is waited for at most."""
+
 
 def parsed_by(parse: Callable[[str], T]) -> Callable[[str], T]:
     """`parse` as the type of a parameter: what it refuses is wrong usage."""
@@ -75,13 +78,25 @@ def cluster_options(command: Callable[..., None]) -> Callable[..., None]:
     )(command)
 
 
+def timeout_option(*more: str, default: float, help: str) -> Decorator:  # noqa: A002 # click's name
+    """`--timeout`, in seconds; `more`: the name that the command has it under."""
+    return click.option(
+        "--timeout",
+        *more,
+        type=SECONDS,
+        default=default,
+        show_default=True,
+        metavar="SECONDS",
+        help=help,
+    )
+
+
 def _connection_option(name: str, **attributes: Any) -> Decorator:
     """An option that is also read from STORE_PLUGIN_NAME, whatever the command."""
     variable = "STORE_PLUGIN_" + name.upper()
     return click.option("--" + name.replace("_", "-"), envvar=variable, show_envvar=True, **attributes)
 
 
-_SECONDS = click.FloatRange(min=0, min_open=True)
 _CONNECTION: Mapping[str, Decorator] = {
     "endpoint": _connection_option(
         "endpoint",
@@ -107,7 +122,7 @@ _CONNECTION: Mapping[str, Decorator] = {
     ),
     "timeout": _connection_option(
         "timeout",
-        type=_SECONDS,
+        type=SECONDS,
         default=DEFAULT_TIMEOUT,
         show_default=True,
         metavar="SECONDS",
@@ -115,7 +130,7 @@ _CONNECTION: Mapping[str, Decorator] = {
     ),
     "connect_timeout": _connection_option(
         "connect_timeout",
-        type=_SECONDS,
+        type=SECONDS,
         default=DEFAULT_CONNECT_TIMEOUT,
         show_default=True,
         metavar="SECONDS",

@@ -11,7 +11,7 @@ import click
 from store_plugin.cli._extras import missing_extra
 from store_plugin.cli._failures import EXIT_REFUSED
 from store_plugin.cli._output import emit
-from store_plugin.cli._parameters import cluster_options, output_option
+from store_plugin.cli._parameters import cluster_options, output_option, timeout_option
 from store_plugin.cli._plugin_kinds import brought, with_plugin_kinds
 from store_plugin.cli._trust_options import trust_options
 
@@ -41,14 +41,7 @@ def config() -> None:
 @click.option("--kubernetes", is_flag=True, help="Check the configs of a cluster instead of a directory.")
 @cluster_options
 @click.option("--connect", is_flag=True, help="Also open each store, log in and check that it can be used.")
-@click.option(
-    "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
-    default=_CONNECT_SECONDS,
-    show_default=True,
-    metavar="SECONDS",
-    help="Longest that one store may take, with --connect.",
-)
+@timeout_option(default=_CONNECT_SECONDS, help="Longest that one store may take, with --connect.")
 @click.option(
     "--access-config",
     metavar="FILE",

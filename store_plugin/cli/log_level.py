@@ -3,10 +3,11 @@
 import click
 
 from store_plugin.cli._control import Control, with_control
+from store_plugin.cli._settings import LOG_LEVELS
 
 
 @click.command("log-level")
-@click.argument("level", required=False, type=click.Choice(("debug", "info", "warning", "error")))
+@click.argument("level", required=False, type=click.Choice(LOG_LEVELS))
 @with_control
 def log_level(control: Control, level: str | None) -> None:
     """Show or set the least level that a running sidecar logs.

@@ -6,14 +6,13 @@ import click
 
 from store_plugin.cli._control import Control, complete_plugin, with_control
 from store_plugin.cli._output import Plain, emit, emit_table
-from store_plugin.cli._parameters import output_option
+from store_plugin.cli._parameters import output_option, timeout_option
 from store_plugin.stream.frames import seconds
 
 if TYPE_CHECKING:
     from store_plugin._proto import control_pb2 as proto
 
 _COLUMNS = ("NAME", "VERSION", "INSTANCE", "IDENTITY", "KINDS", "SINCE", "IN FLIGHT", "LAST HEARTBEAT")
-_SECONDS = click.FloatRange(min=0, min_open=True)
 
 
 class PluginsGroup(click.Group):
@@ -50,14 +49,7 @@ def list_plugins(control: Control, output: str) -> None:
 @click.argument("name", shell_complete=complete_plugin)
 @click.argument("method")
 @click.argument("request", metavar="JSON", default="{}")
-@click.option(
-    "--timeout",
-    type=_SECONDS,
-    default=30.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="Longest that the plugin may take.",
-)
+@timeout_option(default=30.0, help="Longest that the plugin may take.")
 @click.option(
     "-o",
     "--output",

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from store_plugin.cli._parameters import parsed_by
-from store_plugin.cli._settings import parse_host_port, setting
+from store_plugin.cli._settings import cluster_settings, log_settings, parse_host_port, setting
 from store_plugin.errors import InvalidRequest
 from store_plugin.publisher.settings import Settings
 from store_plugin.publisher.wishes.wish import Defaults, DeletionPolicy, default_store_config
@@ -21,20 +21,12 @@ def parse_api_version(text: str) -> str:
     return text
 
 
-_option = partial(setting, prefix="STORE_PLUGIN_PUBLISHER_")
+_PREFIX = "STORE_PLUGIN_PUBLISHER_"
+_option = partial(setting, prefix=_PREFIX)
 
 
 @click.command()
-@_option(
-    "--kubeconfig",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    default=None,
-    help="Names the cluster; left out: the one this Pod runs in.",
-)
-@_option(
-    "--context", metavar="NAME", default=None, help="Context of the kubeconfig; left out: its current one."
-)
+@cluster_settings(_PREFIX)
 @_option(
     "--store-configs",
     type=parsed_by(parse_api_version),
@@ -122,19 +114,13 @@ _option = partial(setting, prefix="STORE_PLUGIN_PUBLISHER_")
     default="127.0.0.1:8082",
     help="Probes and metrics over HTTP.",
 )
-@_option(
-    "--log-level",
-    type=click.Choice(("debug", "info", "warning", "error")),
-    default="info",
-    help="Least level that is logged.",
-)
+@log_settings(_PREFIX)
 @_option(
     "--let-go",
     is_flag=True,
     default=False,
     help="Take the finalizer off all Secrets, leave what was published, and end: for who uninstalls it.",
 )
-@_option("--log-format", type=click.Choice(("json", "console")), default="json", help="How log lines look.")
 def publisher(
     default_store_config: str | None,
     deletion_policy: str,

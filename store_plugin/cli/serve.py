@@ -8,7 +8,7 @@ import click
 
 from store_plugin.cli._hub_options import hub_options
 from store_plugin.cli._parameters import parsed_by
-from store_plugin.cli._settings import parse_host_port, parse_mode, setting
+from store_plugin.cli._settings import cluster_settings, log_settings, parse_host_port, parse_mode, setting
 from store_plugin.cli._trust_options import trust_options
 from store_plugin.endpoints import DEFAULT_ENDPOINT, Endpoint
 
@@ -121,13 +121,7 @@ from store_plugin.endpoints import DEFAULT_ENDPOINT, Endpoint
     default=2.0,
     help="Seconds between two looks at credential files.",
 )
-@setting(
-    "--log-level",
-    type=click.Choice(("debug", "info", "warning", "error")),
-    default="info",
-    help="Least level that is logged.",
-)
-@setting("--log-format", type=click.Choice(("json", "console")), default="json", help="How log lines look.")
+@log_settings()
 @setting("--access-log/--no-access-log", default=False, help="Log successful calls too.")
 @setting("--pod-ip", metavar="IP", default=None, help="The Pod's IP (downward API), to notice hostNetwork.")
 @setting("--host-ip", metavar="IP", default=None, help="The node's IP (downward API), to notice hostNetwork.")
@@ -157,16 +151,7 @@ from store_plugin.endpoints import DEFAULT_ENDPOINT, Endpoint
     default="off",
     help="CustomResourceDefinitions at start: apply them, or only compare and log.",
 )
-@setting(
-    "--kubeconfig",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    default=None,
-    help="Names the cluster; left out: the one this Pod runs in.",
-)
-@setting(
-    "--context", metavar="NAME", default=None, help="Context of the kubeconfig; left out: its current one."
-)
+@cluster_settings()
 @setting(
     "--access-config",
     metavar="FILE",

@@ -11,7 +11,7 @@ import click
 
 from store_plugin.cli._failures import EXIT_REFUSED
 from store_plugin.cli._output import emit, emit_table
-from store_plugin.cli._parameters import output_option
+from store_plugin.cli._parameters import output_option, timeout_option
 from store_plugin.cli._trust_options import trust_options
 from store_plugin.cli.access._shared import (
     fleet_options,
@@ -32,14 +32,7 @@ _SECONDS = 30.0
 @profiles_argument
 @fleet_options
 @namespace_option
-@click.option(
-    "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
-    default=_SECONDS,
-    show_default=True,
-    metavar="SECONDS",
-    help="Longest that one cluster may take, its plugin included.",
-)
+@timeout_option(default=_SECONDS, help="Longest that one cluster may take, its plugin included.")
 @trust_options()
 @output_option()
 def check(

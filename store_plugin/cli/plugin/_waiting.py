@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from store_plugin.cli._failures import Failure
+from store_plugin.cli._parameters import timeout_option
 from store_plugin.cli._printable import printable
 from store_plugin.cli.plugin._shared import note
 from store_plugin.cli.plugin._sidecar import Sidecar
@@ -71,15 +72,8 @@ def wait_options(command: Callable[..., None]) -> Callable[..., None]:
     def run(wait: bool, wait_seconds: float, **others: Any) -> None:
         command(wait=Wait(wait_seconds) if wait else None, **others)
 
-    shown = click.option(
-        "--timeout",
-        "wait_seconds",
-        type=click.FloatRange(min=0, min_open=True),
-        default=120.0,
-        show_default=True,
-        metavar="SECONDS",
-        help="Longest wait.",
-    )(update_wrapper(run, command))
+    limited = timeout_option("wait_seconds", default=120.0, help="Longest wait.")
+    shown = limited(update_wrapper(run, command))
     return click.option("--wait", is_flag=True, help="Wait until it is ready; end with 1 where it is not.")(
         shown
     )
