@@ -75,6 +75,7 @@ def get_call(
     config: ConfigReference | str, name: ScopedName | str, version: Version | str | None
 ) -> Call[FetchedSecret]:
     """GetSecret."""
+    _check_said(version, "the version")
     request = ess_pb2.GetSecretRequest(
         config=wire.reference_to(parse_config(config)), secret=_secret(name, Secret())
     )
@@ -93,6 +94,7 @@ def apply_call(
     if_version: Version | str | None,
 ) -> Call[Applied]:
     """ApplySecret. Without options the request is what first-generation peers know."""
+    _check_said(if_version, "if_version")
     secret = Secret(secret.data, _owned(secret.metadata, owner))
     secret.check_request()
     request = ess_pb2.ApplySecretRequest(
@@ -144,11 +146,16 @@ def _secret(name: ScopedName | str, secret: Secret) -> ess_pb2.Secret:
 
 
 def _owned(metadata: Mapping[str, str], owner: str | None) -> Mapping[str, str]:
+    _check_said(owner, "the owner")
     if owner is None:
         return metadata
-    if not owner:
-        raise InvalidRequest("the owner is an empty string; leave it out where there is none")
     return {**metadata, OWNER_LABEL: owner}
+
+
+def _check_said(text: str | None, what: str) -> None:
+    """On the wire an empty string is none: a variable that came out empty would drop a condition."""
+    if text == "":
+        raise InvalidRequest(f"{what} is an empty string; leave it out where there is none")
 
 
 def _fetched(response: bytes) -> FetchedSecret:

@@ -149,6 +149,15 @@ def test_empty_owner_is_refused(client: Any, server: EssServer) -> None:
     assert server.received == []
 
 
+def test_empty_version_is_refused(client: Any, server: EssServer) -> None:
+    """It would be no condition at all: a write over whatever is there, the latest for an old one."""
+    with pytest.raises(InvalidRequest, match="if_version is an empty string"):
+        client.apply(CONFIG, "team-a/db", {}, if_version="")
+    with pytest.raises(InvalidRequest, match="the version is an empty string"):
+        client.get(CONFIG, "team-a/db", version="")
+    assert server.received == []
+
+
 def test_largest_secret_goes_out_and_comes_back(client: Any, server: EssServer) -> None:
     data = {"key": b"x" * MAX_DATA_BYTES}
     server.answers["GetSecret"] = lambda *_: ess_pb2.GetSecretResponse(secret=ess_pb2.Secret(data=data))
