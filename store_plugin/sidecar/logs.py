@@ -57,7 +57,10 @@ def configure_logs(level: str, log_format: str) -> structlog.stdlib.BoundLogger:
 
 def _rendering(log_format: str) -> list[structlog.typing.Processor]:
     if log_format == "console":
-        return [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
+        return [renderer]
     return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]
 
 

@@ -146,6 +146,7 @@ def test_options_are_read_from_the_environment(configs: Path, tmp_path: Path) ->
     with running_sidecar(configs, listen=[str(path)], environ=environ) as sidecar:
         assert stat.S_IMODE(path.stat().st_mode) == 0o640
         assert not sidecar.log.startswith("{")
+        assert "\x1b" not in sidecar.log  # colours are for terminals
 
 
 def test_a_second_signal_leaves_at_once(configs: Path, tmp_path: Path) -> None:
