@@ -229,6 +229,8 @@ class _Sidecar:
                 in_flight=plugins.in_flight,
                 dropped=plugins.dropped_replies,
             )
+            if plugins.managed is not None:
+                self._metrics.watch_managed(plugins.managed.statuses)
         shown = plugins.states if plugins is not None else None
         admin = AdminServer(View(lambda: self._serving, self._router, source, self._metrics, shown))
         stack.push_async_callback(admin.stop)

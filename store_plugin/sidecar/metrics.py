@@ -5,7 +5,7 @@ Store protocol's. No label holds a config's or a secret's name.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -98,6 +98,10 @@ class Metrics:
             Gauge(name, what, registry=self.registry).set_function(read)
         self.registry.register(_DroppedReplies(dropped))
 
+    def watch_managed(self, managed: Callable[[], Iterable["ManagedPlugin"]]) -> None:
+        """Read how the plugins that the sidecar runs are doing whenever the metrics are asked for."""
+        self.registry.register(_ManagedCollector(managed))
+
     def watch(
         self,
         *,
@@ -139,6 +143,33 @@ class _DroppedReplies(Collector):
     def collect(self) -> Iterable[CounterMetricFamily]:
         what = "Replies of plugins that no call waited for."
         return [CounterMetricFamily("store_plugin_plugin_replies_dropped", what, self._dropped())]
+
+
+class ManagedPlugin(Protocol):
+    """One of them, as `store_plugin.lifecycle.supervision.states.PluginStatus`."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def restarts(self) -> int: ...
+
+
+class _ManagedCollector(Collector):
+    """Plugins that the sidecar runs: as many series as are enabled."""
+
+    def __init__(self, managed: Callable[[], Iterable[ManagedPlugin]]) -> None:
+        self._managed = managed
+
+    def collect(self) -> Iterable[GaugeMetricFamily | CounterMetricFamily]:
+        states = {(one.name, str(one.state)): 1 for one in self._managed()}
+        yield _gauge("managed_plugins", "Plugins that it runs, by state.", ("plugin", "state"), states)
+        what = "Ends of a plugin that nobody asked for, and starts that came to nothing."
+        restarts = CounterMetricFamily("store_plugin_managed_plugin_restarts", what, labels=("plugin",))
+        for one in self._managed():
+            restarts.add_metric((one.name,), one.restarts)
+        yield restarts
 
 
 class _ConfigCollector(Collector):

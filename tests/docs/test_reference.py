@@ -5,6 +5,7 @@ import tomllib
 import typing
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 
 import click
 import pytest
@@ -14,6 +15,7 @@ from store_plugin.cli.serve import serve
 from store_plugin.config.source import SourceState
 from store_plugin.dispatch.state import Counts
 from store_plugin.errors import Code, error_classes
+from store_plugin.lifecycle.supervision.states import PluginStatus, State
 from store_plugin.sidecar.metrics import Metrics
 from store_plugin.spec import AccessRule, CredentialReference, Manifest, StoreSpec
 from stores.kubernetes.spec import KubernetesSpec
@@ -98,6 +100,8 @@ def exported_metrics() -> dict[str, set[str]]:
         in_flight=lambda: 0, configs=lambda: counts, problems=lambda: 0, source=lambda: SourceState(())
     )
     metrics.watch_plugins(connected=lambda: 0, in_flight=lambda: 0, dropped=lambda: 0)
+    begun = datetime(2026, 1, 2, tzinfo=UTC)
+    metrics.watch_managed(lambda: [PluginStatus("echo", "1.0", "d" * 64, State.READY, begun, 1)])
     metrics.plugin_event("connected")
     metrics.request("GetSecret", "LocalConfig", Code.OK, 0.1)
     metrics.store_call("LocalConfig", "read", Code.OK, 0.1)

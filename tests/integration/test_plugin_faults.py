@@ -74,6 +74,22 @@ def test_of_two_who_register_a_version_at_once_one_is_told_that_it_is_there(desk
     assert [event for event in desk.events() if event == "register"] == ["register"]
 
 
+def test_one_that_is_left_alone_is_told_by_metrics_log_and_status(desk: Desk, configs: Path) -> None:
+    options = ("--plugins-dir", str(desk.plugins), "--hub-plugin-groups", "*.example.org")
+    desk.introduce("1.0", before='if "--describe" not in sys.argv: sys.exit(7)')
+    desk.run("plugin", "enable", NAME)
+    with running_sidecar(configs, *options) as sidecar:
+        series = f'store_plugin_managed_plugins{{plugin="{NAME}",state="Broken"}} 1.0'
+        eventually(lambda: series in sidecar.http("/metrics"), within=60)
+        restarts = f'store_plugin_managed_plugin_restarts_total{{plugin="{NAME}"}} 5.0'
+        assert restarts in sidecar.http("/metrics")
+        status = desk.run("plugin", "status", NAME)
+        assert "it exited with 7" in status
+        assert f"'plugin restart {NAME}' starts it now" in status
+    assert "plugin is left alone" in sidecar.log
+    assert desk.events().count("circuit-open") == 1
+
+
 CALLERS = 8
 
 

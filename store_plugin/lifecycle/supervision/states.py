@@ -15,7 +15,7 @@ class State(StrEnum):
     WAITING = "Waiting"
     """It ended, and is started again after a while."""
     BROKEN = "Broken"
-    """It ended too often: it is started again on request only."""
+    """It ended too often, or nobody vouches for it: it is tried rarely, or at once on request."""
     STOPPING = "Stopping"
 
 
