@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from store_plugin.errors import ConfigNotFound, StoreUnavailable
-from store_plugin.runtime import WatchedStoreConfigs
+from store_plugin.runtime import ThreadedStoreConfigs, WatchedStoreConfigs
 from tests.support.cluster_answers import Answer, Answers, error, event, listing
 from tests.support.waiting import until
 
@@ -67,3 +67,40 @@ async def test_a_proxys_page_is_no_first_list() -> None:
         async with asyncio.timeout(10):
             async with WatchedStoreConfigs(Answers(Answer(b"<html>")), synced_within=0.3):
                 pass
+
+
+class ClosableAnswers(Answers):
+    """As a client that a source closes."""
+
+    closed = False
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+def test_a_connection_that_never_comes_holds_up_no_thread_for_ever() -> None:
+    async def connect() -> ClosableAnswers:
+        await asyncio.Event().wait()
+        raise AssertionError("nobody sets it")
+
+    with pytest.raises(StoreUnavailable, match=r"no client of the API server within 0\.2 s"):
+        ThreadedStoreConfigs(connect, synced_within=0.2).__enter__()
+
+
+def test_a_timeout_of_what_connects_is_its_own() -> None:
+    async def connect() -> ClosableAnswers:
+        raise TimeoutError("the login took too long")
+
+    with pytest.raises(TimeoutError, match="the login took too long"):
+        ThreadedStoreConfigs(connect).__enter__()
+
+
+def test_a_thread_hears_that_no_list_came_and_its_client_is_closed() -> None:
+    client = ClosableAnswers(Answer(b"<html>"))
+
+    async def connect() -> ClosableAnswers:
+        return client
+
+    with pytest.raises(StoreUnavailable, match="what answers is no list"):
+        ThreadedStoreConfigs(connect, synced_within=0.3).__enter__()
+    assert client.closed

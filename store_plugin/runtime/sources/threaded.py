@@ -7,7 +7,8 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from store_plugin.cluster_api import ApiClient
-from store_plugin.runtime.sources.watched import WatchedStoreConfigs
+from store_plugin.errors import StoreUnavailable
+from store_plugin.runtime.sources.watched import SYNCED_WITHIN, WatchedStoreConfigs
 from store_plugin.runtime.store_config import DEFAULT_API_VERSION, StoreConfig
 
 
@@ -22,14 +23,20 @@ class ThreadedStoreConfigs:
 
     `connect` makes the client, on the loop that it is to work on: for instance
     `kubernetes.aio.config.new_client_from_config`, or a coroutine function that loads the
-    Pod's own configuration. It is closed at the end.
+    Pod's own configuration. It is closed at the end. Entering raises what it raises, and
+    StoreUnavailable where it, or the first listing, takes longer than `synced_within` seconds.
     """
 
     def __init__(
-        self, connect: Callable[[], Awaitable[ClosableClient]], api_version: str = DEFAULT_API_VERSION
+        self,
+        connect: Callable[[], Awaitable[ClosableClient]],
+        api_version: str = DEFAULT_API_VERSION,
+        *,
+        synced_within: float = SYNCED_WITHIN,
     ) -> None:
         self._connect = connect
         self._api_version = api_version
+        self._synced_within = synced_within
         self._runner = asyncio.Runner()
         self._configs: WatchedStoreConfigs | None = None
         self._entered = threading.Event()
@@ -70,11 +77,22 @@ class ThreadedStoreConfigs:
         stopped = asyncio.Event()
         loop = asyncio.get_running_loop()
         self._stop = lambda: loop.call_soon_threadsafe(stopped.set)
-        client = await self._connect()
+        client = await self._connected()
         try:
-            async with WatchedStoreConfigs(client, self._api_version) as configs:
+            watched = WatchedStoreConfigs(client, self._api_version, synced_within=self._synced_within)
+            async with watched as configs:
                 self._configs = configs
                 self._entered.set()
                 await stopped.wait()
         finally:
             await client.close()
+
+    async def _connected(self) -> ClosableClient:
+        try:
+            async with asyncio.timeout(self._synced_within) as limit:
+                return await self._connect()
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            told = f"no client of the API server within {self._synced_within:g} s: look at what connects"
+            raise StoreUnavailable(told) from None
