@@ -60,8 +60,16 @@ def _rendering(log_format: str) -> list[structlog.typing.Processor]:
         renderer = structlog.dev.ConsoleRenderer(
             colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
         )
-        return [renderer]
+        return [_only_text, renderer]
     return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]
+
+
+def _only_text(_logger: object, _name: str, event: Any) -> Any:
+    """A plugin's or a server's words stay on their line, and steer no terminal; JSON escapes them anyway."""
+    for key, value in event.items():
+        if isinstance(value, str) and not value.isprintable():
+            event[key] = "".join(c if c.isprintable() else repr(c)[1:-1] for c in value)
+    return event
 
 
 def _add_request_id(_logger: object, _name: str, event: Any) -> Any:
