@@ -4,7 +4,7 @@ The only place that knows both sides; it speaks protobuf and no gRPC library, so
 sidecar, client and plugins share it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from google.protobuf.duration_pb2 import Duration
@@ -30,6 +30,12 @@ SERVICES: Final = (
     ess_design_pb2.DESCRIPTOR.services_by_name["ExternalSecretStoreService"],
 )
 """Both names of the one service; the first is the one our client calls."""
+
+LONGEST_RETRY = 3600.0
+"""Seconds to wait that a peer may ask for."""
+_LONGEST_MESSAGE = 4096
+_MOST_METADATA = 2048
+"""Characters of an error that a peer sent."""
 
 _CLASS_OF_REASON = {cls.reason: cls for cls in errors.error_classes() if cls.reason}
 _CLASS_OF_CODE: dict[int, type[errors.StorePluginError]] = {
@@ -96,16 +102,28 @@ def error_from(
     code: int, message: str, trailing: Sequence[tuple[str, str | bytes]] = ()
 ) -> errors.StorePluginError:
     """The typed error of a call that ended with `code`, `message` and trailing metadata.
-    Details that are damaged count as none: the code still tells."""
+    Details that are damaged count as none: the code still tells. The peer may be a plugin or a server of
+    anybody, and what it says is passed on, logged and waited for: so it is bounded."""
+    message = message[:_LONGEST_MESSAGE]
     try:
         info, retry_after = _details_of(_status_in(trailing))
     except DecodeError:
         info, retry_after = None, None
-    metadata = dict(info.metadata) if info else {}
+    metadata = _bounded(info.metadata) if info else {}
     cls = _CLASS_OF_REASON.get(info.reason) if info else _CLASS_OF_CODE.get(code)
     if cls is None:
         return errors.RemoteError(code, message, metadata=metadata, retry_after=retry_after)
     return cls(message, metadata=metadata, retry_after=retry_after)
+
+
+def _bounded(metadata: Mapping[str, str]) -> dict[str, str]:
+    """As much of it as travels in the headers of one answer; what does not fit is left out."""
+    found, room = {}, _MOST_METADATA
+    for key, value in metadata.items():
+        if (size := len(key) + len(value)) <= room:
+            room -= size
+            found[key] = value
+    return found
 
 
 def _status_in(trailing: Sequence[tuple[str, str | bytes]]) -> status_pb2.Status:
@@ -124,5 +142,5 @@ def _details_of(status: status_pb2.Status) -> tuple[error_details_pb2.ErrorInfo 
         elif detail.Is(error_details_pb2.RetryInfo.DESCRIPTOR):
             retry = error_details_pb2.RetryInfo()
             detail.Unpack(retry)
-            retry_after = retry.retry_delay.ToNanoseconds() / 1e9
+            retry_after = min(max(retry.retry_delay.ToNanoseconds() / 1e9, 0.0), LONGEST_RETRY)
     return info, retry_after

@@ -1,6 +1,7 @@
 """Model to protobuf and back, errors to google.rpc.Status and back."""
 
 import pytest
+from google.protobuf.duration_pb2 import Duration
 from google.rpc import error_details_pb2
 from hypothesis import given
 from hypothesis import strategies as st
@@ -58,6 +59,18 @@ def test_foreign_error_keeps_its_code(trailing: list[tuple[str, str | bytes]]) -
     arrived = wire.error_from(int(errors.Code.UNKNOWN), "said by another server", trailing)
     assert isinstance(arrived, errors.RemoteError)
     assert (arrived.code, arrived.reason) == (errors.Code.UNKNOWN, "")
+
+
+@pytest.mark.parametrize("seconds", [2**63 - 1, -(2**63), 10**9])
+def test_what_a_peer_says_is_bounded(seconds: int) -> None:
+    status = wire.status_of(errors.Throttled("no", metadata={"a": "b", "long": "c" * 10_000}, retry_after=1))
+    status.details[1].Pack(error_details_pb2.RetryInfo(retry_delay=Duration(seconds=seconds)))
+    trailing = [(wire.STATUS_TRAILER, status.SerializeToString())]
+    arrived = wire.error_from(int(status.code), "m" * 10_000_000, trailing)
+    assert isinstance(arrived, errors.Throttled)
+    assert arrived.retry_after in (0.0, wire.LONGEST_RETRY)
+    assert arrived.metadata == {"a": "b"}
+    assert wire.status_of(arrived).ByteSize() < 8192
 
 
 def test_deadline_is_known_without_details() -> None:

@@ -11,6 +11,10 @@ from store_plugin.wire import PROBE
 _PROBE = tuple(map(str, PROBE))
 
 
+_LONGEST_ERROR = 8192
+"""Characters: a store may say as much as it likes, and each call has a line."""
+
+
 def access_log(handler: Handler, log: Logger, *, successes: bool) -> Handler:
     """Log failed calls always, successful ones where `successes`; names, never values."""
 
@@ -34,7 +38,9 @@ def _log_failure(log: Logger, call: Call, failure: BaseException) -> None:
     if _is_probe(call, failure):
         log.info("a probe got through", **_fields(call))
         return
-    log.warning("call refused", code=code.name, error=str(failure), **_fields(call))
+    error = str(failure)
+    shown = error if len(error) <= _LONGEST_ERROR else f"{error[:_LONGEST_ERROR]} …"
+    log.warning("call refused", code=code.name, error=shown, **_fields(call))
 
 
 def _is_probe(call: Call, failure: BaseException) -> bool:

@@ -13,6 +13,8 @@ from store_plugin.wire import STATUS_TRAILER, status_of
 _LONGEST_MESSAGE = 1000
 """Characters of an error's message that travel: it goes out twice, plain and in the
 details, and clients take no more than 8 KiB of headers."""
+_MOST_HEADER_BYTES = 3000
+"""Of the plain one, in which each byte that is no ASCII takes three."""
 
 _GRPC_CODES: dict[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}
 
@@ -36,7 +38,7 @@ def error_mapping(handler: Handler, log: Logger) -> Handler:
 
 async def _abort(call: Call, error: StorePluginError) -> NoReturn:
     error.metadata["request_id"] = call.request_id
-    error.message = _shortened(error.message)
+    error.message = shortened(error.message)
     await call.context.abort(
         _GRPC_CODES[error.code],
         error.message,
@@ -45,10 +47,17 @@ async def _abort(call: Call, error: StorePluginError) -> NoReturn:
     raise AssertionError("abort never returns")
 
 
-def _shortened(message: str) -> str:
-    if len(message) <= _LONGEST_MESSAGE:
-        return message
-    return message[:_LONGEST_MESSAGE] + " … (the sidecar's log has it all)"
+def shortened(message: str) -> str:
+    """As much of an error's message as travels."""
+    message = message.encode("utf-8", "replace").decode()  # half a character, out of JSON, does not travel
+    room, short = _MOST_HEADER_BYTES, message[:_LONGEST_MESSAGE]
+    if len(short) * 12 > room:  # else it fits whatever it is made of
+        for position, letter in enumerate(short):
+            room -= 1 if " " <= letter <= "~" else 3 * len(letter.encode())
+            if room < 0:
+                short = short[:position]
+                break
+    return message if short == message else f"{short} … (the sidecar's log has more)"
 
 
 def code_of(failure: BaseException) -> Code:
