@@ -234,6 +234,23 @@ def test_a_store_config_that_does_not_do(
     place.eventually(lambda: place.reason("db") == "Published", publisher)
 
 
+def test_a_controller_that_undoes_what_is_said_is_not_fought_with(
+    place: PublisherPlace, publisher: Publisher
+) -> None:
+    """Each write of one is news to the other: without a bound they would go on for ever."""
+    place.put("db", LOGIN, publish_to="vault")
+
+    def undone() -> bool:
+        if place.reason("db"):
+            place.change("db", status=None)
+        return f"Secret {place.namespace}/db is changed by somebody else again" in publisher.log
+
+    place.eventually(undone, publisher)
+    place.put("other", LOGIN, publish_to="vault")
+    place.eventually(lambda: place.reason("other") == "Published", publisher)
+    place.eventually(lambda: place.reason("db") == "Published", publisher)
+
+
 def test_no_tenant_reaches_another_ones_secrets_by_what_was_said(
     place: PublisherPlace, publisher: Publisher
 ) -> None:

@@ -7,12 +7,15 @@ from store_plugin import cluster_events
 from store_plugin.bucket import TokenBucket
 from store_plugin.cluster_api import ApiClient, ClusterApi
 from store_plugin.errors import StoreDenied, StorePluginError
+from store_plugin.publisher.cluster.budgets import Budgets
 from store_plugin.publisher.conditions import GOOD, Reason
 from store_plugin.publisher.queue import Key
 from store_plugin.store import Logger
 
 _RATE, _BURST = 20.0, 500
 """Events a second, and after a rest: the API server serves others too."""
+_RATE_OF_ONE, _BURST_OF_ONE = 5.0, 100
+"""The same for one namespace, which must not take what is meant for all."""
 
 
 class Events:
@@ -22,11 +25,12 @@ class Events:
         self._api = ClusterApi(client)
         self._log = log
         self._bucket = TokenBucket(_RATE, _BURST, asyncio.get_running_loop().time())
+        self._budgets = Budgets[str](_RATE_OF_ONE, _BURST_OF_ONE)
 
     async def tell(self, key: Key, uid: str, reason: Reason, message: str) -> bool:
         """Whether it was told. Where the namespace is being deleted, and so takes no Events any
         more, the Event is about the namespace, and in the namespace `default`."""
-        if not self._bucket.take(asyncio.get_running_loop().time()):
+        if not self._budgets.take(key.namespace) or not self._bucket.take(asyncio.get_running_loop().time()):
             return False
         try:
             await self._post(_about_secret(key, uid), key.namespace, reason, message)

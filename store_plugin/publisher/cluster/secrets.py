@@ -11,13 +11,16 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from store_plugin.cluster_api import MERGE_PATCH, ApiClient, ClusterApi, Json
-from store_plugin.errors import Conflict, InvalidRequest
+from store_plugin.errors import Conflict, InvalidRequest, Throttled
+from store_plugin.publisher.cluster.budgets import Budgets
 from store_plugin.publisher.conditions import Reason, Refused
 from store_plugin.publisher.queue import Key
 from store_plugin.publisher.wishes.annotations import FINALIZER, STATUS
 from store_plugin.publisher.wishes.wish import Head
 from store_plugin.runtime.finalizers import being_deleted
 
+_WRITES_PER_SECOND, _WRITES_AT_ONCE = 0.2, 20
+"""To one Secret. One that is filled every 10 seconds needs half of it."""
 METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 _ONE = "/api/v1/namespaces/{namespace}/secrets/{name}"
 
@@ -74,12 +77,16 @@ class FoundSecret:
 class ClusterSecrets:
     """Reads and changes them. A change names the version that it is based on, and returns the one
     that it made: Conflict where the Secret is not as it was, or gone. So nobody's change is ever
-    taken for ours. `written` is told of each write, by what is written."""
+    taken for ours. `written` is told of each write, by what is written.
+
+    Throttled where one Secret is written again and again: another controller undoes it each time,
+    and would be woken by each write."""
 
     def __init__(self, client: ApiClient, written: Callable[[str], None]) -> None:
         self._whole = ClusterApi(client)
         self._written = written
         self._metadata = ClusterApi(client, accept=METADATA_ONLY)
+        self._budgets = Budgets[Key](_WRITES_PER_SECOND, _WRITES_AT_ONCE)
 
     async def read(self, key: Key) -> FoundSecret | None:
         """None: there is none."""
@@ -124,6 +131,10 @@ class ClusterSecrets:
     async def _change(
         self, key: Key, version: str, what: str, metadata: Mapping[str, object], **more: object
     ) -> str:
+        if not self._budgets.take(key):
+            raise Throttled(
+                f"Secret {key} is changed by somebody else again and again, each time it is written"
+            )
         patch = {"metadata": {"resourceVersion": version, **metadata}, **more}
         names = {"namespace": key.namespace, "name": key.name}
         answer = await self._metadata.send("PATCH", _ONE, patch, content_type=MERGE_PATCH, **names)
