@@ -95,6 +95,24 @@ def test_two_publishers_at_once_do_no_harm(place: PublisherPlace, tmp_path: Path
         assert "a bug" not in one.log + other.log
 
 
+def test_a_secret_that_changes_while_it_is_published_is_published_as_it_is_then(
+    place: PublisherPlace, tmp_path: Path
+) -> None:
+    with (
+        counted(place, tmp_path) as (own, proxy, config),
+        running_publisher(own, "--namespaces", own.namespace) as publisher,
+    ):
+        proxy.delay = 1.0
+        own.put("db", LOGIN, publish_to=config)
+        own.eventually(lambda: writes(proxy) > 0, publisher)
+        own.change("db", {"password": "meanwhile"}, keys="password")
+        proxy.delay = 0.0
+        own.eventually(lambda: own.stored("db").get("password") == "meanwhile", publisher)
+        own.eventually(lambda: published(own), publisher)
+        assert publisher.stop() == 0
+        assert "a bug" not in publisher.log
+
+
 def test_what_a_killed_publisher_did_not_finish_is_finished(place: PublisherPlace, tmp_path: Path) -> None:
     with counted(place, tmp_path) as (own, proxy, config):
         options = ("--namespaces", own.namespace, "--deletion-policy", "Delete", "--concurrency", "2")

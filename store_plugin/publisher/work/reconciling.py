@@ -16,7 +16,7 @@ from store_plugin.publisher.work.removing import Removing
 from store_plugin.publisher.work.turns import NotYet, Turns
 
 _FIRST_PAUSE = 0.5
-_LONGEST_PAUSE = 15.0
+_LONGEST_PAUSE = 60.0
 _LONGEST_PAUSE_OF_MISTAKES = 300.0
 """What a person has to mend shows in a Secret or a StoreConfig, which are watched; except for
 what they mend in the store."""
