@@ -9,7 +9,7 @@ import click
 
 from store_plugin.client import DEFAULT_CONNECT_TIMEOUT, DEFAULT_TIMEOUT, Client, parse_config
 from store_plugin.endpoints import DEFAULT_ENDPOINT, Endpoint, Transport
-from store_plugin.errors import InvalidRequest
+from store_plugin.errors import CallerUnknown, InvalidRequest
 from store_plugin.model import OWNER_LABEL, ScopedName, check_keys
 
 T = TypeVar("T")
@@ -145,8 +145,14 @@ def with_client(command: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(command)
     def run(**options: Any) -> None:
-        with _client(**{name: options.pop(name) for name in _CONNECTION}) as client:
-            command(client, **options)
+        connection = {name: options.pop(name) for name in _CONNECTION}
+        with _client(**connection) as client:
+            try:
+                command(client, **options)
+            except CallerUnknown as error:
+                if connection["token_file"] is None and connection["certs_dir"] is None:
+                    error.message += "; give --token-file"
+                raise
 
     shown: Callable[..., None] = run
     for option in reversed(tuple(_CONNECTION.values())):

@@ -37,6 +37,20 @@ def test_refused_ends_with_one(endpoint: str, server: EssServer) -> None:
     assert (done.returncode, done.stderr) == (1, "Error: not yours (SCOPE_NOT_ALLOWED)\n")
 
 
+def test_who_shows_no_token_is_told_how(endpoint: str, server: EssServer) -> None:
+    server.fail("GetSecret", errors.CallerUnknown("this socket needs a token"))
+    done = run(endpoint, "get", "LocalConfig/files", "team-a/db")
+    told = "Error: this socket needs a token; give --token-file (CALLER_UNKNOWN)\n"
+    assert (done.returncode, done.stderr) == (1, told)
+
+
+def test_a_token_that_cannot_be_read_is_told_as_it_is(endpoint: str, server: EssServer) -> None:
+    done = run(endpoint, "get", "LocalConfig/files", "team-a/db", "--token-file", "/nonexistent/token")
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: cannot read the token file /nonexistent/token: ")
+    assert "give --token-file" not in done.stderr
+
+
 def test_wrong_usage_ends_with_two(endpoint: str) -> None:
     assert run(endpoint, "get").returncode == 2
 
