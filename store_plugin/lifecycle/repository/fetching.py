@@ -115,8 +115,17 @@ async def _got(session: "aiohttp.ClientSession", url: str) -> "AsyncIterator[aio
                 return
             if response.status not in (301, 302, 303, 307, 308):
                 raise _refused(url, response.status)
-            url = _checked_url(urljoin(url, response.headers.get("Location", "")), directory=False)
+            url = _redirected(url, response.headers.get("Location", ""))
     raise StoreUnavailable(f"{shown(url)} redirects more than {MOST_REDIRECTS} times")
+
+
+def _redirected(url: str, location: str) -> str:
+    """Where an answer sends us. InvalidRequest; what began with https stays with it, also where the
+    other place is this machine, whose services are nobody else's to ask."""
+    target = _checked_url(urljoin(url, location), directory=False)
+    if url.startswith("https://") and not target.startswith("https://"):
+        raise InvalidRequest(f"{shown(url)} redirects to {shown(target)}, which is not encrypted")
+    return target
 
 
 def _refused(url: str, status: int) -> InvalidRequest | StoreUnavailable:

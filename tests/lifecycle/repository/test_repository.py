@@ -194,6 +194,15 @@ def test_a_redirect_leads_to_no_unsafe_place_and_not_round_in_circles(
         fetch(url, "shelves", None, tmp_path)
 
 
+def test_what_began_encrypted_stays_so() -> None:
+    there = "https://plugins.example.org/index.json"
+    assert fetching._redirected(there, "/moved.json") == "https://plugins.example.org/moved.json"
+    assert fetching._redirected("http://127.0.0.1:1/a", "http://127.0.0.1:2/b") == "http://127.0.0.1:2/b"
+    for target in ("http://127.0.0.1:8080/configs", "http://localhost/", "http://plugins.example.org/"):
+        with pytest.raises(InvalidRequest, match="not encrypted"):
+            fetching._redirected(there, target)
+
+
 def test_a_redirect_to_a_safe_place_is_followed(repository: Path, executable: Path, tmp_path: Path) -> None:
     (repository / "moved.pyz").write_bytes(executable.read_bytes())
     with web_server(repository, **{"shelves-1.0.pyz": "/moved.pyz"}) as url:
