@@ -64,6 +64,7 @@ def run(settings: Settings, environ: Mapping[str, str]) -> int:
     settings cannot work. `environ` is where Environment credential references look."""
     settings.check()
     _raise_descriptor_limit()
+    _leave_no_core()
     log = configure_logs(settings.log_level, settings.log_format)
     share_arenas()
     with asyncio.Runner(loop_factory=Loop) as runner:
@@ -295,3 +296,9 @@ def _raise_descriptor_limit() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _leave_no_core() -> None:
+    """A dump of this process would hold every secret and credential that it has seen."""
+    _, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, hard))  # a plugin may be registered with another

@@ -8,7 +8,7 @@ its object and not its author says, and a part is filled in with one that cannot
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 from store_plugin.access.exec_credential import PROFILE_NAME, PROFILE_NAMESPACE, ExecInfo
@@ -28,7 +28,7 @@ class Request:
     """What places are filled from."""
 
     info: ExecInfo
-    environ: Mapping[str, str]
+    environ: Mapping[str, str] = field(repr=False)
     """Of the plugin."""
 
 

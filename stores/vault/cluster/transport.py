@@ -8,7 +8,7 @@ import asyncio
 import random
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from stores.vault import errors
 from stores.vault.cluster.index import LastIndex
@@ -34,8 +34,8 @@ OpenTo = Callable[[str], Transport]
 class _Request:
     method: str
     path: str
-    headers: Mapping[str, str]
-    body: bytes | None
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes | None = field(repr=False)
     query: Mapping[str, str] | None
 
 
