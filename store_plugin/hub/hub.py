@@ -95,8 +95,16 @@ class Hub:
 
     def register(self, name: str, provider: HandlerTable) -> Entry:
         """Put servicers of this process under a name, as if they had connected: what
-        `add_XServicer_to_server(servicer, provider)` was called with. AlreadyConnected."""
-        return self.registry.add(LocalInstance(name, provider, self._threads, self._log), lambda: None)
+        `add_XServicer_to_server(servicer, provider)` was called with. The name is theirs alone until
+        `registry.remove` of the entry: plugins that have it finish their calls, others are refused.
+        AlreadyConnected where the hub keeps the first of a name."""
+
+        def replaced() -> None:
+            self.registry.remove(entry, "another provider of this process has its name")
+
+        instance = LocalInstance(name, provider, self._threads, self._log)
+        entry = self.registry.add(instance, replaced)
+        return entry
 
     @property
     def dropped_replies(self) -> int:

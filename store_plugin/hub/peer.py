@@ -61,6 +61,8 @@ class Peer:
     services: tuple[str, ...] = ()
     private: bool = False
     """Whether nobody but the two ends can read what goes over its stream."""
+    local: bool = False
+    """Whether it is a provider of the hub's own process, and no plugin."""
     connected_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property

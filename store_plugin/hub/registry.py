@@ -12,7 +12,7 @@ from enum import StrEnum
 from itertools import count
 from typing import Protocol
 
-from store_plugin.errors import AlreadyConnected, Overloaded
+from store_plugin.errors import AlreadyConnected, Overloaded, PluginRefused
 from store_plugin.hub.calling.pending import Reply
 from store_plugin.hub.events import EventKind, Events, RegistryEvent
 from store_plugin.hub.peer import Peer
@@ -103,9 +103,12 @@ class Registry:
 
     def add(self, instance: Instance, drain: Callable[[], None], *, hold: bool = False) -> Entry:
         """Register an instance; `hold`: `pick` does not find it before `release`.
-        AlreadyConnected, Overloaded."""
+        AlreadyConnected, Overloaded; PluginRefused for the name of a provider of this process."""
         peer = instance.peer
-        twins = [entry for entry in self._entries.get(peer.name, ()) if _twins(entry.peer, peer)]
+        there = self._entries.get(peer.name, ())
+        if not peer.local and any(entry.peer.local for entry in there):
+            raise PluginRefused(f"the name {peer.name} is that of a provider in the hub's own process")
+        twins = [entry for entry in there if _twins(entry.peer, peer)]
         self._check(peer, twins)
         entry = Entry(instance, next(self._generations), drain, hold)
         self._entries.setdefault(peer.name, []).append(entry)
@@ -209,8 +212,10 @@ class Registry:
 
 
 def _twins(one: Peer, other: Peer) -> bool:
-    """Whether one may be the other come again: instances that name themselves differently
-    are two, and share the calls."""
+    """Whether one may be the other come again, or takes its place: instances that name themselves
+    differently are two, and share the calls; with a provider of the hub's own process nobody does."""
+    if one.local or other.local:
+        return True
     if one.announced_instance and other.announced_instance:
         return one.instance_id == other.instance_id
     return True
@@ -218,7 +223,10 @@ def _twins(one: Peer, other: Peer) -> bool:
 
 def _expected(there: Instance, peer: Peer) -> bool:
     """Whether it can only be the one that is there: it proved to be that instance, or names
-    itself as one that was asked to come again."""
+    itself as one that was asked to come again. A provider of the hub's own process takes its name
+    from any plugin."""
+    if peer.local and not there.peer.local:
+        return True
     if there.peer.identity.user != peer.identity.user:
         return False
     named = there.asked_to_come_again and there.peer.announced_instance and peer.announced_instance

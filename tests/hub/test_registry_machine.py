@@ -6,7 +6,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
-from store_plugin.errors import AlreadyConnected, Overloaded
+from store_plugin.errors import AlreadyConnected, Overloaded, PluginRefused
 from store_plugin.hub.peer import Identity, Peer
 from store_plugin.hub.registry import Entry, Limits, OnDuplicate, Registry
 
@@ -46,14 +46,18 @@ class RegistryMachine(RuleBasedStateMachine):
         user=USERS,
         proved=st.booleans(),
         in_flight=st.integers(0, 3),
+        local=st.sampled_from((False, False, False, True)),
     )
-    def connect(self, name: str, instance: str, user: str, proved: bool, in_flight: int) -> Entry | None:
+    def connect(
+        self, name: str, instance: str, user: str, proved: bool, in_flight: int, local: bool
+    ) -> Entry | None:
         peer = Peer(
             name,
             "1",
             instance or f"made-up-{next(self.numbers)}",
             announced_instance=bool(instance),
             identity=Identity(user, instance=instance if proved and user else ""),
+            local=local,
         )
         twins = [e for e in self.expected if e.peer.name == name and self.twins(e.peer, peer)]
         others = [e for e in self.expected if e not in twins]
@@ -61,10 +65,12 @@ class RegistryMachine(RuleBasedStateMachine):
         allowed = len(others) < MOST and (not user or of_user < MOST_PER_USER)
         if self.policy is OnDuplicate.REJECT:
             allowed = allowed and all(self.come_again(e, peer) for e in twins)
+        if not local:
+            allowed = allowed and not any(e.peer.local and e.peer.name == name for e in self.expected)
         arrived = Instance(peer, in_flight)
         try:
             entry = self.registry.add(arrived, lambda: setattr(arrived, "drained", arrived.drained + 1))
-        except (AlreadyConnected, Overloaded):
+        except (AlreadyConnected, Overloaded, PluginRefused):
             assert not allowed
             return None
         assert allowed
@@ -75,12 +81,17 @@ class RegistryMachine(RuleBasedStateMachine):
 
     @staticmethod
     def twins(one: Peer, other: Peer) -> bool:
+        if one.local or other.local:
+            return True  # it shares its name with nobody
         both = one.announced_instance and other.announced_instance
         return one.instance_id == other.instance_id if both else True
 
     @staticmethod
     def come_again(there: Entry, peer: Peer) -> bool:
-        """Whether this is no duplicate but the same one: as it proved, or as it was asked to."""
+        """Whether this is no duplicate but the same one, as it proved, or as it was asked to; or a
+        provider of this process, which takes its name from plugins."""
+        if peer.local and not there.peer.local:
+            return True
         asked = there.instance.asked_to_come_again and there.peer.instance_id == peer.instance_id
         return there.peer.identity.user == peer.identity.user and (asked or peer.identity.instance != "")
 

@@ -40,6 +40,7 @@ class LocalInstance:
             features=ALL,
             services=table.services,
             private=True,
+            local=True,
         )
         self.in_flight = 0
         self._table = table
