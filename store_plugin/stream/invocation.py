@@ -70,7 +70,14 @@ class Invoker:
 
     async def _in_thread(self, found: Callable[..., Any], *arguments: Any) -> Any:
         within = copy_context()
-        return await asyncio.get_running_loop().run_in_executor(self._threads, within.run, found, *arguments)
+
+        def called() -> Any:
+            try:
+                return within.run(found, *arguments)
+            except StopIteration as error:  # no future takes it, and the call would wait for ever
+                raise RuntimeError("the method raised StopIteration") from error
+
+        return await asyncio.get_running_loop().run_in_executor(self._threads, called)
 
     async def _each(self, responses: Iterable[Any]) -> AsyncIterator[Any]:
         iterator, end = iter(responses), object()
@@ -86,11 +93,25 @@ class Invoker:
             raise
         except StorePluginError as error:
             raise failed_with(error) from None
+        except asyncio.CancelledError as error:
+            if _called_off():
+                raise
+            # Of something that the method waited for: nobody else would tell its caller.
+            raise self._unexpected(state, error) from None
         except Exception as error:
-            self._log.error("call failed unexpectedly", method=state.method, exc_info=error)
-            raise failed(Code.INTERNAL, f"{state.method} failed; the plugin's log tells more") from None
+            raise self._unexpected(state, error) from None
         finally:
             state.end()
+
+    def _unexpected(self, state: CallState, error: BaseException) -> CallFailed:
+        self._log.error("call failed unexpectedly", method=state.method, exc_info=error)
+        return failed(Code.INTERNAL, f"{state.method} failed; the plugin's log tells more")
+
+
+def _called_off() -> bool:
+    """Whether the task that runs is to end."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _parsed(handler: MethodHandler, payload: bytes, state: CallState) -> Any:

@@ -8,9 +8,10 @@ import pytest
 
 from store_plugin.errors import PluginDisconnected
 from store_plugin.hub.hub import Hub
+from store_plugin.stream.handlers import HandlerTable
 from store_plugin.wire import error_from
 from tests.hub.conftest import StartHub, StartPlugin
-from tests.support.echo import Echo, EchoStub
+from tests.support.echo import Echo, EchoStub, add_echo
 from tests.support.waiting import until
 
 
@@ -68,6 +69,37 @@ async def test_an_exception_is_internal_without_its_text_and_the_stream_lives(st
     assert failure.value.code() is grpc.StatusCode.INTERNAL
     assert "broken inside" not in str(failure.value.details())
     assert await stub.Say(b"still here") == b"still here"
+
+
+class Gives(Echo):
+    """Its methods end in ways that are no answer and no error."""
+
+    async def Break(self, request: bytes, context: Any) -> bytes:
+        inner = asyncio.create_task(asyncio.sleep(60))
+        inner.cancel()
+        await inner
+        return request
+
+    def SayInThread(self, request: bytes, context: Any) -> bytes:
+        return next(iter(()))
+
+
+@pytest.mark.parametrize("method", ["Break", "SayInThread"])
+@pytest.mark.parametrize("where", ["plugin", "hub"])
+async def test_what_a_method_gives_up_itself_is_a_failure_and_its_caller_hears_of_it(
+    start_hub: StartHub, start_plugin: StartPlugin, where: str, method: str
+) -> None:
+    hub = await start_hub()
+    if where == "hub":
+        table = HandlerTable()
+        add_echo(Gives(), table)
+        hub.register("echo", table)
+    else:
+        await start_plugin(servicer=Gives())
+        await hub.plugin("echo").channel_ready()
+    stub = EchoStub(hub.plugin("echo"))
+    assert await getattr(stub, method)(b"x", timeout=20).code() is grpc.StatusCode.INTERNAL
+    assert await stub.Say(b"x") == b"x"
 
 
 async def test_an_unknown_method_is_unimplemented(stub: Any) -> None:
