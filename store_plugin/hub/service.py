@@ -39,6 +39,7 @@ _MOST_STREAMS_PER_PLUGIN = 2
 """Open streams beyond the limit of plugins: those that drain, and those not registered yet."""
 _GOODBYE_SECONDS = 1.0
 """For a peer that may not read any more."""
+_BROKEN = "its connection broke"
 
 
 class Authenticate(Protocol):
@@ -185,8 +186,13 @@ class PluginStreams:
         peer, tasks = session.peer, list[asyncio.Task[None]]()
         try:
             self._joined(peer)
-            user = peer.identity.user
-            self._log.info("plugin connected", plugin=peer.name, version=peer.version, user=user)
+            self._log.info(
+                "plugin connected",
+                plugin=peer.name,
+                version=peer.version,
+                instance=peer.instance_id,
+                user=peer.identity.user,
+            )
             if peer.features:
                 session.outbox.offer(self._acknowledgement(session))
             tasks += (
@@ -197,7 +203,7 @@ class PluginStreams:
         finally:
             # Where the connection broke, this is all that tells the calls under way. Nothing is
             # awaited before the last of it: this may be cancelled again.
-            session.end(_gone(peer))
+            session.end(_BROKEN)
             for task in tasks:
                 task.cancel()
             self._forget(session, entry)
@@ -207,7 +213,7 @@ class PluginStreams:
     def _forget(self, session: Session, entry: Entry) -> None:
         del self._sessions[session]
         self._dropped += session.dropped
-        why, peer = session.ended.result().why.message, session.peer
+        why, peer = session.ended.result().how, session.peer
         self._registry.remove(entry, why)
         self._log.info("plugin gone", plugin=peer.name, instance=peer.instance_id, why=why)
 
@@ -222,19 +228,20 @@ class PluginStreams:
                 elif frame.HasField("drain"):
                     self._registry.drain(self._sessions[session])
         except StorePluginError as error:
-            session.end(_gone(session.peer), told=failed_with(error))
+            session.end(error.message, told=failed_with(error))
         except Exception as error:
             self._tell_why(session, error)
-        session.end(_gone(session.peer))
+            session.end(_BROKEN)
+        session.end("it has ended its stream")
 
     async def _write(self, session: Session) -> None:
         try:
             await session.outbox.run()
         except PeerStalled as stalled:
-            session.end(_gone(session.peer), told=failed(Code.RESOURCE_EXHAUSTED, str(stalled)))
+            session.end(str(stalled), told=failed(Code.RESOURCE_EXHAUSTED, str(stalled)))
         except Exception as error:
             self._tell_why(session, error)
-            session.end(_gone(session.peer))
+            session.end(_BROKEN)
 
     def _tell_why(self, session: Session, error: Exception) -> None:
         """A stream that breaks is nothing special; whatever gRPC did not raise is a mistake here,
@@ -280,7 +287,7 @@ class PluginStreams:
         settings = self._settings
         # With the ping that is due now, so many beats have passed since the last sign of life.
         if session.unanswered + 1 >= max(2, settings.missed_heartbeats):
-            session.end(failed(Code.UNAVAILABLE, f"plugin {session.peer.name} gave no sign of life"))
+            session.end(f"it gave no sign of life for {session.silent_for():.0f} s")
         elif session.age() > settings.max_stream_age + settings.drain_grace:
             self._registry.drain(self._sessions[session])
         elif session.age() > settings.max_stream_age and not session.asked_to_come_again:
@@ -299,10 +306,6 @@ def _writer(codec: Codec, context: Context) -> Callable[[frames.Frame], Awaitabl
         await context.write(codec.write(frame))
 
     return write
-
-
-def _gone(peer: Peer) -> CallFailed:
-    return failed(Code.UNAVAILABLE, f"plugin {peer.name} is gone; the call may or may not have been done")
 
 
 async def _say_goodbye(codec: Codec, context: Context, why: CallFailed | None) -> None:

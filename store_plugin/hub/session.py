@@ -34,8 +34,9 @@ stream is ended: until it answers it can take no other."""
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """Why a stream ends: for the calls under way, and for the peer; None: with OK."""
+    """Why a stream ends: in words, for the calls under way, and for the peer; None: with OK."""
 
+    how: str
     why: CallFailed
     told: CallFailed | None
 
@@ -159,15 +160,16 @@ class Session:
                         pass  # those who wait for their turn have had it
                 await self._pending.idle()
         except TimeoutError:
-            pass
-        self.end(failed(Code.UNAVAILABLE, "the stream was drained"))
+            self.end(f"its stream was drained, and calls were not done after {grace:g} s")
+        self.end("its stream was drained")
 
-    def end(self, why: CallFailed, told: CallFailed | None = None) -> None:
-        """Fail what is under way with `why`, and have the stream ended with `told`. The first
-        reason counts."""
+    def end(self, how: str, told: CallFailed | None = None) -> None:
+        """Fail what is under way, and have the stream ended with `told`. `how` it ended, in words that
+        go on from "it is gone:". The first reason counts."""
         if not self.ended.done():
             self.draining = True  # whoever is told now may look for another at once
-            self.ended.set_result(End(why, told))
+            why = f"plugin {self.peer.name} is gone: {how}; the call may or may not have been done"
+            self.ended.set_result(End(how, failed(Code.UNAVAILABLE, why), told))
             self.outbox.close()
         self._pending.fail_all(self.ended.result().why)
 
@@ -183,7 +185,7 @@ class Session:
         try:
             yield call
         finally:
-            if call.answered:
+            if call.answered or not call.sent:
                 self._pending.end(call)
                 self._release()
             else:
@@ -196,7 +198,8 @@ class Session:
             self._call_off(call.request_id)
             return
         loop = asyncio.get_running_loop()
-        stuck = loop.call_later(LEGACY_STUCK_SECONDS, self.end, failed(Code.UNAVAILABLE, "the plugin hangs"))
+        hangs = f"it has not answered a call within {LEGACY_STUCK_SECONDS:g} s of its end, and takes no other"
+        stuck = loop.call_later(LEGACY_STUCK_SECONDS, self.end, hangs)
 
         def over() -> None:
             stuck.cancel()
@@ -249,6 +252,7 @@ class Session:
             )
         try:
             await self.outbox.put(frame)
+            call.sent = True
         except Closed:
             raise self.ended.result().why from None
 

@@ -11,6 +11,10 @@ from store_plugin.errors import Code, StorePluginError
 from store_plugin.stream.frames import Metadata
 from store_plugin.wire import STATUS_TRAILER, status_of
 
+MOST_MESSAGE = 4096
+"""Characters of a peer's message that are kept: it goes on into logs, and into metadata, of which
+gRPC takes some thousand bytes."""
+
 
 class CallFailed(Exception):
     """A call that ended with a status other than OK, whichever end says so."""
@@ -45,6 +49,11 @@ def failed(code: Code, message: str) -> CallFailed:
 def failed_with(error: StorePluginError) -> CallFailed:
     """A failure with reason and details of ours."""
     return CallFailed(status_of(error))
+
+
+def cut(message: str) -> str:
+    """A message that a peer sent, at a length that can be passed on."""
+    return message if len(message) <= MOST_MESSAGE else message[: MOST_MESSAGE - 1] + "…"
 
 
 def checked_code(number: int) -> Code:

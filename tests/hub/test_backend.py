@@ -11,7 +11,6 @@ from uuid import uuid4
 import pytest
 
 from store_plugin.errors import (
-    Code,
     ConfigInvalid,
     Conflict,
     InvalidRequest,
@@ -32,7 +31,6 @@ from store_plugin.model import ScopedName, Secret
 from store_plugin.plugin.notes import Notes
 from store_plugin.store import Capabilities, Limits, Store
 from store_plugin.stream.outbox import Outbox
-from store_plugin.stream.outcomes import failed
 from store_plugin.testing.contract import OpenStore, StoreContract
 from store_plugin.testing.environment import MemoryCredentials, memory_environment
 from store_plugin.testing.machine import store_machine
@@ -42,7 +40,6 @@ from tests.hub.shelf import API_VERSION, KIND, ShelfFactory, shelf_plugin
 from tests.support.waiting import until
 
 NAME = ScopedName.parse("team/db")
-LOST = failed(Code.UNAVAILABLE, "lost on purpose")
 REFERENCE = {"source": "Environment", "env": {"name": "TOKEN"}}
 OVER_THE_STREAM = Capabilities(
     compare_and_set=True,
@@ -207,7 +204,7 @@ async def test_a_write_that_is_lost_is_not_sent_again(bench: Bench) -> None:
             async def write(*_: Any, **__: Any) -> Any:
                 nonlocal writes
                 writes += 1
-                bench.hub.registry.entries()[0].instance.end(LOST)  # type: ignore[attr-defined]
+                bench.hub.registry.entries()[0].instance.end("lost on purpose")  # type: ignore[attr-defined]
                 await asyncio.sleep(1)
 
             store.write = write  # type: ignore[method-assign]

@@ -6,11 +6,14 @@ from typing import Any
 
 import grpc
 import pytest
+from google.rpc import status_pb2
 
 from store_plugin.hub import session as session_module
 from store_plugin.hub.hub import Hub
+from store_plugin.hub.settings import HubSettings
 from store_plugin.stream import frames
 from store_plugin.stream.features import ALL, Feature
+from store_plugin.stream.outcomes import MOST_MESSAGE
 from tests.hub.conftest import StartHub
 from tests.hub.raw import RawPlugin
 from tests.support.echo import EchoStub
@@ -109,6 +112,37 @@ async def test_a_legacy_peer_that_hangs_is_given_up(
         assert (await failure_of(say(hub, timeout=0.05))).code() is grpc.StatusCode.DEADLINE_EXCEEDED
         assert (await failure_of(say(hub))).code() is grpc.StatusCode.UNAVAILABLE
         await until(lambda: len(hub.registry) == 0)
+
+
+async def test_a_legacy_peer_is_not_busy_with_what_was_never_sent(start_hub: StartHub, endpoint: str) -> None:
+    hub = await start_hub(HubSettings(max_message_bytes=1000))
+    async with RawPlugin(endpoint) as plugin:
+        await ready(plugin, hub)
+        too_large = say(hub, b"x" * 2000)
+        assert (await failure_of(too_large)).code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        call = say(hub, timeout=20)
+        asked = (await plugin.receive()).rpc_call
+        await plugin.send(frames.response(asked.request_id, b"fine"))
+        assert await call == b"fine"
+
+
+@pytest.mark.parametrize("spelling", ["error", "status"])
+async def test_a_long_message_is_cut_so_that_it_can_be_passed_on(
+    hub: Hub, endpoint: str, spelling: str
+) -> None:
+    async with RawPlugin(endpoint) as plugin:
+        await ready(plugin, hub, features=ALL)
+        call = say(hub)
+        asked = (await plugin.receive()).rpc_call
+        status = status_pb2.Status(code=9, message="x" * 1_000_000)
+        await plugin.send(
+            frames.failure(asked.request_id, status)
+            if spelling == "status"
+            else frames.error(asked.request_id, "FailedPrecondition", status.message)
+        )
+        failure = await failure_of(call)
+        assert failure.code() is grpc.StatusCode.FAILED_PRECONDITION
+        assert failure.details() == "x" * (MOST_MESSAGE - 1) + "…"
 
 
 @pytest.mark.parametrize(

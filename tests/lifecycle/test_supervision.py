@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from store_plugin.errors import Code, PluginNotFound, StoreUnavailable
+from store_plugin.errors import PluginNotFound, StoreUnavailable
 from store_plugin.hub.events import EventKind
 from store_plugin.lifecycle.supervision import runner as runner_module
 from store_plugin.lifecycle.supervision import supervisor as supervisor_module
@@ -18,7 +18,6 @@ from store_plugin.lifecycle.supervision.circuit import MOST_FAILURES, Circuit
 from store_plugin.lifecycle.supervision.process import PluginProcess
 from store_plugin.lifecycle.supervision.states import State
 from store_plugin.plugin import Plugin
-from store_plugin.stream.outcomes import failed
 from tests.lifecycle.conftest import CHECK_THAT_FAILS, CHECK_THAT_HANGS, World, world_in
 from tests.support.echo import Echo, EchoStub, add_echo
 from tests.support.processes import alive
@@ -162,7 +161,7 @@ async def test_one_that_hangs_is_replaced(world: World, monkeypatch: pytest.Monk
     before = await world.ready("1.0")
     assert before.pid is not None
     os.kill(before.pid, signal.SIGSTOP)
-    world.hub.registry.entries()[0].instance.end(failed(Code.UNAVAILABLE, "no sign of life"))
+    world.hub.registry.entries()[0].instance.end("it gave no sign of life")
     await until(lambda: world.status is not None and "it hung" in world.status.why)
     await world.ready("1.0")
     assert not alive(before.pid)

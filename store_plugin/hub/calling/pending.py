@@ -12,7 +12,7 @@ from itertools import count
 from store_plugin._proto import plugin_stream_pb2 as proto
 from store_plugin.errors import Code
 from store_plugin.stream.frames import Metadata, metadata_of
-from store_plugin.stream.outcomes import CallFailed, checked_code, code_from_words, failed
+from store_plugin.stream.outcomes import CallFailed, checked_code, code_from_words, cut, failed
 
 MOST_RESPONSES = 256
 MOST_RESPONSE_BYTES = 16 * 1024 * 1024
@@ -35,6 +35,8 @@ class PendingCall:
     def __init__(self, request_id: str, *, streaming: bool) -> None:
         self.request_id = request_id
         self.streaming = streaming
+        self.sent = False
+        """Whether the peer gets to know of it."""
         self.answered = False
         """Whether the peer is done with it."""
         self._when_answered: Callable[[], None] | None = None
@@ -127,6 +129,7 @@ class PendingCalls:
         if response.HasField("status") and response.status.code:
             status = response.status
             status.code = int(checked_code(status.code))
+            status.message = cut(status.message)
             call.fail(CallFailed(status, trailing))
         elif not call.add(Reply(response.payload, trailing), more=response.more and call.streaming):
             call.fail(failed(Code.RESOURCE_EXHAUSTED, "the plugin sends faster than its caller reads"))
@@ -139,7 +142,7 @@ class PendingCalls:
         if call is None or call.answered:
             self.dropped += 1
             return
-        call.fail(failed(code_from_words(error.code), error.message or error.code))
+        call.fail(failed(code_from_words(error.code), cut(error.message or error.code)))
 
     def fail_all(self, failure: CallFailed) -> None:
         """The stream is gone."""
