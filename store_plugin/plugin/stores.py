@@ -18,12 +18,14 @@ from secrets import token_bytes
 from pydantic import ValidationError
 
 from store_plugin._proto import backend_pb2 as proto
-from store_plugin.errors import ConfigInvalid, KindNotServed
+from store_plugin.errors import ConfigInvalid, KindNotServed, StoreUnavailable
 from store_plugin.log import Logger
 from store_plugin.store import Environment, Store, StoreFactory
 
 MOST_STORES = 256
 """Open at a time; of more the one used longest ago is closed."""
+OPEN_SECONDS = 120.0
+"""For opening one; callers have deadlines of their own."""
 IDLE_SECONDS = 300.0
 """A store that nobody has used for so long is closed."""
 
@@ -72,17 +74,11 @@ class OpenStores:
         key = self._digest(config)
         held = self._stores.get(key)
         if held is None:
-            held = self._stores[key] = _Open(asyncio.create_task(self._open(config), name="open store"))
+            held = self._begun(key, config)
         self._stores.move_to_end(key)
         held.users += 1
         try:
-            try:
-                store = await asyncio.shield(held.opening)
-            except Exception:
-                if self._stores.get(key) is held:  # somebody may have begun another meanwhile
-                    del self._stores[key]
-                raise
-            yield store
+            yield await asyncio.shield(held.opening)
         finally:
             held.users -= 1
             held.used_at = time.monotonic()
@@ -99,6 +95,19 @@ class OpenStores:
         if self._closing:
             await asyncio.wait(self._closing)
 
+    def _begun(self, key: bytes, config: proto.StoreConfig) -> _Open:
+        """It goes on where its callers give up. One that fails is forgotten, also where nobody waits
+        any more: whoever comes next is not told of a failure of long ago."""
+        held = self._stores[key] = _Open(asyncio.create_task(self._open(config), name="open store"))
+
+        def opened(opening: "asyncio.Task[Store]") -> None:
+            failed = opening.cancelled() or opening.exception() is not None
+            if failed and self._stores.get(key) is held:
+                del self._stores[key]
+
+        held.opening.add_done_callback(opened)
+        return held
+
     async def _open(self, config: proto.StoreConfig) -> Store:
         factory = self._factories.get((config.api_version, config.kind))
         if factory is None:
@@ -111,7 +120,16 @@ class OpenStores:
                 f"{config.kind}/{config.name}: wrong in spec: {', '.join(sorted(places))}"
             ) from None
         credentials = GivenCredentials(dict(config.credentials))
-        return await factory.open(spec, Environment(f"{config.kind}/{config.name}", credentials, self._log))
+        environment = Environment(f"{config.kind}/{config.name}", credentials, self._log)
+        try:
+            async with asyncio.timeout(OPEN_SECONDS) as patience:
+                return await factory.open(spec, environment)
+        except TimeoutError:
+            if not patience.expired():
+                raise
+            raise StoreUnavailable(
+                f"{environment.config} did not open within {OPEN_SECONDS:g} s", retry_after=5.0
+            ) from None
 
     def _digest(self, config: proto.StoreConfig) -> bytes:
         digest = blake2b(key=self._key, digest_size=16)
