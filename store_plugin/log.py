@@ -15,7 +15,7 @@ class Logger(Protocol):
 
 
 class StandardLogger:
-    """Writes `event field=value …`."""
+    """Writes `event field=value …` on one line: what a peer says cannot pass for a line of ours."""
 
     def __init__(self, name: str) -> None:
         self._log = logging.getLogger(name)
@@ -34,5 +34,10 @@ class StandardLogger:
 
     def _write(self, level: int, event: str, fields: dict[str, Any]) -> None:
         traceback = fields.pop("exc_info", None)
-        text = " ".join((event, *(f"{key}={value}" for key, value in fields.items())))
+        text = " ".join((event, *(f"{key}={_shown(value)}" for key, value in fields.items())))
         self._log.log(level, "%s", text, exc_info=traceback)
+
+
+def _shown(value: object) -> str:
+    text = str(value)
+    return text if text.isprintable() else text.encode("unicode_escape").decode()
