@@ -9,7 +9,6 @@ import sys
 import uuid
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +16,11 @@ import grpc
 
 from store_plugin._proto import plugin_stream_pb2 as proto
 from store_plugin.enrolment import TRIAL_VARIABLE
-from store_plugin.errors import InvalidRequest, NotReachable, StorePluginError
+from store_plugin.errors import InvalidRequest, StorePluginError
 from store_plugin.log import Logger, StandardLogger
 from store_plugin.plugin.checking import Check, add_check
-from store_plugin.plugin.connecting.dialing import Door, addresses, door_to
+from store_plugin.plugin.connecting.dialing import Door, door_to
+from store_plugin.plugin.connecting.following import Following
 from store_plugin.plugin.connecting.link import Link
 from store_plugin.plugin.connecting.links import Links
 from store_plugin.plugin.connecting.membership import Invitation, Membership
@@ -37,10 +37,6 @@ if TYPE_CHECKING:
     from store_plugin.plugin.store_serving import StoreServing
     from store_plugin.store import StoreFactory
 
-RESOLVE_SECONDS = 30.0
-"""How often the hub's name is looked up again."""
-UNRESOLVED_SECONDS = 1.0
-"""The same while it has no address."""
 STOP_GRACE = 20.0
 """Seconds for calls under way when the plugin stops."""
 _HUB = "--hub"
@@ -204,14 +200,16 @@ class Plugin:
         watched = list(signals)
         for number in watched:
             loop.add_signal_handler(number, self.stop)
-        with ThreadPoolExecutor(self._concurrency, "plugin-method") as threads:
-            try:
-                await self._keep_connected(door, Invoker(threads, self._log))
-            finally:
-                if self._stores is not None:
-                    await self._stores.aclose()
-                for number in watched:
-                    loop.remove_signal_handler(number)
+        threads = ThreadPoolExecutor(self._concurrency, "plugin-method")
+        try:
+            await self._keep_connected(door, Invoker(threads, self._log))
+        finally:
+            # Not waited for: a method that hangs would hold up the loop, and all else on it.
+            threads.shutdown(wait=False, cancel_futures=True)
+            if self._stores is not None:
+                await self._stores.aclose()
+            for number in watched:
+                loop.remove_signal_handler(number)
 
     async def _keep_connected(self, door: Door, invoker: Invoker) -> None:
         """One link per address of the hub, for as long as it has that address."""
@@ -227,24 +225,24 @@ class Plugin:
                 acknowledges=acknowledges,
             )
 
-        links = Links(lambda target: Link(target, door, make_stream, self._streams, self._log))
+        def make_link(target: str) -> Link:
+            return Link(target, door, make_stream, self._streams, following.lost, self._log)
+
+        links = Links(make_link)
+        following = Following(door, links, self._registration, self._log)
+        looking = asyncio.create_task(following.run(), name="hub addresses")
+        stopping = asyncio.create_task(self._stopping.wait(), name="plugin stop")
         try:
-            while not self._stopping.is_set():
-                links.follow(await self._resolved(door, links.targets), self._registration())
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(
-                        self._stopping.wait(), RESOLVE_SECONDS if links.targets else UNRESOLVED_SECONDS
-                    )
+            await asyncio.wait((looking, stopping), return_when=asyncio.FIRST_COMPLETED)
+            if looking.done():  # which is a mistake of ours
+                looking.result()
+            links.retire()
             await asyncio.gather(*(stream.finish(STOP_GRACE) for stream in tuple(self._streams)))
         finally:
+            for task in (looking, stopping):
+                task.cancel()
             await links.aclose()
-
-    async def _resolved(self, door: Door, before: Sequence[str]) -> Sequence[str]:
-        try:
-            return await addresses(door.endpoint)
-        except NotReachable as error:
-            self._log.warning("hub not found", error=error.message)
-            return before
+            await asyncio.wait((looking, stopping))
 
     def _registration(self) -> frames.Frame:
         return frames.register(

@@ -1,6 +1,7 @@
 """One stream to a hub, from registration to its end: calls come in, replies go out."""
 
 import asyncio
+import math
 import time
 from contextlib import suppress
 from typing import Protocol
@@ -62,6 +63,8 @@ class HubStream:
         """Whether this end is about to go: then it needs no other stream."""
         self.heard_from = False
         """Whether the hub has sent anything."""
+        self.grace = math.inf
+        """Seconds that the hub lets this one go on beside the next, once it has asked for that."""
         self.outbox = Outbox(wire.write)
         self._ended = asyncio.Event()
         self._acknowledged = asyncio.Event()
@@ -142,10 +145,13 @@ class HubStream:
         while (frame := await self._wire.read()) is not frames.EOF:
             assert isinstance(frame, frames.Frame)
             self._silent_beats = 0
-            self.heard_from = True
             if _ends_the_stream(frame):
+                self.heard_from = True
                 _raise_why(frame.error)
                 break
+            if not self.heard_from:
+                self.heard_from = True
+                self._log.info("connected", hub=self._hub)
             self._take(frame)
 
     async def _miss_the_hub(self) -> None:
@@ -173,6 +179,7 @@ class HubStream:
             case "ping":
                 self.outbox.offer(frames.Frame(pong=proto.PluginPong(sequence=frame.ping.sequence)))
             case "drain" if not self.finishing:
+                self.grace = frames.seconds(frame.drain.grace)
                 self.draining.set()
             case "registered":
                 self._features = known(frame.registered.features)

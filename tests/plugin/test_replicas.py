@@ -13,7 +13,7 @@ from store_plugin.endpoints import Endpoint
 from store_plugin.errors import NotReachable
 from store_plugin.hub import Hub, HubListener, any_name, anyone
 from store_plugin.plugin import Plugin
-from store_plugin.plugin.connecting import dialing
+from store_plugin.plugin.connecting import dialing, following
 from tests.hub.conftest import running
 from tests.support.echo import Echo, EchoStub, add_echo
 from tests.support.ports import free_port
@@ -42,8 +42,8 @@ class Names:
 def names(monkeypatch: pytest.MonkeyPatch) -> Names:
     names = Names(socket.getaddrinfo, FIRST, SECOND)
     monkeypatch.setattr(socket, "getaddrinfo", names)
-    monkeypatch.setattr("store_plugin.plugin.plugin.RESOLVE_SECONDS", 0.05)
-    monkeypatch.setattr("store_plugin.plugin.plugin.UNRESOLVED_SECONDS", 0.05)
+    monkeypatch.setattr(following, "RESOLVE_SECONDS", 0.05)
+    monkeypatch.setattr(following, "UNRESOLVED_SECONDS", 0.05)
     return names
 
 
@@ -68,6 +68,17 @@ def echo() -> Plugin:
 async def test_a_name_that_no_host_can_have_is_told() -> None:
     with pytest.raises(NotReachable, match="is no host's"):
         await dialing.addresses(Endpoint.parse(f"dns:///{'a' * 64}.example.org:8443"))
+
+
+async def test_a_name_that_is_not_known_is_told_once(
+    names: Names, port: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    names.addresses = []
+    async with hub_at(FIRST, port) as first, running(echo(), f"dns:///{NAME}:{port}"):
+        await asyncio.sleep(0.3)  # some look-ups
+        names.addresses = [FIRST]
+        await asyncio.wait_for(first.plugin("echo").channel_ready(), 20)
+    assert caplog.text.count("hub not found") == 1
 
 
 async def test_every_replica_gets_a_stream(names: Names, port: int) -> None:
@@ -107,6 +118,20 @@ async def test_a_replica_that_leaves_the_name_finishes_its_calls(names: Names, p
             assert await call == b"1"
         await until(lambda: plugin.connected == 1)
         assert await EchoStub(first.plugin("echo")).Say(b"x", wait_for_ready=True, timeout=20) == b"x"
+
+
+async def test_a_hub_that_moved_is_found_without_waiting_for_the_next_look_up(
+    names: Names, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Pod that starts anew has another address, under the same name."""
+    monkeypatch.setattr(following, "RESOLVE_SECONDS", 3600.0)
+    names.addresses = [FIRST]
+    async with running(echo(), f"dns:///{NAME}:{port}"):
+        async with hub_at(FIRST, port) as first:
+            await asyncio.wait_for(first.plugin("echo").channel_ready(), 20)
+        names.addresses = [SECOND]
+        async with hub_at(SECOND, port) as second:
+            await asyncio.wait_for(second.plugin("echo").channel_ready(), 20)
 
 
 async def test_a_name_that_cannot_be_looked_up_for_a_while_costs_no_stream(names: Names, port: int) -> None:

@@ -1,6 +1,7 @@
 """Keeps one hub connected: a stream, and another one when it ends or is about to."""
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 
@@ -19,22 +20,33 @@ from store_plugin.stream.outcomes import CallFailed
 MakeStream = Callable[[Wire, str, bool], HubStream]
 """A stream over a wire to the hub of that name, and whether that is known to acknowledge."""
 
+LEAST_HASTE = 1.0
+"""Seconds that another stream may always wait for its turn, however soon the hub wants one."""
+
 
 class Link:
-    """To the hub at one address. `streams` is where the open ones are kept.
+    """To the hub at one address. `streams` is where the open ones are kept; `lost` is called whenever
+    there is none, and none could be opened.
 
     While it is not `wanted`, it opens no stream: those there are end when their hub ends them,
     which may still have calls to finish.
     """
 
     def __init__(
-        self, target: str, door: Door, make_stream: MakeStream, streams: set[HubStream], log: Logger
+        self,
+        target: str,
+        door: Door,
+        make_stream: MakeStream,
+        streams: set[HubStream],
+        lost: Callable[[], None],
+        log: Logger,
     ) -> None:
         self.wanted = True
         self._target = target
         self._door = door
         self._make_stream = make_stream
         self._streams = streams
+        self._lost = lost
         self._log = log
         self._backoff = Backoff()
 
@@ -43,22 +55,27 @@ class Link:
         beside the new one."""
         async with asyncio.TaskGroup() as serving:
             while self.wanted:
-                started = time.monotonic()
+                started, within = time.monotonic(), math.inf
                 try:
-                    await self._connect(registration, serving)
+                    within = await self._connect(registration, serving)
                 except StorePluginError as error:
                     self._not_connected(error)
                 except Exception as error:  # a plugin connects again for ever, whatever it is
                     self._log.error("not connected, unexpectedly", hub=self._target, exc_info=error)
-                await asyncio.sleep(self._backoff.after(time.monotonic() - started))
+                if within == math.inf:
+                    self._lost()
+                await asyncio.sleep(min(within, self._backoff.after(time.monotonic() - started)))
 
-    async def _connect(self, registration: frames.Frame, serving: asyncio.TaskGroup) -> None:
-        """Open a stream, and return when there should be another. PluginRefused, NotReachable,
-        TokenUnavailable."""
+    async def _connect(self, registration: frames.Frame, serving: asyncio.TaskGroup) -> float:
+        """Open a stream, and return when there should be another, with the seconds that it may take
+        at most. PluginRefused, NotReachable, TokenUnavailable."""
         metadata = await metadata_for(self._door)
         channel = channel_to(self._target, self._door)
         try:
             acknowledges = await knock(channel, metadata, self._target)
+            if not self.wanted:  # any more
+                await channel.close(None)
+                return math.inf
             stream = self._make_stream(open_stream(channel, metadata), self._target, acknowledges)
         except BaseException:
             await channel.close(None)
@@ -66,10 +83,11 @@ class Link:
         self._streams.add(stream)
         serving.create_task(self._serve(stream, channel, registration), name="hub stream")
         await stream.draining.wait()
-        if not stream.ended:  # the hub has asked for another, which is no failure
-            self._backoff.reset()
         if stream.finishing:
             await asyncio.Event().wait()  # the owner is about to cancel
+        # A stream that goes on is one that the hub wants another for, or one whose place another
+        # plugin of this name and instance has taken: in haste, the two would take turns for ever.
+        return math.inf if stream.ended else max(LEAST_HASTE, stream.grace / 2)
 
     async def _serve(self, stream: HubStream, channel: grpc.aio.Channel, registration: frames.Frame) -> None:
         try:

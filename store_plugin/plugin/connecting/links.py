@@ -28,6 +28,11 @@ class Links:
             link = self._make(target)
             self._running[target] = link, asyncio.create_task(link.run(registration), name="hub link")
 
+    def retire(self) -> None:
+        """Open no stream any more; those there are go on."""
+        for link, _ in self._running.values():
+            link.wanted = False
+
     async def aclose(self) -> None:
         """End all streams."""
         tasks = [task for _, task in self._running.values()]
