@@ -58,7 +58,7 @@ class TestTheBackend(StoreContract):
 
 async def test_the_backend_is_a_program(bench: Bench, tmp_path: Path) -> None:
     (tmp_path / "shelf.py").write_text(BACKEND)
-    command = [sys.executable, str(tmp_path / "shelf.py"), bench.endpoint]
+    command = [sys.executable, str(tmp_path / "shelf.py"), "--hub", bench.endpoint]
     async with program_beside(command, tmp_path / "log"):
         await until(lambda: len(bench.hub.registry) == 1, within=30)
         store = await bench.open(MANIFEST["spec"], served=SERVED)
