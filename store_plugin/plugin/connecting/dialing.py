@@ -65,6 +65,8 @@ def door_to(
     secure = endpoint.startswith("https://") or ca is not None or certificate is not None
     if secure and parsed.transport is not Transport.TCP:
         raise InvalidRequest(f"{endpoint} is a socket: it takes no certificates")
+    if isinstance(token, str) and token.startswith("/") and Path(token).is_file():
+        raise InvalidRequest(f"the token is the path of a file: write Path({token!r}) to have that read")
     tls = Tls(_path(ca), _path(certificate), _path(key), server_name) if secure else None
     return Door(parsed, tls, token)
 
@@ -125,9 +127,15 @@ async def knock(channel: grpc.aio.Channel, metadata: tuple[tuple[str, str], ...]
         await check
         return frames.HUB_MARK in tuple(await check.initial_metadata())
     except grpc.aio.AioRpcError as error:
-        if (meaning := meaning_of(error, where)) is not None:
-            raise meaning from None
-    return False
+        meaning = meaning_of(error, where)
+    if meaning is None:
+        return False
+    try:
+        raise meaning
+    finally:
+        # Else the error holds this frame, which holds the error, and both the call. A call that waits to be
+        # collected keeps its channel alive, closed or not, and that goes on dialling.
+        del check, meaning
 
 
 def open_stream(

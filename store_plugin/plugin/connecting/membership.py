@@ -147,10 +147,14 @@ async def _called(door: Door, method: str, request: bytes) -> bytes:
             call = channel.unary_unary(method, bytes, bytes)
             response: bytes = await call(request, timeout=DIAL_SECONDS)
         except grpc.aio.AioRpcError as error:
-            meaning = meaning_of(error, str(door.endpoint))
-            code = Code(error.code().value[0])
-            raise meaning or error_from(code, error.details() or "") from None
+            # In no variable: the error would hold itself, the call, and so a channel that goes on dialling.
+            raise _failure(error, door) from None
     return response
+
+
+def _failure(error: grpc.aio.AioRpcError, door: Door) -> StorePluginError:
+    told = error_from(Code(error.code().value[0]), error.details() or "")
+    return meaning_of(error, str(door.endpoint)) or told
 
 
 def _key_and_request(name: str) -> tuple[bytes, bytes]:
