@@ -46,7 +46,9 @@ def file(tmp_path: Path) -> Path:
 @asynccontextmanager
 async def hub_behind(door: Door, endpoint: str) -> AsyncIterator[Hub]:
     listener = HubListener(Endpoint.parse(endpoint), door, any_name)
-    settings = HubSettings(max_stream_age=0.3, heartbeat_interval=0.05, drain_grace=1.0)
+    settings = HubSettings(
+        max_stream_age=0.3, heartbeat_interval=0.05, missed_heartbeats=100, drain_grace=1.0
+    )
     async with Hub([listener], structlog.get_logger(), settings) as hub:
         yield hub
 
