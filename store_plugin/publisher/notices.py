@@ -50,8 +50,10 @@ class Notices:
         """Those who wait for a name try again; also who found it taken in the store."""
         namespace = target.name.partition("/")[0]
         for key, record in self._records:
-            if record.reason in (Reason.NAME_TAKEN, Reason.NOT_OWNER) and key.namespace == namespace:
-                self._queue.add(key)
+            if key.namespace != namespace or record.store_config != target.store_config:
+                continue
+            if record.reason in (Reason.NAME_TAKEN, Reason.NOT_OWNER):
+                self._queue.add(key, urgent=record.changed)
 
     def _claim(self, seen: Seen) -> None:
         """What was published before this process began keeps its name, whoever is looked at first."""

@@ -57,6 +57,17 @@ async def test_our_own_write_is_no_change(place: Place) -> None:
     assert await place.order() == []
 
 
+@pytest.mark.parametrize("reason", [Reason.NAME_TAKEN, Reason.NOT_OWNER])
+async def test_a_name_that_is_free_is_told_to_those_who_may_want_it(place: Place, reason: Reason) -> None:
+    waiting, elsewhere, other_store = MANY[0], Key("other", "db"), MANY[1]
+    for key in (waiting, elsewhere, other_store):
+        record = place.records.of(key)
+        record.reason, record.store_config = reason, "vault"
+    place.records.of(other_store).store_config = "aws"
+    place.notices.name_is_free(Target("vault", "ns/free"))
+    assert await place.order() == [waiting]
+
+
 @pytest.mark.parametrize(
     ("kind", "name", "holder"),
     [

@@ -17,7 +17,7 @@ from store_plugin.runtime import (
     ThreadedStoreConfigs,
     WatchedStoreConfigs,
 )
-from tests.support.kubernetes import Cluster
+from tests.support.kubernetes import ApiError, Cluster
 from tests.support.kubernetes_clients import aio_configuration, threaded_client
 from tests.support.waiting import eventually
 
@@ -59,8 +59,8 @@ def put(cluster: Cluster, name: str, scope: str = "crossplane-system") -> None:
 def remove(cluster: Cluster, name: str, *, missing_ok: bool = False) -> None:
     try:
         cluster.api("DELETE", f"/apis/{API_VERSION}/storeconfigs/{name}")
-    except Exception:
-        if not missing_ok:
+    except ApiError as error:
+        if error.status != 404 or not missing_ok:
             raise
 
 
