@@ -75,6 +75,8 @@ class Records:
         self._records: dict[Key, Record] = {}
         self._holders: dict[Target, Key] = {}
         self._held: dict[Key, Target] = {}
+        self._wanted: set[Target] = set()
+        """Places that were found taken, until they are free."""
 
     def __len__(self) -> int:
         return len(self._records)
@@ -107,6 +109,17 @@ class Records:
             self.release(key)
             self._held[key] = target
         self._holders.setdefault(target, key)
+
+    def want(self, target: Target) -> None:
+        """Somebody waits until this place is free."""
+        self._wanted.add(target)
+
+    def is_wanted(self, target: Target) -> bool:
+        """Whether somebody waited for a place that is free now; true once."""
+        if target in self._holders or target not in self._wanted:
+            return False
+        self._wanted.discard(target)
+        return True
 
     @contextmanager
     def reserved(self, key: Key, target: Target) -> Iterator[None]:

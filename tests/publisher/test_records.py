@@ -41,3 +41,12 @@ def test_who_does_not_have_a_place_frees_it_for_nobody() -> None:
     with pytest.raises(TimeoutError), records.reserved(B, PLACE):
         raise TimeoutError
     assert records.holder(PLACE) == A
+
+
+def test_a_free_place_is_told_of_once_and_only_where_somebody_waits() -> None:
+    records = Records()
+    records.hold(A, PLACE)
+    records.want(PLACE)
+    assert not records.is_wanted(PLACE)
+    records.release(A)
+    assert [records.is_wanted(place) for place in (OTHER, PLACE, PLACE)] == [False, True, False]

@@ -68,7 +68,7 @@ class Publishing:
             with self._records.reserved(key, target):
                 yield
         except Refused:
-            self._requeue(target)
+            self._tell_free(target)
             raise
 
     def _take(self, key: Key, condition: Condition, leaving: Target | None) -> None:
@@ -80,11 +80,12 @@ class Publishing:
         else:
             self._records.hold(key, condition.target)
         if had is not None and had not in (condition.target, leaving):
-            self._requeue(had)
+            self._tell_free(had)
 
     def _check_name_is_free(self, key: Key, target: Target) -> None:
         holder = self._records.holder(target)
         if holder not in (None, key):
+            self._records.want(target)
             told = (
                 f"Secret {holder} is published as {target}; give one of them another name with the annotation"
             )
@@ -105,6 +106,12 @@ class Publishing:
         """The name that a Secret had is free."""
         target = self._records.release(key)
         if target is not None:
+            self._tell_free(target)
+
+    def _tell_free(self, target: Target) -> None:
+        """To those who wait for it, where there are any: they are looked for among all Secrets, and
+        this may be said of as many, while a store is away."""
+        if self._records.is_wanted(target):
             self._requeue(target)
 
     def is_free(self, target: Target) -> None:
