@@ -39,10 +39,11 @@ CREATE TABLE plugins (
 
 @dataclass(frozen=True, slots=True)
 class Enabled:
-    """What is to run of one plugin; `previous` is what ran before the last update."""
+    """What is to run of one plugin. `previous` is what was to run before, as long as this version has
+    never been ready: what to go back to."""
 
     registration: Registration
-    previous: str | None
+    previous: Registration | None
 
 
 Confirm: TypeAlias = Callable[[], object]
@@ -87,10 +88,17 @@ class Catalog:
         """Have this version run from now on; returns the one that did. PluginNotFound."""
         with self._changing(confirm) as db:
             self._version(db, name, version)
-            before = self._enabled_version(db, name)
+            before, previous = self._enabled_versions(db, name)
             if before != version:
-                db.execute("INSERT OR REPLACE INTO plugins VALUES (?, ?, ?)", (name, version, before))
+                back = previous or before  # a version that was never ready is nothing to go back to
+                row = (name, version, back if back != version else None)
+                db.execute("INSERT OR REPLACE INTO plugins VALUES (?, ?, ?)", row)
             return before
+
+    def proved(self, name: str, version: str) -> None:
+        """It has been ready: there is nothing to go back to any more, if it is the one to run."""
+        with self._changing(_unconfirmed) as db:
+            db.execute("UPDATE plugins SET previous = NULL WHERE name = ? AND enabled = ?", (name, version))
 
     def roll_back(self, name: str, failed: str, to: str) -> bool:
         """Have `to` run instead of `failed`; False where something else is asked for by now, and
@@ -99,7 +107,7 @@ class Catalog:
             if self._enabled_version(db, name) != failed:
                 return False
             self._version(db, name, to)
-            db.execute("UPDATE plugins SET enabled = ?, previous = ? WHERE name = ?", (to, failed, name))
+            db.execute("UPDATE plugins SET enabled = ?, previous = NULL WHERE name = ?", (to, name))
             return True
 
     def disable(self, name: str, confirm: Confirm = _unconfirmed) -> str:
@@ -127,10 +135,11 @@ class Catalog:
         """What is to run, by name."""
         with self._reading() as db:
             rows = db.execute(
-                "SELECT registration, previous FROM plugins JOIN versions "
-                "ON plugins.name = versions.name AND plugins.enabled = versions.version"
+                "SELECT now.registration, back.registration FROM plugins "
+                "JOIN versions AS now ON plugins.name = now.name AND plugins.enabled = now.version "
+                "LEFT JOIN versions AS back ON plugins.name = back.name AND plugins.previous = back.version"
             ).fetchall()
-        found = [Enabled(_registration(text), previous) for text, previous in rows]
+        found = [Enabled(_registration(now), _registration(back) if back else None) for now, back in rows]
         return {one.registration.name: one for one in found}
 
     def replace_all(
@@ -158,8 +167,12 @@ class Catalog:
         return _registration(row[0])
 
     def _enabled_version(self, db: sqlite3.Connection, name: str) -> str | None:
-        row = db.execute("SELECT enabled FROM plugins WHERE name = ?", (name,)).fetchone()
-        return None if row is None else str(row[0])
+        return self._enabled_versions(db, name)[0]
+
+    def _enabled_versions(self, db: sqlite3.Connection, name: str) -> tuple[str | None, str | None]:
+        """The version to run, and the one to go back to."""
+        found = db.execute("SELECT enabled, previous FROM plugins WHERE name = ?", (name,)).fetchone()
+        return found or (None, None)
 
     @contextmanager
     def _changing(self, confirm: Confirm) -> Iterator[sqlite3.Connection]:

@@ -58,14 +58,43 @@ def test_a_version_never_changes(catalog: Catalog) -> None:
         catalog.register(version(arguments=("other",)))
 
 
+def runs(catalog: Catalog) -> tuple[str, str | None]:
+    """The version that is to run, and the one to go back to."""
+    enabled = catalog.enabled()["echo"]
+    return enabled.registration.version, enabled.previous.version if enabled.previous else None
+
+
+def test_there_is_a_version_to_go_back_to_until_the_next_one_has_been_ready(catalog: Catalog) -> None:
+    for number in ("1.0", "2.0", "3.0"):
+        catalog.register(version(number))
+    catalog.enable("echo", "1.0")
+    assert runs(catalog) == ("1.0", None)
+    catalog.enable("echo", "2.0")
+    catalog.enable("echo", "3.0")
+    assert runs(catalog) == ("3.0", "1.0")  # 2.0 was never ready
+    catalog.proved("echo", "2.0")
+    assert runs(catalog) == ("3.0", "1.0")
+    catalog.proved("echo", "3.0")
+    assert runs(catalog) == ("3.0", None)
+    catalog.enable("echo", "2.0")
+    assert runs(catalog) == ("2.0", "3.0")
+    catalog.enable("echo", "3.0")
+    assert runs(catalog) == ("3.0", None)
+    catalog.enable("echo", "1.0")
+    catalog.deregister("echo", "3.0")
+    assert runs(catalog) == ("1.0", None)
+    catalog.enable("echo", "2.0")
+    assert catalog.roll_back("echo", "2.0", "1.0")
+    assert runs(catalog) == ("1.0", None)
+
+
 def test_one_version_is_enabled_and_the_one_before_is_known(catalog: Catalog) -> None:
     for number in ("1.0", "2.0"):
         catalog.register(version(number))
     assert catalog.enable("echo", "1.0") is None
     assert catalog.enable("echo", "2.0") == "1.0"
     assert catalog.enable("echo", "2.0") == "2.0"
-    enabled = catalog.enabled()["echo"]
-    assert (enabled.registration.version, enabled.previous) == ("2.0", "1.0")
+    assert runs(catalog) == ("2.0", "1.0")
     with pytest.raises(AlreadyRegistered, match="disable it first"):
         catalog.deregister("echo", "2.0")
     assert catalog.deregister("echo", "1.0").version == "1.0"

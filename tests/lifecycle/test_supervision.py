@@ -240,6 +240,42 @@ async def test_an_update_that_fails_is_rolled_back_and_no_call_fails(
     assert world.catalog.enabled()["echo"].registration.version == "1.0"
 
 
+async def test_a_version_that_was_never_ready_is_left_for_the_one_before(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Enabled while no sidecar ran, or one that ended during the update: no old process serves beside it."""
+    monkeypatch.setattr(runner_module, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(runner_module, "LONGEST_WAIT", 0.01)
+    world.install("1.0")
+    world.install("2.0", before="sys.exit(9)")
+    world.catalog.enable("echo", "1.0")
+    await world.enable("2.0")
+    status = await world.ready("1.0")
+    assert "version 2.0 did not become ready: it exited with 9" in status.why
+    assert world.catalog.enabled()["echo"].registration.version == "1.0"
+    assert world.events() == ["start", "crash"] * MOST_FAILURES + ["roll-back", "start"]
+
+
+async def test_a_version_that_was_ready_once_is_left_for_no_other(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner_module, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(runner_module, "LONGEST_WAIT", 0.01)
+    marker = world.scratch / "away"
+    world.install("1.0")
+    world.install("2.0", before=f"if os.path.exists({str(marker)!r}): sys.exit(9)")
+    world.catalog.enable("echo", "1.0")
+    await world.enable("2.0")
+    pid = (await world.ready("2.0")).pid
+    await until(lambda: world.catalog.enabled()["echo"].previous is None)
+    marker.touch()
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    await until(lambda: world.status is not None and world.status.state is State.BROKEN)
+    assert world.status is not None
+    assert world.status.version == "2.0"
+
+
 async def test_a_restart_during_an_update_costs_no_way_back(world: World) -> None:
     """Not the old version for a new one that is broken: the update is decided first."""
     world.install("1.0")

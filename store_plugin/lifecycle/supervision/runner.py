@@ -6,6 +6,7 @@ request during a crash are nothing special. Requests come in by `want`, `restart
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from store_plugin.errors import PluginUntrusted, StorePluginError
@@ -31,11 +32,18 @@ _UNKNOWN = ""
 """Under what nothing is vouched for: the next look at the catalog asks again."""
 _NOBODY_KNOWS = "nobody can tell whether a plugin is still to be trusted; it runs on"
 
-Record = Callable[[str, str, Mapping[str, Value]], Awaitable[None]]
-"""Writes an event down; a start that cannot be written down does not happen."""
-RolledBack = Callable[[Registration, Registration], Awaitable[None]]
-"""Has the catalog say what runs again, unless it asks for something else by now: told of the
-version that did not become ready, and of the one that goes on."""
+
+@dataclass(frozen=True, slots=True)
+class Sayings:
+    """Where what happens is told. Each raises StorePluginError."""
+
+    record: Callable[[str, str, Mapping[str, Value]], Awaitable[None]]
+    """Writes an event down; a start that cannot be written down does not happen."""
+    rolled_back: Callable[[Registration, Registration], Awaitable[None]]
+    """Has the catalog say what runs again, unless it asks for something else by now: told of the
+    version that did not become ready, and of the one that goes on."""
+    proved: Callable[[Registration], Awaitable[None]]
+    """Has the catalog know that a version has been ready."""
 
 
 class Runner:
@@ -46,8 +54,7 @@ class Runner:
         wanted: Registration,
         trust: str,
         ground: Ground,
-        record: Record,
-        rolled_back: RolledBack,
+        say: Sayings,
         log: Logger,
     ) -> None:
         self.output = Output(wanted.name, log)
@@ -55,14 +62,15 @@ class Runner:
         self._trust = self._vouched_under = trust
         """What somebody vouched for it under, and what counts now."""
         self._ground = ground
-        self._record = record
-        self._rolled_back = rolled_back
+        self._say = say
         self._log = log
         self._current: Instance | None = None
         self._coming: Instance | None = None
         self._ending: Instance | None = None
         self._news = asyncio.Event()
         self._restart = self._stopping = False
+        self._previous: Registration | None = None
+        """What to go back to, as long as the wanted version has never been ready."""
         self._given_up: Registration | None = None
         """What did not become ready, where the catalog could not be told so."""
         self._circuit = Circuit()
@@ -90,15 +98,16 @@ class Runner:
             wanted_version=self._wanted.version,
         )
 
-    def want(self, registration: Registration, trust: str) -> None:
+    def want(self, registration: Registration, trust: str, previous: Registration | None) -> None:
         """Have this version run from now on, as long as somebody vouches for it under `trust`: the
-        keys and rules of `Vouching.ground` now."""
+        keys and rules of `Vouching.ground` now. `previous`: what to go back to where it never becomes
+        ready."""
         if trust != self._trust:
             self._trust = trust
             self._news.set()
         if registration == self._given_up:
             return
-        self._given_up = None
+        self._given_up, self._previous = None, previous
         if registration != self._wanted:
             self._wanted = registration
             self._circuit.reset()  # the failures were another version's
@@ -183,9 +192,14 @@ class Runner:
         self._current = instance
         self._circuit.ready()
         self._release(instance)
+        await self._prove(instance.registration)
 
     async def _leave_alone(self) -> None:
-        """Until something is asked for, or it is time for a try."""
+        """Until something is asked for, or it is time for a try. What was never ready is left for the
+        version before: the sidecar ended while that one served, or none ran when it was enabled."""
+        if self._previous is not None:
+            await self._go_back(self._previous)
+            return
         if self._state is not State.BROKEN:
             await self._note("circuit-open", self._wanted.name, {"why": self._why})
             self._log.error("plugin is left alone", plugin=self._wanted.name, why=self._why)
@@ -195,6 +209,21 @@ class Runner:
                 await self._news.wait()
         except TimeoutError:
             self._try_again = True
+
+    async def _go_back(self, previous: Registration) -> None:
+        """Start the version before, in the place of one that has never been ready."""
+        await self._roll_back(self._wanted, previous, self._why)
+        self._circuit.reset()
+
+    async def _prove(self, registration: Registration) -> None:
+        """It has been ready; where the catalog cannot be told so, it may be told the next time."""
+        if self._previous is None or registration != self._wanted:
+            return
+        self._previous = None
+        try:
+            await self._say.proved(registration)
+        except StorePluginError as error:
+            self._log.error("the catalog cannot be changed", plugin=registration.name, error=error.message)
 
     async def _reconsider(self) -> None:
         """Keys or rules are others than before: end what nobody vouches for any more, and give another
@@ -228,7 +257,7 @@ class Runner:
         killed when this raises. Overtaken where something else is asked for meanwhile."""
         await self._ground.vouching.check(instance.registration)
         instance.vouched = True
-        await self._record("start", instance.registration.name, _about(instance))
+        await self._say.record("start", instance.registration.name, _about(instance))
 
         async def start() -> None:
             await instance.start()
@@ -310,23 +339,26 @@ class Runner:
         self._current = new
         self._release(new)
         await self._note("updated", wanted.name, {**_about(new), "from": old.registration.version})
+        await self._prove(wanted)
         await self._end(old, "replaced")
 
     async def _roll_back(self, new: Registration, old: Registration, why: str) -> None:
+        self._previous = None
         await self._note("roll-back", new.name, {"version": new.version, "back-to": old.version, "why": why})
         try:
-            await self._rolled_back(new, old)
+            await self._say.rolled_back(new, old)
         except StorePluginError as error:
             self._log.error("the catalog still asks for what failed", plugin=new.name, error=error.message)
             self._given_up = new
         if self._wanted == new:
             self._wanted = old
-        self._set(State.READY, f"version {new.version} did not become ready: {why}")
+        state = State.READY if self._current is not None else State.WAITING
+        self._set(state, f"version {new.version} did not become ready: {why}")
 
     async def _note(self, event: str, name: str, fields: Mapping[str, Value]) -> None:
         """Write down what has happened already; a record that is full changes nothing of it."""
         try:
-            await self._record(event, name, fields)
+            await self._say.record(event, name, fields)
         except StorePluginError as error:
             self._log.error(
                 "an event could not be recorded", plugin=name, happened=event, error=error.message

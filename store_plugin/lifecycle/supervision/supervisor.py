@@ -12,7 +12,7 @@ from store_plugin.lifecycle.catalog import Catalog
 from store_plugin.lifecycle.registration import Registration
 from store_plugin.lifecycle.supervision.instance import Ground
 from store_plugin.lifecycle.supervision.output import Output
-from store_plugin.lifecycle.supervision.runner import Runner
+from store_plugin.lifecycle.supervision.runner import Runner, Sayings
 from store_plugin.lifecycle.supervision.states import PluginStatus
 from store_plugin.log import Logger
 
@@ -59,9 +59,8 @@ class Supervisor:
             for name, wanted in enabled.items():
                 runner = self._runners.get(name)
                 if runner is None:
-                    self._begin(wanted.registration, trust)
-                else:
-                    runner.want(wanted.registration, trust)
+                    runner = self._begin(wanted.registration, trust)
+                runner.want(wanted.registration, trust, wanted.previous)
 
     def statuses(self) -> list[PluginStatus]:
         """Of all that run or should, by name."""
@@ -93,13 +92,15 @@ class Supervisor:
             raise PluginRefused(f"no instance {peer.instance_id} of plugin {peer.name} is to run here")
         return held
 
-    def _begin(self, registration: Registration, trust: str) -> None:
+    def _begin(self, registration: Registration, trust: str) -> Runner:
         name = registration.name
         for stranger in self._ground.registry.named(name):  # who came before cannot be one of ours
             self._ground.registry.drain(stranger)
-        runner = Runner(registration, trust, self._ground, self._record, self._rolled_back, self._log)
+        say = Sayings(self._record, self._rolled_back, self._proved)
+        runner = Runner(registration, trust, self._ground, say, self._log)
         self._runners[name] = runner
         self._tasks[name] = asyncio.create_task(self._keep(name, runner), name=f"plugin {name}")
+        return runner
 
     async def _keep(self, name: str, runner: Runner) -> None:
         try:
@@ -155,6 +156,10 @@ class Supervisor:
         self._log.error("plugin rolled back", plugin=new.name, version=new.version, to=old.version)
         async with self._looking:
             await asyncio.to_thread(self._catalog.roll_back, new.name, new.version, old.version)
+
+    async def _proved(self, registration: Registration) -> None:
+        async with self._looking:
+            await asyncio.to_thread(self._catalog.proved, registration.name, registration.version)
 
     def _runner(self, name: str) -> Runner:
         if (runner := self._runners.get(name)) is None:
