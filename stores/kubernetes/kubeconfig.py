@@ -7,32 +7,20 @@ serves all others, so it is bounded, and nothing in it stands for more than is w
 """
 
 import ssl
-from base64 import b64decode
-from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
-import yaml
 from aiohttp import ClientError, TraceConfig, TraceRequestRedirectParams
 from kubernetes.aio.client import ApiClient, Configuration
 from kubernetes.aio.config import ConfigException, load_incluster_config
 
 from store_plugin.errors import ConfigInvalid
-
-try:
-    from yaml import CSafeLoader as _Loader
-except ImportError:  # a build of PyYAML without libyaml: slower, otherwise the same
-    from yaml import SafeLoader as _Loader  # type: ignore[assignment]
+from store_plugin.kubeconfig_values import Block, Kubeconfig
 
 MOST_BYTES = 64 * 1024
 """Of a kubeconfig: reading this many takes a tenth of a second at most."""
 _CLUSTER = {"server", "certificate-authority-data", "tls-server-name"}
 _USER = {"token", "client-certificate-data", "client-key-data"}
-_OTHERS = {
-    "auth-provider", "certificate-authority", "client-certificate", "client-key", "exec", "extensions",
-    "insecure-skip-tls-verify", "password", "proxy-url", "tokenFile", "username",
-}  # fmt: skip
 
 
 def own_cluster() -> ApiClient:
@@ -61,45 +49,38 @@ def other_cluster(kubeconfig: bytes, context: str | None) -> ApiClient:
     return made
 
 
-def _parsed(kubeconfig: bytes) -> Mapping[str, Any]:
+def _parsed(kubeconfig: bytes) -> Kubeconfig:
     if len(kubeconfig) > MOST_BYTES:
-        raise ConfigInvalid(f"kubeconfig is larger than {MOST_BYTES} bytes: leave other clusters out")
-    if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(kubeconfig, Loader=_Loader)):
-        raise ConfigInvalid("kubeconfig has an alias (*): write out what it stands for")
-    document = yaml.load(kubeconfig, Loader=_Loader)
-    if not isinstance(document, Mapping):
-        raise ConfigInvalid("kubeconfig is no block with clusters, users and contexts")
-    return document
+        raise ConfigInvalid(f"the kubeconfig is larger than {MOST_BYTES} bytes: leave other clusters out")
+    return Kubeconfig.read(kubeconfig)
 
 
-def _client(document: Mapping[str, Any], context: str | None) -> ApiClient:
-    chosen = _named(document, "context", context or document.get("current-context"))
-    cluster = _named(document, "cluster", chosen["cluster"])
-    user = _named(document, "user", chosen["user"])
-    _check(cluster, _CLUSTER, "cluster")
-    _check(user, _USER, "user")
-    server = _text(cluster, "server")
+def _client(kubeconfig: Kubeconfig, context: str | None) -> ApiClient:
+    cluster, user = kubeconfig.chosen(context)
+    cluster.only(_CLUSTER)
+    user.only(_USER)
+    server = cluster.text("server")
     if not server.startswith("https://"):
         raise ConfigInvalid("kubeconfig: the server must be https://")
     configuration = Configuration(host=server.rstrip("/"))
-    configuration.tls_server_name = _text(cluster, "tls-server-name") or None
-    if authority := _text(cluster, "certificate-authority-data"):
-        configuration.ca_cert_data = b64decode(authority).decode()
-    if token := _text(user, "token"):
+    configuration.tls_server_name = cluster.text("tls-server-name") or None
+    if authority := cluster.data("certificate-authority-data"):
+        configuration.ca_cert_data = authority.decode()
+    if token := user.text("token"):
         configuration.api_key["BearerToken"] = f"Bearer {token}"
     return _with_certificate(configuration, user)
 
 
-def _with_certificate(configuration: Configuration, user: Mapping[str, Any]) -> ApiClient:
+def _with_certificate(configuration: Configuration, user: Block) -> ApiClient:
     """The TLS context reads the certificate from files, when the client is made and then no
     more."""
-    if "client-certificate-data" not in user:
+    if not user.text("client-certificate-data"):
         return _made(configuration)
     with TemporaryDirectory() as directory:
         for name, attribute in (("client-certificate-data", "cert_file"), ("client-key-data", "key_file")):
             path = Path(directory) / attribute
             path.touch(mode=0o600)
-            path.write_bytes(b64decode(user[name]))
+            path.write_bytes(user.data(name))
             setattr(configuration, attribute, str(path))
         try:
             return _made(configuration)
@@ -119,26 +100,3 @@ def _made(configuration: Configuration) -> ApiClient:
 async def _refuse(_session: object, _context: object, redirect: TraceRequestRedirectParams) -> None:
     redirect.response.close()
     raise ClientError("it sends us elsewhere")
-
-
-def _text(block: Mapping[str, Any], name: str) -> str:
-    value = block.get(name) or ""
-    if not isinstance(value, str):
-        raise ConfigInvalid(f"kubeconfig: {name} must be text")
-    return value
-
-
-def _named(document: Mapping[str, Any], kind: str, name: object) -> Mapping[str, Any]:
-    for entry in document.get(f"{kind}s") or ():
-        if entry["name"] == name:
-            found: Mapping[str, Any] = entry[kind]
-            return found
-    raise ConfigInvalid(f"kubeconfig has no {kind} of the name that is asked for")
-
-
-def _check(block: Mapping[str, Any], known: set[str], kind: str) -> None:
-    """Unknown fields are told by name only where the name is one of kubeconfigs."""
-    if unknown := set(map(str, block)) - known:
-        told = ", ".join(sorted(unknown & _OTHERS)) or "fields that are not known"
-        taken = ", ".join(sorted(known))
-        raise ConfigInvalid(f"kubeconfig: the {kind} has {told}; a store takes only {taken}")

@@ -92,6 +92,7 @@ REFUSED: dict[str, tuple[dict[str, bytes], str]] = {
     "exp is beyond time": ({"token": jwt(exp=1e300).encode()}, "claim exp"),
     "no kubeconfig": ({"kubeconfig": CANARY.encode()}, "no block"),
     "an alias": ({"kubeconfig": b"users: &a [x]\ncurrent-context: *a\n"}, "has an alias"),
+    "levels without end": ({"kubeconfig": b"[" * 100_000}, "nested deeper than"),
     "broken YAML": ({"kubeconfig": f"a: [{CANARY}".encode()}, "no block"),
     "a kubeconfig without contexts": ({"kubeconfig": b"contexts: 3"}, "no context"),
     "a user without a name": ({"kubeconfig": kubeconfig({}, users=[{"user": {}}])}, "no user"),

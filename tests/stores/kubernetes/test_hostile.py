@@ -197,13 +197,21 @@ async def test_fields_are_text(block: str) -> None:
     text += b'"contexts":[{"name":"x","context":{"cluster":"c","user":"u"}}],"current-context":"x"}'
     value = {"server": b'"https://a"', "token": b'"t"'}[block]
     key = f'"{block}":'.encode()
-    with pytest.raises(ConfigInvalid, match=f"{block} must be text"):
+    with pytest.raises(ConfigInvalid, match=f"{block} in the kubeconfig is no text"):
         await open_store(MemoryCredentials({"kubeconfig": text.replace(key + value, key + b'["a"]')}))
 
 
 async def test_one_that_is_too_large_is_refused_unread() -> None:
     text = b"# " + b"x" * kubeconfig.MOST_BYTES
     with pytest.raises(ConfigInvalid, match="larger than"):
+        await open_store(MemoryCredentials({"kubeconfig": text}))
+
+
+@pytest.mark.parametrize("level", [b"[", b"{a: ", b"- ", b"? "], ids=["list", "block", "dashes", "keys"])
+async def test_one_that_is_nested_without_end_is_not_read_to_its_end(level: bytes) -> None:
+    """Each level costs more than the one before: this would hold up all others for a minute."""
+    text = level * (kubeconfig.MOST_BYTES // len(level))
+    with pytest.raises(ConfigInvalid, match="nested deeper than 32 levels"):
         await open_store(MemoryCredentials({"kubeconfig": text}))
 
 

@@ -30,9 +30,19 @@ def kubeconfig(cluster: dict[str, Any], user: dict[str, Any], **fields: Any) -> 
 @pytest.mark.parametrize(
     ("resolved", "message"),
     [
-        pytest.param(kubeconfig({}, {"exec": {"command": CANARY}}), "the user has exec", id="command"),
-        pytest.param(kubeconfig({}, {"tokenFile": CANARY}), "the user has tokenFile", id="file of a token"),
-        pytest.param(kubeconfig({}, {"client-key": CANARY}), "the user has client-key", id="file of a key"),
+        pytest.param(
+            kubeconfig({}, {"exec": {"command": CANARY}}), "the user in the kubeconfig has exec", id="command"
+        ),
+        pytest.param(
+            kubeconfig({}, {"tokenFile": CANARY}),
+            "the user in the kubeconfig has tokenFile",
+            id="file of a token",
+        ),
+        pytest.param(
+            kubeconfig({}, {"client-key": CANARY}),
+            "the user in the kubeconfig has client-key;",
+            id="file of a key",
+        ),
         pytest.param(
             kubeconfig({"certificate-authority": CANARY}, {}), "has certificate-authority", id="file of a CA"
         ),
@@ -48,9 +58,15 @@ def kubeconfig(cluster: dict[str, Any], user: dict[str, Any], **fields: Any) -> 
             kubeconfig({}, {}, **{"current-context": CANARY}), "no context of the name", id="context"
         ),
         pytest.param(kubeconfig({}, {}, users=[]), "no user", id="user"),
-        pytest.param(kubeconfig({}, {}, clusters=CANARY), r"can be used \(TypeError\)", id="wrong type"),
+        pytest.param(kubeconfig({}, {}, clusters=CANARY), "no cluster of the name", id="wrong type"),
+        pytest.param(kubeconfig({"certificate-authority-data": CANARY}, {}), "is not base64", id="no base64"),
         pytest.param(
-            kubeconfig({"certificate-authority-data": CANARY}, {}), "can be used", id="no certificate"
+            kubeconfig({"certificate-authority-data": b64encode(CANARY.encode()).decode()}, {}),
+            "can be used",
+            id="no certificate",
+        ),
+        pytest.param(
+            kubeconfig({}, {"client-certificate-data": "YQ=="}), "are no pair", id="a certificate alone"
         ),
         pytest.param(MemoryCredentials({"kubeconfig": b"{" + CANARY.encode()}), "ParserError", id="no YAML"),
         pytest.param(MemoryCredentials({"kubeconfig": CANARY.encode()}), "is no block", id="a text"),
