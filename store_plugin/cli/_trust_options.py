@@ -10,11 +10,14 @@ Command = Callable[..., None]
 
 def trust_options(prefix: str = "") -> Callable[[Command], Command]:
     """`require_digest` and `trusted_keys`, as `AccessConfig` takes them; `prefix` before the names
-    that the command gets them by."""
+    that the command gets them by. Where there is none, the command is about exec plugins, and
+    takes the short spellings as well."""
+    short = not prefix
 
     def add(command: Command) -> Command:
         command = click.option(
             "--access-trusted-keys",
+            *(["--trusted-keys"] if short else []),
             f"{prefix}trusted_keys",
             metavar="DIR",
             type=click.Path(path_type=Path, file_okay=False),
@@ -24,6 +27,7 @@ def trust_options(prefix: str = "") -> Callable[[Command], Command]:
         )(command)
         return click.option(
             "--access-require-digest/--no-access-require-digest",
+            *(["--require-digest/--no-require-digest"] if short else []),
             f"{prefix}require_digest",
             default=False,
             envvar="STORE_PLUGIN_ACCESS_REQUIRE_DIGEST",
