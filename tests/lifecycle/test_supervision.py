@@ -307,6 +307,26 @@ async def test_an_update_takes_over_and_no_call_fails(world: World) -> None:
     assert world.events() == ["start", "start", "updated", "exit"]
 
 
+async def test_an_old_version_that_does_not_end_keeps_no_sidecar_from_ending(world: World) -> None:
+    """It is stopped, and has its whole grace left when there is no more time for it."""
+    world.install("1.0", stop_grace=300)
+    world.install("2.0")
+    await world.enable("1.0")
+    pid = (await world.ready("1.0")).pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    await world.enable("2.0")
+    await world.ready("2.0")
+    world.running.cancel()
+
+    def ended() -> bool:
+        world.supervisor.kill()
+        return world.running.done()
+
+    await until(ended)
+    assert not alive(pid)
+
+
 SLOW = "import time; print('here', os.getpid(), flush=True); time.sleep(60)"
 """Never connects."""
 
