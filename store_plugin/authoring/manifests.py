@@ -6,17 +6,16 @@ import yaml
 
 from store_plugin.authoring.trial import StoreManifest
 from store_plugin.errors import InvalidRequest
+from store_plugin.given_files import read_given
 
 _MOST_BYTES = 256 * 1024
 
 
 def read_manifest(file: Path) -> StoreManifest:
     """The one manifest in a file. InvalidRequest."""
+    text = read_given(file, _MOST_BYTES)
     try:
-        with file.open("rb") as opened:
-            document = yaml.safe_load(opened.read(_MOST_BYTES))
-    except OSError as error:
-        raise InvalidRequest(f"{file} cannot be read: {error.strerror}") from None
+        document = yaml.safe_load(text)
     except (yaml.YAMLError, RecursionError, UnicodeDecodeError):
         raise InvalidRequest(f"{file} is not one YAML document") from None
     return manifest_from(document, str(file))

@@ -14,6 +14,7 @@ import yaml
 from pydantic import ValidationError
 
 from store_plugin.errors import InvalidRequest, PluginNotFound, PluginUntrusted, StorePluginError
+from store_plugin.given_files import read_given
 from store_plugin.lifecycle.administration.origins import Origins
 from store_plugin.lifecycle.administration.settings import read_settings
 from store_plugin.lifecycle.administration.trust import TrustedKeys
@@ -191,11 +192,9 @@ _INSTALL = "install it with 'store-plugin plugin install'"
 
 def read_config(file: Path) -> RegistrationConfig:
     """The file of `--config`. InvalidRequest names the field that is wrong."""
+    text = read_given(file, _MOST_CONFIG_BYTES)
     try:
-        with file.open("rb") as opened:
-            document = yaml.safe_load(opened.read(_MOST_CONFIG_BYTES))
-    except OSError as error:
-        raise InvalidRequest(f"{file} cannot be read: {error.strerror}") from None
+        document = yaml.safe_load(text)
     except (yaml.YAMLError, RecursionError, UnicodeDecodeError):
         raise InvalidRequest(f"{file} is not YAML") from None
     try:

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from store_plugin.errors import AlreadyRegistered, InvalidRequest, PluginUntrusted
+from store_plugin.given_files import read_given
 from store_plugin.lifecycle.administration.settings import DirectorySettings, read_settings, write_settings
 from store_plugin.lifecycle.audit import AuditLog
 from store_plugin.lifecycle.files import remove_file, replace_file
@@ -99,11 +100,4 @@ def read_signature(file: Path) -> str:
 
 
 def _read(file: Path) -> bytes:
-    try:
-        with file.open("rb") as opened:
-            content = opened.read(_MOST_KEY_BYTES + 1)
-    except OSError as error:
-        raise InvalidRequest(f"{file} cannot be read: {error.strerror}") from None
-    if len(content) > _MOST_KEY_BYTES:
-        raise InvalidRequest(f"{file} is too large for what it should be")
-    return content
+    return read_given(file, _MOST_KEY_BYTES)

@@ -319,3 +319,11 @@ def test_a_turn_that_is_kept_is_not_waited_for_for_ever(
         pass
     with files.turn(layout.content):
         pass
+
+
+def test_half_of_a_config_is_not_taken_for_all_of_it(tmp_path: Path) -> None:
+    """Cut off where nothing shows it: what is missing may be its limits."""
+    file = tmp_path / "config.yaml"
+    file.write_text("# " + "x" * 256 * 1024 + "\nrun: {replicas: 2}\n")
+    with pytest.raises(InvalidRequest, match=r"config\.yaml is longer than 262144 bytes"):
+        read_config(file)
