@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from store_plugin.client import Client
+from store_plugin.errors import ConfigInvalid
 from tests.charts.switches import IMAGE
 from tests.hub.authentication.cluster import for_hub
 from tests.integration.place import Place
@@ -41,7 +42,7 @@ def place(installed: Cluster, bao: OpenBao, tmp_path: Path) -> Iterator[Place]:
 
 def installed_chart(place: Place, **values: Any) -> list[Manifest]:
     """All of a release but its Pods and kinds, in the cluster."""
-    account = {"namespace": place.namespace, "serviceAccount": place.user.rpartition(":")[2]}
+    account = {"namespace": place.namespace, "serviceAccount": account_of(place)}
     rights = {
         "sidecars": [account],
         "secrets": [{"namespace": place.namespace, "names": ["vault-token"]}],
@@ -115,6 +116,33 @@ def test_an_operator_publishes_through_an_injected_sidecar(place: Place) -> None
     ):
         assert client.apply(place.reference, "team-a/db", {"user": b"admin"}).changed
         assert "store_plugin_config_problems 0.0" in sidecar.http("/metrics")
+
+
+def test_a_tenant_does_not_reach_the_store_of_another(place: Place, bao: OpenBao) -> None:
+    other = Place(place.cluster, bao, place.directory)
+    for binding in other.bindings:
+        place.cluster.api("DELETE", binding)
+    tenants = [{"namespace": one.namespace, "serviceAccount": account_of(one)} for one in (place, other)]
+    secrets = [
+        {"namespace": one["namespace"], "names": ["vault-token"], "sidecars": [one]} for one in tenants
+    ]
+    installed_chart(place, rbac={"sidecars": tenants, "secrets": secrets})
+    try:
+        with (
+            sidecar_in_pod(place.cluster, place.user, place.directory) as sidecar,
+            Client(sidecar.endpoint) as client,
+        ):
+            assert client.apply(place.reference, "team-a/db", {"user": b"admin"}).changed
+            with pytest.raises(ConfigInvalid, match="this ServiceAccount may not list Secret"):
+                client.get(other.reference, "team-b/db")
+            assert "store_plugin_config_problems 1.0" in sidecar.http("/metrics")
+    finally:
+        other.delete()
+
+
+def account_of(place: Place) -> str:
+    """The ServiceAccount that the place's sidecar runs as."""
+    return place.user.rpartition(":")[2]
 
 
 async def test_a_plugin_of_the_chart_registers_its_name_and_no_other(
