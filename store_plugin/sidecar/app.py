@@ -25,7 +25,7 @@ from store_plugin.sidecar.admin import AdminServer, View
 from store_plugin.sidecar.call import Handler, Interceptor, compose
 from store_plugin.sidecar.crds import bring_crds
 from store_plugin.sidecar.fleet import fleet_of
-from store_plugin.sidecar.interceptors.access_log import access_log
+from store_plugin.sidecar.interceptors.access_log import Strangers, access_log
 from store_plugin.sidecar.interceptors.admission import Admission
 from store_plugin.sidecar.interceptors.authentication import (
     Authenticate,
@@ -259,7 +259,7 @@ class _Sidecar:
             request_id,
             partial(error_mapping, log=self._log),
             partial(measured, metrics=self._metrics),
-            partial(access_log, log=self._log, successes=self._settings.access_log),
+            partial(access_log, log=self._log, successes=self._settings.access_log, strangers=Strangers()),
             partial(authentication, authenticate=self._authenticator(endpoint)),
             self._admission.intercept,
         ]

@@ -17,10 +17,9 @@ _LONGEST_ERROR = 8192
 """Characters: a store may say as much as it likes, and each call has a line."""
 
 
-def access_log(handler: Handler, log: Logger, *, successes: bool) -> Handler:
-    """Log failed calls always, successful ones where `successes`; names, never values."""
-
-    strangers = _Strangers()
+def access_log(handler: Handler, log: Logger, *, successes: bool, strangers: "Strangers") -> Handler:
+    """Log failed calls always, successful ones where `successes`; names, never values. `strangers` are
+    those of one listener, whichever method they call."""
 
     async def with_log(request: bytes, call: Call) -> bytes:
         try:
@@ -35,7 +34,7 @@ def access_log(handler: Handler, log: Logger, *, successes: bool) -> Handler:
     return with_log
 
 
-class _Strangers:
+class Strangers:
     """Says which of their calls has a line, and counts those that have none."""
 
     def __init__(self) -> None:
@@ -51,7 +50,7 @@ class _Strangers:
         return {"lines_lost": lost} if lost else {}
 
 
-def _log_failure(log: Logger, call: Call, failure: BaseException, strangers: _Strangers) -> None:
+def _log_failure(log: Logger, call: Call, failure: BaseException, strangers: Strangers) -> None:
     code = code_of(failure)
     if code in (Code.CANCELLED, Code.INTERNAL):
         return
