@@ -66,7 +66,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     configs.mkdir()
     config(configs, "files", tmp_path)
     hub = f"unix://{tmp_path}/hub.sock"
-    arguments = ("--hub-listen", hub, "--hub-plugin-groups", "*.example.org", "--hub-heartbeat", "0.3")
+    arguments = ("--hub-listen", hub, "--hub-plugin-groups", "*.example.org", "--hub-heartbeat", "1")
     control = tmp_path / "control.sock"
     arguments += ("--control-socket", str(control))
     with running_sidecar(configs, *arguments) as sidecar, Client(sidecar.endpoint, timeout=10) as client:
