@@ -18,6 +18,7 @@ from store_plugin.endpoints import Endpoint
 from store_plugin.enrolment import TRIAL_VARIABLE
 from store_plugin.errors import InvalidRequest, KindNotServed, StorePluginError
 from store_plugin.hub.authentication import any_name, anyone
+from store_plugin.hub.events import Listening
 from store_plugin.hub.hub import Hub, HubListener
 from store_plugin.hub.peer import Peer
 from store_plugin.hub.registry import Registry
@@ -137,24 +138,30 @@ def _command(launch: Launch, endpoint: str) -> Command:
 
 
 async def _connected(registry: Registry, process: PluginProcess, last: deque[str]) -> Peer:
-    ended = asyncio.ensure_future(process.ended())
-    try:
-        async with asyncio.timeout(CONNECT_SECONDS):
-            while not (entries := registry.entries()):
-                if ended.done():
-                    await process.drained()
-                    raise InvalidRequest(
-                        f"it ended with code {ended.result()} before it connected{_said(last)}"
-                    )
-                await asyncio.sleep(0.02)
-            return entries[0].instance.peer
-    except TimeoutError:
-        raise InvalidRequest(
-            f"it did not connect within {CONNECT_SECONDS:g} s: it has to dial ${TRIAL_VARIABLE}, or the "
-            f"argument {_PLACE}{_said(last)}"
-        ) from None
-    finally:
-        ended.cancel()
+    """At once when it is in: before anything that it says of that."""
+    with registry.events.listen() as happening:
+        coming = asyncio.create_task(_first_in(registry, happening), name="trial connects")
+        ended = asyncio.create_task(process.ended(), name="trial ends")
+        try:
+            await asyncio.wait((coming, ended), timeout=CONNECT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            if coming.done():
+                return coming.result()
+            if ended.done():
+                await process.drained()
+                raise InvalidRequest(f"it ended with code {ended.result()} before it connected{_said(last)}")
+        finally:
+            coming.cancel()
+            ended.cancel()
+    raise InvalidRequest(
+        f"it did not connect within {CONNECT_SECONDS:g} s: it has to dial ${TRIAL_VARIABLE}, or the "
+        f"argument {_PLACE}{_said(last)}"
+    )
+
+
+async def _first_in(registry: Registry, happening: Listening) -> Peer:
+    while not (entries := registry.entries()):
+        await anext(happening)
+    return entries[0].instance.peer
 
 
 def _said(last: deque[str]) -> str:
