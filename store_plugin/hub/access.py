@@ -23,8 +23,8 @@ from store_plugin.hub.authentication.allowing import AllowRule, allowed_by
 from store_plugin.hub.authentication.mtls import holder_of_certificate, name_in_certificate
 from store_plugin.hub.authentication.rbac_proxy import check_proxy_listener, user_of_proxy
 from store_plugin.hub.authentication.tokenreview import DEFAULT_AUDIENCE, TokenReviews
+from store_plugin.hub.entrance import Authenticate, Authorize
 from store_plugin.hub.hub import HubListener
-from store_plugin.hub.service import Authenticate, Authorize
 from store_plugin.log import Logger
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from store_plugin.errors import StorePluginError
+from store_plugin.hub.entrance import Authenticate
 from store_plugin.hub.logs import Refusals
-from store_plugin.hub.service import Authenticate
 from store_plugin.stream.frames import HUB_MARK
 from store_plugin.stream.outcomes import failed_with, grpc_code
 

@@ -17,10 +17,11 @@ from store_plugin.endpoints import Endpoint, Transport
 from store_plugin.grpc_options import UNCOMPRESSED
 from store_plugin.hub.calling.channel import PluginChannel
 from store_plugin.hub.calling.local import LocalInstance
+from store_plugin.hub.entrance import Authenticate, Authorize, Entrance
 from store_plugin.hub.health import Healthy
 from store_plugin.hub.logs import Refusals
 from store_plugin.hub.registry import Entry, Registry
-from store_plugin.hub.service import Admit, Authenticate, Authorize, Entrance, Joined, PluginStreams
+from store_plugin.hub.service import Admit, Joined, PluginStreams
 from store_plugin.hub.session import Noted
 from store_plugin.hub.settings import HubSettings
 from store_plugin.log import Logger, StandardLogger

@@ -6,9 +6,7 @@ write, a drain, the hub's stop.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 import grpc
 
@@ -22,8 +20,10 @@ from store_plugin.errors import (
     StoreUnavailable,
 )
 from store_plugin.hub.calling.codec import ENVELOPED, PLAIN, Codec
+from store_plugin.hub.entrance import Context, Entrance
+from store_plugin.hub.goodbye import abort, say_goodbye
 from store_plugin.hub.logs import PluginLog, Refusals
-from store_plugin.hub.peer import Identity, Peer, registered_peer
+from store_plugin.hub.peer import Peer, registered_peer
 from store_plugin.hub.registry import Entry, Registry
 from store_plugin.hub.session import Noted, Session
 from store_plugin.hub.settings import HubSettings
@@ -31,36 +31,11 @@ from store_plugin.log import Logger
 from store_plugin.stream import frames
 from store_plugin.stream.features import ALL, Feature
 from store_plugin.stream.outbox import Outbox, PeerStalled
-from store_plugin.stream.outcomes import CallFailed, code_in_words, failed, failed_with, grpc_code
-
-Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+from store_plugin.stream.outcomes import CallFailed, failed, failed_with
 
 _MOST_STREAMS_PER_PLUGIN = 2
 """Open streams beyond the limit of plugins: those that drain, and those not registered yet."""
-_GOODBYE_SECONDS = 1.0
-"""For a peer that may not read any more."""
 _BROKEN = "its connection broke"
-
-
-class Authenticate(Protocol):
-    """Finds out who opens a stream. CallerUnknown, and what asking somebody raises."""
-
-    async def __call__(self, context: Context) -> Identity: ...
-
-
-class Authorize(Protocol):
-    """Whether an identity may register a name. PluginRefused, and what asking somebody raises."""
-
-    async def __call__(self, identity: Identity, name: str) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Entrance:
-    """How plugins come in over one listener. `private`: nobody else can read its streams."""
-
-    authenticate: Authenticate
-    authorize: Authorize
-    private: bool = False
 
 
 Admit: TypeAlias = Callable[[Peer], bool | None]
@@ -174,9 +149,9 @@ class PluginStreams:
             self._refusals.tell(peer.name if peer else "", user, refusal.message)
             told = failed_with(refusal)
         if peer is not None and peer.features:
-            await _say_goodbye(codec, context, told)
+            await say_goodbye(codec, context, told)
         if told is not None:
-            await _abort(context, told)
+            await abort(context, told)
 
     async def _attend(
         self, session: Session, entry: Entry, codec: Codec, context: Context
@@ -306,23 +281,3 @@ def _writer(codec: Codec, context: Context) -> Callable[[frames.Frame], Awaitabl
         await context.write(codec.write(frame))
 
     return write
-
-
-async def _say_goodbye(codec: Codec, context: Context, why: CallFailed | None) -> None:
-    """The end of the stream as a frame. Proxies made with Go 1.26 do not pass gRPC's own end on
-    before the plugin's side is closed as well (golang/go#80085): it would wait for ever."""
-    code, message = (why.code, why.message) if why else (Code.OK, "")
-    with suppress(grpc.aio.BaseError, TimeoutError):
-        async with asyncio.timeout(_GOODBYE_SECONDS):
-            await context.write(codec.write(frames.error("", code_in_words(code), message)))
-
-
-async def _abort(context: Context, why: CallFailed) -> None:
-    """Tell the peer, if it is still there."""
-    trailing = why.trailing_metadata
-    try:
-        await context.abort(grpc_code(why.code), why.message, trailing_metadata=trailing)
-    except grpc.aio.AbortError:
-        raise
-    except grpc.aio.BaseError:
-        context.set_code(grpc_code(why.code))

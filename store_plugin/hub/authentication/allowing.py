@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Self
 
 from store_plugin.errors import InvalidRequest, PluginRefused
+from store_plugin.hub.entrance import Authorize
 from store_plugin.hub.peer import Identity
-from store_plugin.hub.service import Authorize
 
 _NAME = re.compile(r"[a-z0-9*]([a-z0-9*-]*[a-z0-9*])?\Z")
 

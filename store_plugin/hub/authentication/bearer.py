@@ -1,7 +1,7 @@
 """The bearer token that a plugin shows, as gRPC metadata carries it."""
 
 from store_plugin.errors import CallerUnknown
-from store_plugin.hub.service import Context
+from store_plugin.hub.entrance import Context
 
 _BEARER = "bearer "
 

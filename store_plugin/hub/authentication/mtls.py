@@ -6,8 +6,8 @@ A name is bound to the certificate: whoever runs the authority decides which plu
 from collections.abc import Iterator
 
 from store_plugin.errors import CallerUnknown, PluginRefused
+from store_plugin.hub.entrance import Context
 from store_plugin.hub.peer import Identity
-from store_plugin.hub.service import Context
 
 _ANY_SAN = "x509_subject_alternative_name"
 _DNS_SAN = "peer_dns"

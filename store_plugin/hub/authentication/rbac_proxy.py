@@ -7,8 +7,8 @@ on a listener that nobody but the Pod itself reaches: loopback, in a network nam
 
 from store_plugin.endpoints import Endpoint
 from store_plugin.errors import CallerUnknown, InvalidRequest
+from store_plugin.hub.entrance import Context
 from store_plugin.hub.peer import Identity
-from store_plugin.hub.service import Context
 
 _USER = "x-remote-user"
 _GROUPS = "x-remote-groups"

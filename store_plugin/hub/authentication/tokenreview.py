@@ -12,8 +12,8 @@ from store_plugin.errors import CallerUnknown
 from store_plugin.hub.authentication.bearer import bearer_token
 from store_plugin.hub.authentication.remembered import Remembered
 from store_plugin.hub.authentication.reviewing import CALL_SECONDS, Reviewing
+from store_plugin.hub.entrance import Context
 from store_plugin.hub.peer import Identity
-from store_plugin.hub.service import Context
 
 if TYPE_CHECKING:
     from kubernetes.aio.client import ApiClient, V1TokenReviewStatus

@@ -16,9 +16,9 @@ from store_plugin._proto import lifecycle_pb2 as proto
 from store_plugin.endpoints import Endpoint
 from store_plugin.enrolment import PluginInstance
 from store_plugin.errors import CallerUnknown, PluginRefused, StorePluginError
+from store_plugin.hub.entrance import Context
 from store_plugin.hub.hub import HubListener
 from store_plugin.hub.peer import Identity
-from store_plugin.hub.service import Context
 from store_plugin.lifecycle.audit import AuditLog
 from store_plugin.lifecycle.enrolment.answers import answering
 from store_plugin.lifecycle.enrolment.authority import Authority

@@ -5,18 +5,16 @@ request during a crash are nothing special. Requests come in by `want`, `restart
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from store_plugin.errors import PluginUntrusted, StorePluginError
-from store_plugin.lifecycle.audit import Value
 from store_plugin.lifecycle.registration import Registration
 from store_plugin.lifecycle.supervision.circuit import Circuit
 from store_plugin.lifecycle.supervision.instance import Ground, Instance, told
 from store_plugin.lifecycle.supervision.output import Output
 from store_plugin.lifecycle.supervision.overtaken import Overtaken, unless
 from store_plugin.lifecycle.supervision.states import PluginStatus, State
+from store_plugin.lifecycle.supervision.telling import Sayings, Telling
 from store_plugin.log import Logger
 from store_plugin.plugin.backoff import Backoff
 
@@ -31,19 +29,6 @@ CANARY_CHECKS = 3
 _UNKNOWN = ""
 """Under what nothing is vouched for: the next look at the catalog asks again."""
 _NOBODY_KNOWS = "nobody can tell whether a plugin is still to be trusted; it runs on"
-
-
-@dataclass(frozen=True, slots=True)
-class Sayings:
-    """Where what happens is told. Each raises StorePluginError."""
-
-    record: Callable[[str, str, Mapping[str, Value]], Awaitable[None]]
-    """Writes an event down; a start that cannot be written down does not happen."""
-    rolled_back: Callable[[Registration, Registration], Awaitable[None]]
-    """Has the catalog say what runs again, unless it asks for something else by now: told of the
-    version that did not become ready, and of the one that goes on."""
-    proved: Callable[[Registration], Awaitable[None]]
-    """Has the catalog know that a version has been ready."""
 
 
 class Runner:
@@ -62,7 +47,7 @@ class Runner:
         self._trust = self._vouched_under = trust
         """What somebody vouched for it under, and what counts now."""
         self._ground = ground
-        self._say = say
+        self._tell = Telling(say, log)
         self._log = log
         self._current: Instance | None = None
         self._coming: Instance | None = None
@@ -201,7 +186,7 @@ class Runner:
             await self._go_back(self._previous)
             return
         if self._state is not State.BROKEN:
-            await self._note("circuit-open", self._wanted.name, {"why": self._why})
+            await self._tell.note("circuit-open", self._wanted.name, {"why": self._why})
             self._log.error("plugin is left alone", plugin=self._wanted.name, why=self._why)
             self._set(State.BROKEN, self._why)
         try:
@@ -216,14 +201,11 @@ class Runner:
         self._circuit.reset()
 
     async def _prove(self, registration: Registration) -> None:
-        """It has been ready; where the catalog cannot be told so, it may be told the next time."""
+        """It has been ready: there is nothing to go back to any more."""
         if self._previous is None or registration != self._wanted:
             return
         self._previous = None
-        try:
-            await self._say.proved(registration)
-        except StorePluginError as error:
-            self._log.error("the catalog cannot be changed", plugin=registration.name, error=error.message)
+        await self._tell.proved(registration)
 
     async def _reconsider(self) -> None:
         """Keys or rules are others than before: end what nobody vouches for any more, and give another
@@ -245,7 +227,7 @@ class Runner:
     async def _refuse(self, instance: Instance, why: str) -> None:
         """End what runs and must not."""
         self._log.error("plugin must not run any more", plugin=instance.registration.name, why=why)
-        await self._note("refuse-run", instance.registration.name, {**_about(instance), "why": why})
+        await self._tell.of("refuse-run", instance, why=why)
         if instance.registration == self._wanted:
             self._circuit.trip()
         self._current = None
@@ -257,7 +239,7 @@ class Runner:
         killed when this raises. Overtaken where something else is asked for meanwhile."""
         await self._ground.vouching.check(instance.registration)
         instance.vouched = True
-        await self._say.record("start", instance.registration.name, _about(instance))
+        await self._tell.begin(instance)
 
         async def start() -> None:
             await instance.start()
@@ -309,9 +291,9 @@ class Runner:
         self._log.warning("plugin ended", plugin=instance.registration.name, why=why)
         if instance.began or event != "crash":
             self._circuit.failed(instance.well_for)
-            await self._note(event, instance.registration.name, {**_about(instance), "why": why})
+            await self._tell.of(event, instance, why=why)
         elif not told:
-            await self._note("not-started", instance.registration.name, {**_about(instance), "why": why})
+            await self._tell.of("not-started", instance, why=why)
         if self._circuit.open:
             return
         try:
@@ -338,38 +320,25 @@ class Runner:
             self._coming = None
         self._current = new
         self._release(new)
-        await self._note("updated", wanted.name, {**_about(new), "from": old.registration.version})
+        await self._tell.of("updated", new, **{"from": old.registration.version})
         await self._prove(wanted)
         await self._end(old, "replaced")
 
     async def _roll_back(self, new: Registration, old: Registration, why: str) -> None:
         self._previous = None
-        await self._note("roll-back", new.name, {"version": new.version, "back-to": old.version, "why": why})
-        try:
-            await self._say.rolled_back(new, old)
-        except StorePluginError as error:
-            self._log.error("the catalog still asks for what failed", plugin=new.name, error=error.message)
+        if not await self._tell.rolled_back(new, old, why):
             self._given_up = new
         if self._wanted == new:
             self._wanted = old
         state = State.READY if self._current is not None else State.WAITING
         self._set(state, f"version {new.version} did not become ready: {why}")
 
-    async def _note(self, event: str, name: str, fields: Mapping[str, Value]) -> None:
-        """Write down what has happened already; a record that is full changes nothing of it."""
-        try:
-            await self._say.record(event, name, fields)
-        except StorePluginError as error:
-            self._log.error(
-                "an event could not be recorded", plugin=name, happened=event, error=error.message
-            )
-
     async def _end(self, instance: Instance | None, why: str) -> None:
         if instance is None:
             return
         code = await self._stopped(instance)
         ended = told(code) if code is not None else "never ran"
-        await self._note("exit", instance.registration.name, {**_about(instance), "why": f"{why}; {ended}"})
+        await self._tell.of("exit", instance, why=f"{why}; {ended}")
 
     async def _stopped(self, instance: Instance) -> int | None:
         """Have it end, and let `kill` reach it as long as that takes."""
@@ -393,12 +362,3 @@ class Runner:
         if state is not self._state:
             self._since = datetime.now(UTC)
         self._state, self._why = state, why
-
-
-def _about(instance: Instance) -> dict[str, Value]:
-    registration = instance.registration
-    return {
-        "version": registration.version,
-        "digest": registration.digest,
-        "instance": instance.instance_id,
-    }

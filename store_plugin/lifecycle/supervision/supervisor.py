@@ -12,8 +12,9 @@ from store_plugin.lifecycle.catalog import Catalog
 from store_plugin.lifecycle.registration import Registration
 from store_plugin.lifecycle.supervision.instance import Ground
 from store_plugin.lifecycle.supervision.output import Output
-from store_plugin.lifecycle.supervision.runner import Runner, Sayings
+from store_plugin.lifecycle.supervision.runner import Runner
 from store_plugin.lifecycle.supervision.states import PluginStatus
+from store_plugin.lifecycle.supervision.telling import Sayings
 from store_plugin.log import Logger
 
 LOOK_SECONDS = 2.0
