@@ -32,7 +32,7 @@ tools: ## Build the servers that tests run against (needs Go; once, some minutes
 test: $(STAMP) ## Run all tests against the real servers (WORKERS=n processes; 0: in one)
 	@$(PYTHON) tools/build.py --optional
 	@$(PYTHON) -m tools.containers --optional
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --max-worker-restart 0 $(PYTEST_ARGS)
 
 e2e: $(STAMP) ## Run the image's tests and the end to end in containers (as root; part of test)
 	@$(PYTHON) tools/build.py --optional

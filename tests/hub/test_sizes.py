@@ -82,4 +82,5 @@ async def test_what_is_compressed_is_refused_before_it_is_taken_apart(
             call: Any = channel.unary_unary(f"/{service}/Check")(bytes(100 * LIMIT))
         else:
             call = channel.stream_stream(f"/{service}/PluginStream")(iter([bytes(100 * LIMIT)]))
-        assert await call.code() is grpc.StatusCode.UNIMPLEMENTED
+        # A stream has a handler by then: where that ends first, as its stream breaks, it is INTERNAL.
+        assert await call.code() in (grpc.StatusCode.UNIMPLEMENTED, grpc.StatusCode.INTERNAL)
