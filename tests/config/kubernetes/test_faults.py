@@ -121,7 +121,7 @@ def _rule(shelves: Shelves) -> dict[str, Any]:
     }
 
 
-async def test_a_thousand_changes_within_a_second_are_taken_in_order(
+async def test_a_thousand_objects_that_change_at_once_are_all_followed_to_their_last_state(
     followed: Followed, shelves: Shelves
 ) -> None:
     shelves.write("a")
@@ -129,11 +129,9 @@ async def test_a_thousand_changes_within_a_second_are_taken_in_order(
     async with followed.running():
         followed.table.subscribe(lambda changed: told.append(len(changed)))
         await asyncio.to_thread(shelves.write_many, BURST)
-        await until(
-            lambda: all(followed.server(f"c{n}") == "https://two" for n in (0, BURST // 2, BURST - 1)), 60
-        )
-        await until(lambda: len(followed.table.all()) == BURST + 1)
-        assert all(followed.server(f"c{n}") == "https://two" for n in range(BURST))
+        await until(lambda: all(followed.server(f"c{n}") == "https://two" for n in range(BURST)), 60)
+        assert len(followed.table.all()) == BURST + 1
+        assert BURST <= sum(told) <= 2 * BURST
         assert followed.synced
 
 
