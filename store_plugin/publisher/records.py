@@ -121,6 +121,10 @@ class Records:
         self._wanted.discard(target)
         return True
 
+    def no_longer_wanted(self, target: Target) -> None:
+        """All who may wait for this place are told, whoever they are."""
+        self._wanted.discard(target)
+
     @contextmanager
     def reserved(self, key: Key, target: Target) -> Iterator[None]:
         """Keep others off a free place while a Secret is brought there; it is free again where that

@@ -50,3 +50,10 @@ def test_a_free_place_is_told_of_once_and_only_where_somebody_waits() -> None:
     assert not records.is_wanted(PLACE)
     records.release(A)
     assert [records.is_wanted(place) for place in (OTHER, PLACE, PLACE)] == [False, True, False]
+
+
+def test_a_place_that_all_are_told_of_is_remembered_no_longer() -> None:
+    records = Records()
+    records.want(PLACE)
+    records.no_longer_wanted(PLACE)
+    assert not records.is_wanted(PLACE)

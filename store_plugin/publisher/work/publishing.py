@@ -115,7 +115,9 @@ class Publishing:
             self._requeue(target)
 
     def is_free(self, target: Target) -> None:
-        """Somebody else may have this name now."""
+        """Somebody else may have this name now: also who was refused by the store, which told
+        nobody here."""
+        self._records.no_longer_wanted(target)
         self._requeue(target)
 
     async def remove(self, key: Key, target: Target) -> None:
