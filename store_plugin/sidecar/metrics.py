@@ -163,11 +163,12 @@ class _ManagedCollector(Collector):
         self._managed = managed
 
     def collect(self) -> Iterable[GaugeMetricFamily | CounterMetricFamily]:
-        states = {(one.name, str(one.state)): 1 for one in self._managed()}
+        managed = list(self._managed())
+        states = {(one.name, str(one.state)): 1 for one in managed}
         yield _gauge("managed_plugins", "Plugins that it runs, by state.", ("plugin", "state"), states)
         what = "Ends of a plugin that nobody asked for, and starts that came to nothing."
         restarts = CounterMetricFamily("store_plugin_managed_plugin_restarts", what, labels=("plugin",))
-        for one in self._managed():
+        for one in managed:
             restarts.add_metric((one.name,), one.restarts)
         yield restarts
 
