@@ -1,5 +1,5 @@
 """A controller over the clusters of a fleet, with kopf: whenever the way to a cluster is new or has
-changed, it lists the namespaces there.
+changed, it lists the namespaces there, as fleet.py beside it does.
 
     STORE_PLUGIN_ACCESS_CONFIG=providers.yaml kopf run --all-namespaces fleet_operator.py
 
@@ -12,12 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import kopf
-from kubernetes.aio.client import ApiException, CoreV1Api
+from fleet import namespaces
 
 from store_plugin.access import AccessConfig, ClusterProfile
-from store_plugin.errors import StorePluginError
-
-SECONDS_FOR_ONE = 30.0
 
 
 @kopf.on.startup()
@@ -44,17 +41,3 @@ async def follow(event: kopf.RawEvent, body: kopf.Body, memo: kopf.Memo, logger:
     elif profile.accesses and memo.known.get(name) != profile:  # not only a condition that was renewed
         memo.known[name] = profile
         logger.info(f"{name}: {await namespaces(memo.access, profile)}")
-
-
-async def namespaces(access: AccessConfig, profile: ClusterProfile) -> str:
-    """Of one cluster. A client costs next to nothing: it shares the login of those before it."""
-    try:
-        async with asyncio.timeout(SECONDS_FOR_ONE), access.connect_aio(profile) as api:
-            found = await CoreV1Api(api).list_namespace()
-    except StorePluginError as error:  # the profile, or the plugin
-        return error.message
-    except ApiException as error:
-        return f"the cluster answers {error.status} {error.reason}"
-    except (OSError, TimeoutError) as error:
-        return f"no answer ({type(error).__name__})"
-    return ", ".join(item.metadata.name for item in found.items)
