@@ -13,14 +13,9 @@ from typing import Self
 from store_plugin.access.fleet import collection
 from store_plugin.access.profiles import VERSIONS, ClusterProfile
 from store_plugin.cluster_api import ApiClient, ClusterApi, Json
-from store_plugin.errors import ConfigInvalid, StorePluginError, StoreUnavailable
 from store_plugin.log import StandardLogger
-from store_plugin.watching.pauses import Pauses
+from store_plugin.watching.following import LISTED_WITHIN, Following
 from store_plugin.watching.requests import Event
-from store_plugin.watching.watch import Watch
-
-LISTED_WITHIN = 30.0
-"""Seconds that the first listing may take, all attempts together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,29 +46,24 @@ class WatchedProfiles:
     def __init__(
         self, client: ApiClient, namespace: str = "", *, listed_within: float = LISTED_WITHIN
     ) -> None:
-        self._api = ClusterApi(client)
-        self._namespace = namespace
         self._listed_within = listed_within
         self._changes = _Changes()
-        self._task: asyncio.Task[None] | None = None
+        self._following = Following(
+            ClusterApi(client),
+            [collection(version, namespace) for version in VERSIONS],
+            self._changes,
+            StandardLogger(__name__),
+            ended=self._changes.some.set,
+        )
 
     async def __aenter__(self) -> Self:
-        try:
-            async with asyncio.timeout(self._listed_within):
-                watch = await self._listed()
-        except TimeoutError:
-            raise StoreUnavailable(f"no list of ClusterProfiles within {self._listed_within:g} s") from None
-        self._task = asyncio.create_task(watch.run(), name="watch of ClusterProfiles")
-        self._task.add_done_callback(lambda _: self._changes.some.set())
+        await self._following.start(self._listed_within)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            await asyncio.wait([task])
+        await self._following.stop()
 
     def __aiter__(self) -> Self:
         return self
@@ -81,27 +71,12 @@ class WatchedProfiles:
     async def __anext__(self) -> ProfileChange:
         """The next change; none after the watch was left."""
         while True:
-            if self._task is None:
+            if not self._following.started:
                 raise StopAsyncIteration
-            if self._task.done():
-                self._task.result()  # it never ends by itself: whatever ended it is a bug to be seen
+            self._following.check()
             if (change := self._changes.taken()) is not None:
                 return change
             await self._changes.some.wait()
-
-    async def _listed(self) -> Watch:
-        """The watch of the first version that is served, once it has listed."""
-        refused: StorePluginError | None = None
-        for version in VERSIONS:
-            watched = collection(version, self._namespace)
-            watch = Watch(self._api, watched, self._changes, StandardLogger(__name__), Pauses())
-            refused = await watch.list_once()
-            if refused is None:
-                return watch
-            if not isinstance(refused, ConfigInvalid):
-                break
-        assert refused is not None
-        raise refused
 
 
 class _Changes:

@@ -125,7 +125,7 @@ async def test_a_cluster_without_the_crd_is_told_at_once(member: Cluster) -> Non
 
 async def test_a_server_that_is_away_is_not_waited_for_longer_than_said(api: ApiClient) -> None:
     api.configuration.host = "https://127.0.0.1:1"
-    with pytest.raises(StoreUnavailable, match=r"no list of ClusterProfiles within 0\.5 s"):
+    with pytest.raises(StoreUnavailable, match=r"no list of ClusterProfiles within 0\.5 s: the API server"):
         await WatchedProfiles(api, listed_within=0.5).__aenter__()
 
 

@@ -8,8 +8,9 @@ from typing import Protocol, Self
 
 from store_plugin.cluster_api import ApiClient
 from store_plugin.errors import StoreUnavailable
-from store_plugin.runtime.sources.watched import SYNCED_WITHIN, WatchedStoreConfigs
+from store_plugin.runtime.sources.watched import WatchedStoreConfigs
 from store_plugin.runtime.store_config import DEFAULT_API_VERSION, StoreConfig
+from store_plugin.watching.following import LISTED_WITHIN
 
 
 class ClosableClient(ApiClient, Protocol):
@@ -32,7 +33,7 @@ class ThreadedStoreConfigs:
         connect: Callable[[], Awaitable[ClosableClient]],
         api_version: str = DEFAULT_API_VERSION,
         *,
-        synced_within: float = SYNCED_WITHIN,
+        synced_within: float = LISTED_WITHIN,
     ) -> None:
         self._connect = connect
         self._api_version = api_version
