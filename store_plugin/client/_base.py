@@ -26,7 +26,8 @@ class ClientBase(ABC, Generic[TransportT]):
     it began with.
     server_name: the name in the server's certificate where it differs from the host.
     timeout: seconds a call may take unless it says otherwise.
-    connect_timeout: seconds of these to wait for a server that does not listen yet.
+    connect_timeout: seconds of these to wait for a server that does not listen yet, and for its
+    name to be resolved.
 
     InvalidRequest where options contradict each other.
     """

@@ -86,6 +86,8 @@ class Connection:
             ("grpc.max_reconnect_backoff_ms", _LONGEST_BACKOFF_MS),
             # Its name notwithstanding, the longest that one attempt to connect may take.
             ("grpc.min_reconnect_backoff_ms", int(self.connect_timeout * 1000)),
+            # A name server that is silent, too, is none of the call's own time.
+            ("grpc.dns_ares_query_timeout", max(1, int(self.connect_timeout * 1000))),
         ]
         if self.endpoint.transport is not Transport.TCP:
             # Otherwise the percent-encoded path, which strict HTTP/2 servers refuse.

@@ -1,6 +1,7 @@
 """Endpoints, tokens and certificates."""
 
 import os
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -259,6 +260,20 @@ def test_unknown_host_is_told_as_not_reachable(make_client: MakeClient, certs_di
     client = make_client("no-such-host.invalid:4040", certs_dir=certs_dir, connect_timeout=0.5)
     with pytest.raises(NotReachable, match="DNS"):
         client.get(CONFIG, "team-a/db")
+
+
+def test_a_silent_name_server_is_waited_for_within_the_connect_budget(
+    make_client: MakeClient, certs_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        asking_it = f"dns://127.0.0.1:{silent.getsockname()[1]}/sidecar.example:4040"
+        monkeypatch.setattr(Endpoint, "target", asking_it)
+        client = make_client("sidecar.example:4040", certs_dir=certs_dir, connect_timeout=0.5, timeout=8)
+        with pytest.raises(NotReachable, match="DNS"):
+            client.get(CONFIG, "team-a/db")
+        silent.settimeout(10)
+        assert silent.recv(512), "it was asked"
 
 
 def test_proxies_of_the_environment_are_not_used() -> None:
