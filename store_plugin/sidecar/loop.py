@@ -39,7 +39,8 @@ class Loop(uvloop.Loop):
         proto: int = 0,
         flags: int = 0,
     ) -> _Answer:
-        """As asyncio's. gaierror (EAI_AGAIN) while too many names are being looked up."""
+        """As asyncio's. gaierror (EAI_AGAIN) while too many names are being looked up, or where there is
+        no thread to be had."""
         with suppress(socket.gaierror):
             return socket.getaddrinfo(host, port, family, type, proto, flags | socket.AI_NUMERICHOST)
         question = (host, port, family, type, proto, flags)
@@ -48,10 +49,14 @@ class Loop(uvloop.Loop):
     def _begin(self, question: _Question) -> "asyncio.Future[_Answer]":
         if len(self._under_way) >= MOST:
             raise socket.gaierror(socket.EAI_AGAIN, f"{MOST} other names are being looked up")
+        # No pool: the end of the process would wait for its threads.
+        thread = threading.Thread(target=self._look_up, args=(question,), name="getaddrinfo", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            raise socket.gaierror(socket.EAI_AGAIN, "no thread is left to look a name up") from None
         answer: asyncio.Future[_Answer] = self.create_future()
         self._under_way[question] = answer
-        # No pool: the end of the process would wait for its threads.
-        threading.Thread(target=self._look_up, args=(question,), name="getaddrinfo", daemon=True).start()
         return answer
 
     def _look_up(self, question: _Question) -> None:
@@ -67,5 +72,6 @@ class Loop(uvloop.Loop):
         answer = self._under_way.pop(question)
         if isinstance(outcome, Exception):
             answer.set_exception(outcome)
+            answer.exception()  # whoever asked may have gone: nobody is to complain then
         else:
             answer.set_result(outcome)

@@ -19,9 +19,8 @@ class TokenFile:
         self._path = path
         self._log = log
         self._next_look = 0.0
+        self._problem = ""
         self._token = self._read()
-        if not self._token:
-            raise InvalidRequest(f"--client-token-file {path} is empty")
 
     def matches(self, shown: str) -> bool:
         """Whether `shown` is the token; takes the same time whatever it is."""
@@ -34,14 +33,20 @@ class TokenFile:
             return
         self._next_look = now + _LOOK_EVERY
         try:
-            self._token = self._read() or self._token
-        except InvalidRequest as problem:
-            self._log.warning("client token not renewed", error=str(problem))
+            self._token, problem = self._read(), ""
+        except InvalidRequest as error:
+            problem = error.message
+        if problem and problem != self._problem:  # told once, until it can be read
+            self._log.warning("client token not renewed, the last one stays in force", problem=problem)
+        self._problem = problem
 
     def _read(self) -> bytes:
         try:
-            return self._path.read_bytes().strip()
+            token = self._path.read_bytes().strip()
         except OSError as error:
             raise InvalidRequest(
                 f"--client-token-file {self._path} cannot be read: {error.strerror}"
             ) from None
+        if not token:
+            raise InvalidRequest(f"--client-token-file {self._path} is empty")
+        return token

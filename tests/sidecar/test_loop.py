@@ -1,6 +1,7 @@
 """Names are looked up so that one that nobody resolves keeps no other waiting."""
 
 import asyncio
+import gc
 import socket
 import threading
 from collections import Counter
@@ -17,6 +18,7 @@ from store_plugin.testing.environment import memory_environment
 from stores.vault.http.transport import open_transport
 from tests.stores.vault.opening import WITH_TOKEN, spec_of
 from tests.stores.vault.scripted import ScriptedServer
+from tests.support.waiting import until
 
 T = TypeVar("T")
 PATIENCE = 30.0
@@ -38,7 +40,7 @@ class Names:
         self.asked[host] += 1
         if host.startswith("silent") and not self.speak.wait(PATIENCE):
             raise AssertionError("the test did not end")
-        if host.startswith("unknown"):
+        if "unknown" in host:
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
         return LOOK_UP("127.0.0.1", port, family, kind, proto)
 
@@ -123,13 +125,49 @@ def test_only_so_many_names_are_looked_up_at_a_time(names: Names, monkeypatch: p
     run(main)
 
 
+def test_a_name_that_gets_no_thread_is_told_and_asked_for_again(
+    names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Pod may have no more than so many threads."""
+
+    def none_left(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async def main() -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", none_left)
+            with pytest.raises(socket.gaierror, match="no thread") as caught:
+                await look_up("other")
+        assert caught.value.errno == socket.EAI_AGAIN
+        assert await look_up("other")
+
+    run(main)
+
+
+def test_a_failure_that_nobody_waits_for_any_more_is_not_complained_about(
+    names: Names, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        asking = look_up("silent-unknown")
+        await until(lambda: names.asked)
+        asking.cancel()
+        await asyncio.wait((asking,))
+        names.speak.set()
+        await until(lambda: not asyncio.get_running_loop()._under_way)  # type: ignore[attr-defined]
+        gc.collect()
+
+    run(main)
+    assert caplog.messages == []
+
+
 def test_a_loop_that_ends_leaves_a_look_up_alone(names: Names) -> None:
     async def main() -> None:
         look_up("silent")
         await asyncio.sleep(0)
 
+    before = set(threading.enumerate())  # those of look-ups before may not have ended yet
     run(main)
-    (thread,) = [thread for thread in threading.enumerate() if thread.name == "getaddrinfo"]
+    (thread,) = [one for one in set(threading.enumerate()) - before if one.name == "getaddrinfo"]
     names.speak.set()
     thread.join(PATIENCE)
     assert not thread.is_alive()
