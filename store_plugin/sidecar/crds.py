@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from store_plugin.bugs import a_bug
 from store_plugin.errors import StorePluginError
 from store_plugin.store import Logger
 
@@ -36,6 +37,8 @@ async def bring_crds(
         log.error("CRDs were not looked after", mode=mode, reason=error.message)
     except TimeoutError:
         log.error("CRDs were not looked after", mode=mode, reason=f"it took more than {_SECONDS:g} s")
+    except Exception as error:  # nobody waits for this task: what ends it would be told when all ends
+        log.error("CRDs were not looked after", mode=mode, reason=a_bug(error))
 
 
 async def _bring(

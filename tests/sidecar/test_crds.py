@@ -6,8 +6,11 @@ import pytest
 import yaml
 
 from store_plugin.client import Client
+from store_plugin.crds.definition import Definition
+from store_plugin.sidecar.crds import bring_crds
 from tests.docs.pages import ROOT
 from tests.support import manifests
+from tests.support.fakes import RecordingLog
 from tests.support.kubernetes import Cluster, path_of
 from tests.support.sidecar import running_sidecar
 from tests.support.waiting import eventually
@@ -49,6 +52,18 @@ def test_a_cluster_that_is_away_is_told_and_holds_nothing_up(
             assert client.apply("LocalConfig/files", "a/b", {"k": b"v"}).changed
         eventually(lambda: "the API server cannot be reached" in sidecar.log)
         assert sidecar.stop() == 0
+
+
+async def test_a_mistake_of_ours_is_told_and_ends_nothing() -> None:
+    def broken() -> list[Definition]:
+        raise KeyError("canary")
+
+    log = RecordingLog()
+    await bring_crds("apply", None, None, log, broken)
+    (line,) = log.lines
+    assert line[:2] == ("error", "CRDs were not looked after")
+    assert "a bug (KeyError" in log.text
+    assert "canary" not in log.text
 
 
 def test_without_the_option_no_cluster_is_asked_for(configs: Path) -> None:
