@@ -37,17 +37,20 @@ def manifests_of(name: str, namespace: str, account: str) -> list[Manifest]:
 def place(installed: Cluster, bao: OpenBao, tmp_path: Path) -> Iterator[Place]:
     made = Place(installed, bao, tmp_path)
     for binding in made.bindings:
-        installed.api("DELETE", binding)
+        installed.take_back(binding)
     yield made
     made.delete()
 
 
 def install(place: Place, name: str) -> list[Manifest]:
-    """Apply the manifests; returns all their rules."""
+    """Apply the manifests; returns all their rules, in force."""
     documents = manifests_of(name, place.namespace, place.user.rpartition(":")[2])
     for document in documents:
         place.cluster.apply(document)
-    return [rule for document in documents for rule in document.get("rules", [])]
+    roles = [document for document in documents if "rules" in document]
+    for role in roles:
+        place.cluster.await_rights(place.user, role["rules"], role["metadata"].get("namespace", ""))
+    return [rule for role in roles for rule in role["rules"]]
 
 
 def allowed(cluster: Cluster, user: str, namespace: str) -> set[tuple[str, str, str, str]]:

@@ -35,7 +35,7 @@ def place(installed: Cluster, bao: OpenBao, tmp_path: Path) -> Iterator[Place]:
     """An account without rights, and a VaultConfig whose token is in a Secret."""
     made = Place(installed, bao, tmp_path)
     for binding in made.bindings:
-        installed.api("DELETE", binding)
+        installed.take_back(binding)
     yield made
     made.delete()
 
@@ -121,7 +121,7 @@ def test_an_operator_publishes_through_an_injected_sidecar(place: Place) -> None
 def test_a_tenant_does_not_reach_the_store_of_another(place: Place, bao: OpenBao) -> None:
     other = Place(place.cluster, bao, place.directory)
     for binding in other.bindings:
-        place.cluster.api("DELETE", binding)
+        place.cluster.take_back(binding)
     tenants = [{"namespace": one.namespace, "serviceAccount": account_of(one)} for one in (place, other)]
     secrets = [
         {"namespace": one["namespace"], "names": ["vault-token"], "sidecars": [one]} for one in tenants

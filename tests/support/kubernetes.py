@@ -31,7 +31,8 @@ from tests.support.waiting import eventually
 ISSUER = "https://kubernetes.default.svc"
 _READY_SECONDS = 60.0
 _TRIES = 3
-_NEW_KIND_SECONDS = 30.0
+_NEW_KIND_SECONDS = 60.0
+_IN_FORCE_SECONDS = 60.0
 _ADMIN = "admin-token"
 _AUDIT_POLICY = """\
 apiVersion: audit.k8s.io/v1
@@ -90,6 +91,8 @@ class Cluster:
         self._audit = directory / "audit.log"
         self._store = _Server(_etcd_command(directory, self._etcd), directory / "etcd.log")
         self._server = _Server(self._server_command(), directory / "kube-apiserver.log")
+        self._given: dict[str, tuple[str, Sequence[Mapping[str, Any]], str]] = {}
+        """Rights by their binding."""
 
     @property
     def ca(self) -> bytes:
@@ -226,7 +229,7 @@ class Cluster:
         """Apply a CRD and wait until its kind is served."""
         self.apply(crd)
         served = f"/apis/{crd['spec']['group']}/{crd['spec']['versions'][0]['name']}"
-        eventually(lambda: self.serves(f"{served}/{crd['spec']['names']['plural']}"))
+        eventually(lambda: self.serves(f"{served}/{crd['spec']['names']['plural']}"), _NEW_KIND_SECONDS)
 
     def serves(self, path: str) -> bool:
         """Whether there is such a collection, ready to be asked."""
@@ -265,9 +268,9 @@ class Cluster:
         path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token"
         return str(self.api("POST", path, {"spec": spec})["status"]["token"])
 
-    def allow(self, user: str, rules: Sequence[Mapping[str, object]], namespace: str = "") -> str:
-        """Give a ServiceAccount these RBAC rules, in a namespace or everywhere; returns the
-        path of the binding, so that it can be deleted."""
+    def allow(self, user: str, rules: Sequence[Mapping[str, Any]], namespace: str = "") -> str:
+        """Give a ServiceAccount these RBAC rules, in a namespace or everywhere, in force on return;
+        returns the path of the binding, for `take_back`."""
         _, _, its_namespace, its_name = user.split(":")
         kind, scope = ("Role", f"namespaces/{namespace}/") if namespace else ("ClusterRole", "")
         group = "rbac.authorization.k8s.io"
@@ -280,7 +283,38 @@ class Cluster:
             "subjects": [{"kind": "ServiceAccount", "namespace": its_namespace, "name": its_name}],
         }
         self.api("POST", f"{base}bindings", binding)
+        self.await_rights(user, rules, namespace)
+        self._given[f"{base}bindings/{name}"] = user, rules, namespace
         return f"{base}bindings/{name}"
+
+    def take_back(self, binding: str) -> None:
+        """The rights that `allow` gave, which nothing else gives too; gone on return."""
+        user, rules, namespace = self._given.pop(binding)
+        self.api("DELETE", binding)
+        eventually(lambda: not any(self._may(user, rule, namespace) for rule in rules), _IN_FORCE_SECONDS)
+
+    def await_rights(self, user: str, rules: Sequence[Mapping[str, Any]], namespace: str = "") -> None:
+        """Until a user may do what the rules say: the API server takes in roles and bindings beside
+        everything else, a moment after they were written."""
+        eventually(lambda: all(self._may(user, rule, namespace) for rule in rules), _IN_FORCE_SECONDS)
+
+    def _may(self, user: str, rule: Mapping[str, Any], namespace: str) -> bool:
+        """Whether every verb of a rule is allowed, as the API server says of the first thing in it."""
+        return all(self._allowed(user, verb, rule, namespace) for verb in rule["verbs"])
+
+    def _allowed(self, user: str, verb: str, rule: Mapping[str, Any], namespace: str) -> bool:
+        spec: dict[str, Any] = {"user": user}
+        if "nonResourceURLs" in rule:
+            spec["nonResourceAttributes"] = {"verb": verb, "path": rule["nonResourceURLs"][0]}
+        else:
+            resource, _, subresource = rule["resources"][0].partition("/")
+            attributes = {"verb": verb, "group": rule["apiGroups"][0], "namespace": namespace}
+            attributes |= {"resource": resource, "subresource": subresource}
+            attributes["name"] = next(iter(rule.get("resourceNames") or ()), "")
+            spec["resourceAttributes"] = attributes
+        review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec}
+        answer = self.api("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", review)
+        return bool(answer["status"]["allowed"])
 
     @property
     def signing_key(self) -> bytes:

@@ -25,7 +25,7 @@ def test_a_service_account_may_do_what_it_was_given_and_nothing_else(cluster: Cl
         user, [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["list"]}], namespace
     )
     assert cluster.api("GET", secrets, token=token)["items"] == []
-    cluster.api("DELETE", binding)
+    cluster.take_back(binding)
     with pytest.raises(ApiError, match="403"):
         cluster.api("GET", secrets, token=token)
 

@@ -182,6 +182,7 @@ def test_a_client_certificate_opens_the_cluster_and_is_renewed(
             binding.rsplit("/", 1)[0],
             {"metadata": {"generateName": "x-"}, "roleRef": role["roleRef"], "subjects": [subject]},
         )
+        fleet.cluster.await_rights(person, ALLOWED)
     login = fleet.access.member(fleet.profile()).login
     requests = []
     for person in ("ann", "bob"):

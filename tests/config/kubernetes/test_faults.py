@@ -147,7 +147,7 @@ async def test_rights_that_are_taken_away_are_told_and_the_configs_serve(
         kubeconfig["clusters"][0]["cluster"]["server"] = proxy.address
         async with source_of(shelves, kubeconfig, tmp_path) as followed, followed.running():
             assert followed.synced
-            cluster.api("DELETE", binding)
+            cluster.take_back(binding)
             await until(lambda: _refused(followed, proxy))
             assert followed.server("a") == "https://one"
             cluster.allow(user, [_rule(shelves)])
