@@ -16,6 +16,7 @@ from tests.support import manifests
 from tests.support.ports import free_port
 from tests.support.raw import SERVICE_NAMES, channel_to
 from tests.support.sidecar import SidecarProcess, running_sidecar
+from tests.support.waiting import eventually
 
 
 def test_a_broken_config_shows_and_does_not_make_the_sidecar_unready(sidecar: SidecarProcess) -> None:
@@ -67,21 +68,21 @@ def test_no_metric_is_labelled_with_the_name_of_a_secret(sidecar: SidecarProcess
 def test_the_health_address_serves_the_bare_probes_only(config_dir: Path) -> None:
     health = f"127.0.0.1:{free_port()}"
     with running_sidecar(config_dir, "--health-listen", health):
-        with urllib.request.urlopen(f"http://{health}/readyz", timeout=5) as response:
+        with urllib.request.urlopen(f"http://{health}/readyz", timeout=30) as response:
             assert response.read() == b"ok: serving\n"
         for page in ("/metrics", "/configs"):
             with pytest.raises(urllib.error.HTTPError, match="404"):
-                urllib.request.urlopen(f"http://{health}{page}", timeout=5)
+                urllib.request.urlopen(f"http://{health}{page}", timeout=30)
 
 
 def test_the_metrics_address_serves_the_metrics_only(config_dir: Path) -> None:
     metrics = f"127.0.0.1:{free_port()}"
     with running_sidecar(config_dir, "--metrics-listen", metrics):
-        with urllib.request.urlopen(f"http://{metrics}/metrics", timeout=5) as response:
+        with urllib.request.urlopen(f"http://{metrics}/metrics", timeout=30) as response:
             assert b"store_plugin_in_flight" in response.read()
         for page in ("/configs", "/readyz"):
             with pytest.raises(urllib.error.HTTPError, match="404"):
-                urllib.request.urlopen(f"http://{metrics}{page}", timeout=5)
+                urllib.request.urlopen(f"http://{metrics}{page}", timeout=30)
 
 
 @pytest.mark.parametrize("name", ["", *SERVICE_NAMES])
@@ -106,11 +107,8 @@ def test_reflection_shows_both_services_with_their_fields(sidecar: SidecarProces
 def test_a_config_that_is_mended_serves_without_a_restart(
     sidecar: SidecarProcess, config_dir: Path, data_dir: Path, client: Client
 ) -> None:
-    from tests.support.waiting import eventually
-
-    path = manifests.write(config_dir, "LocalConfig", "later", {"path": 7})
+    manifests.write(config_dir, "LocalConfig", "later", {"path": 7})
     eventually(lambda: "LocalConfig/later" in sidecar.http("/readyz"))
-    path.unlink()
     manifests.local(config_dir, "later", data_dir)
     eventually(lambda: "LocalConfig/later" not in sidecar.http("/readyz"))
     assert client.apply("LocalConfig/later", "team-a/db", {"k": b"v"}).changed

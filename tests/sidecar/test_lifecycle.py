@@ -56,7 +56,8 @@ def test_a_call_in_flight_finishes_after_sigterm(configs: Path) -> None:
         caller.start()
         eventually(lambda: len(outcomes) > 5)
         assert sidecar.stop() == 0
-        caller.join(timeout=20)
+        caller.join(timeout=60)
+        assert not caller.is_alive()
         acknowledged = sum(not isinstance(outcome, StorePluginError) for outcome in outcomes)
     with running_sidecar(configs) as sidecar, Client(sidecar.endpoint) as client:
         stored = int(client.get("LocalConfig/files", "a/b").data["k"])
@@ -178,7 +179,7 @@ def writes_until_killed(sidecar: SidecarProcess, acknowledged: dict[str, bytes])
         for number in range(10_000):
             key, value = f"k{number % 50}", b"%d" % number
             try:
-                client.apply("LocalConfig/files", "a/b", {key: value}, timeout=5)
+                client.apply("LocalConfig/files", "a/b", {key: value}, timeout=30)
             except StorePluginError:
                 acknowledged.setdefault("unknown", key.encode())
                 return
@@ -192,7 +193,8 @@ def test_kill_9_in_the_middle_of_writes_loses_no_acknowledged_one(configs: Path)
         writer.start()
         eventually(lambda: len(acknowledged) > 20)
         sidecar.kill()
-        writer.join(timeout=30)
+        writer.join(timeout=60)
+        assert not writer.is_alive()
     in_doubt = acknowledged.pop("unknown", b"").decode()
     with running_sidecar(configs) as sidecar, Client(sidecar.endpoint) as client:
         stored = client.get("LocalConfig/files", "a/b").data

@@ -16,10 +16,10 @@ def background_proxy(target: str) -> Iterator[Proxy]:
     thread.start()
     proxy = Proxy(target)
     try:
-        asyncio.run_coroutine_threadsafe(proxy.__aenter__(), loop).result(10)
+        asyncio.run_coroutine_threadsafe(proxy.__aenter__(), loop).result(30)
         yield proxy
     finally:
-        asyncio.run_coroutine_threadsafe(proxy.__aexit__(), loop).result(10)
+        asyncio.run_coroutine_threadsafe(proxy.__aexit__(), loop).result(30)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)
         loop.close()

@@ -97,7 +97,7 @@ class Moto:
 
     def _control(self, what: str, body: bytes | None = None) -> list[dict[str, Any]]:
         request = urllib.request.Request(f"{self.address}/__test__/{what}", data=body)
-        with urllib.request.urlopen(request, timeout=10) as response:
+        with urllib.request.urlopen(request, timeout=30) as response:
             found: list[dict[str, Any]] = json.loads(response.read())
             return found
 

@@ -17,7 +17,7 @@ from tests.support.openbao_logins import Logins
 from tests.support.ports import free_port
 from tests.support.processes import end
 
-_READY_SECONDS = 20.0
+_READY_SECONDS = 60.0
 # What the server says of itself by the status of /v1/sys/health.
 READY, STANDBY, SEALED, UNINITIALIZED = 200, 429, 503, 501
 _QUICK_ELECTION = {"performance_multiplier": "1"}

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
-_UPGRADED_SECONDS = 20.0
+_UPGRADED_SECONDS = 60.0
 
 
 class ApiError(Exception):
@@ -62,7 +62,7 @@ class Api:
             data=None if body is None else (body if isinstance(body, str) else json.dumps(body)).encode(),
         )
         try:
-            with urllib.request.urlopen(request, timeout=10, context=self._context) as response:
+            with urllib.request.urlopen(request, timeout=30, context=self._context) as response:
                 return str(response.read(), "utf-8")
         except urllib.error.HTTPError as error:
             with error:

@@ -45,7 +45,7 @@ class Publisher:
 
     def http(self, path: str) -> str:
         """Body of a page; OSError (URLError) where its status is not 200."""
-        with urllib.request.urlopen(f"http://{self.admin}{path}", timeout=5) as response:
+        with urllib.request.urlopen(f"http://{self.admin}{path}", timeout=30) as response:
             return str(response.read().decode())
 
     def is_ready(self) -> bool:
@@ -229,7 +229,7 @@ def running_publisher(place: PublisherPlace, *options: str, user: str = "") -> I
     """Ready. It is `user`, by default a ServiceAccount with the role that is shipped."""
     with started_publisher(place, *options, user=user) as publisher:
         try:
-            eventually(publisher.is_ready, 30.0)
+            eventually(publisher.is_ready, 60.0)
         except AssertionError:
             raise AssertionError(f"the publisher is not ready:\n{publisher.log}") from None
         yield publisher

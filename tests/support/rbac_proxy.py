@@ -9,10 +9,9 @@ from pathlib import Path
 
 from tests.support.certificates import Bundle
 from tests.support.ports import free_port
+from tests.support.processes import end
 from tests.support.tools import tool
 from tests.support.waiting import eventually
-
-_STOP_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -24,8 +23,7 @@ class RbacProxy:
 
     def kill(self) -> None:
         """Break all its connections at once."""
-        self.process.kill()
-        self.process.wait(_STOP_SECONDS)
+        end(self.process, gently=False)
 
 
 @contextmanager
@@ -51,8 +49,7 @@ def rbac_proxy(
         assert process.poll() is None, (directory / "proxy.log").read_text()
         yield RbacProxy(address, process)
     finally:
-        process.terminate()
-        process.wait(_STOP_SECONDS)
+        end(process)
 
 
 def _listens(address: str) -> bool:

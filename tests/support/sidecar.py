@@ -41,7 +41,7 @@ class SidecarProcess:
     def http(self, path: str) -> str:
         """Body of an admin page, whatever its status."""
         try:
-            with urllib.request.urlopen(f"http://{self.admin}{path}", timeout=5) as response:
+            with urllib.request.urlopen(f"http://{self.admin}{path}", timeout=30) as response:
                 return str(response.read().decode())
         except urllib.error.HTTPError as error:
             return error.read().decode()

@@ -40,5 +40,5 @@ def guarded_sts(directory: Path) -> Iterator[GuardedSTS]:
         request = urllib.request.Request(
             f"{server.address}/moto-api/reset-auth", data=b"0", headers={"Content-Type": "text/plain"}
         )
-        with urllib.request.urlopen(request, timeout=10):
+        with urllib.request.urlopen(request, timeout=30):
             yield GuardedSTS(server.address, identity, key["AccessKeyId"], key["SecretAccessKey"])

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 
-def eventually(condition: Callable[[], object], within: float = 15.0) -> None:
+def eventually(condition: Callable[[], object], within: float = 40.0) -> None:
     """Return once `condition` holds; fail after `within` seconds."""
     give_up = time.monotonic() + within
     while not condition():

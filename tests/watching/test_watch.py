@@ -115,7 +115,7 @@ async def followed_until(client: Answers, target: Names, condition: Any) -> None
     await watch.list_once()
     task = asyncio.create_task(watch.run())
     try:
-        await until(condition, 5)
+        await until(condition)
     finally:
         task.cancel()
         await asyncio.wait({task})

@@ -77,7 +77,7 @@ async def test_an_object_that_slipped_past_validation_keeps_the_last_good_spec(
         (problem,) = followed.source.problems
         assert problem.place == "ShelfConfig/a"
         assert "spec.server" in problem.message
-        assert followed.log.events("warning") == ["config problem"]
+        assert followed.log.events("warning").count("config problem") == 1
         shelves.write("a", "https://three")
         await until(lambda: followed.server("a") == "https://three" and not followed.source.problems)
 
