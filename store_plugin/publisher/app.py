@@ -89,7 +89,12 @@ class _Publisher:
         return bool(self._watches) and all(watch.state.known for watch in self._watches)
 
     async def run(self) -> None:
-        self.metrics.watch(secrets=self._reasons, waiting=lambda: len(self._queue), behind=self._behind)
+        self.metrics.watch(
+            secrets=self._reasons,
+            waiting=lambda: len(self._queue),
+            working=lambda: self._queue.taken,
+            behind=self._behind,
+        )
         cluster_id = self._settings.cluster_id or await _cluster_id(self._client, self._log)
         workers = Workers(
             self._queue, self._reconciler(cluster_id).look_after, self._settings.concurrency, self._log

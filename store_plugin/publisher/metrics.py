@@ -72,11 +72,12 @@ class Metrics:
         *,
         secrets: Callable[[], Iterable[tuple[str, str]]],
         waiting: Callable[[], int],
+        working: Callable[[], int],
         behind: Callable[[], float],
     ) -> None:
         """Read these whenever the metrics are asked for. `secrets`: type of the condition and
         reason of each."""
-        self.registry.register(_Gauges(secrets, waiting, behind))
+        self.registry.register(_Gauges(secrets, waiting, working, behind))
 
     def render(self) -> bytes:
         """All of it, in the text format."""
@@ -88,11 +89,13 @@ class _Gauges(Collector):
         self,
         secrets: Callable[[], Iterable[tuple[str, str]]],
         waiting: Callable[[], int],
+        working: Callable[[], int],
         behind: Callable[[], float],
     ) -> None:
         self._secrets = secrets
         self._single: Mapping[str, tuple[str, Callable[[], float]]] = {
             f"{_PREFIX}_waiting": ("Secrets that wait for their turn.", waiting),
+            f"{_PREFIX}_working": ("Secrets that a worker has in hand.", working),
             f"{_PREFIX}_behind_seconds": (
                 "Seconds for which changes in the cluster may have gone unseen; 0: none.",
                 behind,

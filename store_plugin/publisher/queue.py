@@ -44,6 +44,11 @@ class WorkQueue:
         """Keys that wait for a worker now."""
         return len(self._urgent) + len(self._others)
 
+    @property
+    def taken(self) -> int:
+        """Keys that a worker has now."""
+        return len(self._taken)
+
     def add(self, key: Key, *, urgent: bool = True) -> None:
         """Have it looked at as soon as a worker is free."""
         self._due.pop(key, None)

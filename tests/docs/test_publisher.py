@@ -66,7 +66,9 @@ def test_every_option_has_its_variable() -> None:
 
 def test_the_metrics_are_those_exported() -> None:
     metrics = Metrics()
-    metrics.watch(secrets=lambda: [("Published", "Kept")], waiting=lambda: 0, behind=lambda: 0.0)
+    metrics.watch(
+        secrets=lambda: [("Published", "Kept")], waiting=lambda: 0, working=lambda: 0, behind=lambda: 0.0
+    )
     with metrics.call("publish"):
         metrics.changed()
     metrics.written("status")

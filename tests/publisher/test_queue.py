@@ -56,6 +56,16 @@ async def test_what_is_told_while_it_is_worked_on_is_taken_again_afterwards(queu
     assert await nothing_to_take(queue)
 
 
+async def test_what_waits_and_what_is_worked_on_is_counted(queue: WorkQueue) -> None:
+    queue.add(A)
+    queue.add(B)
+    await queue.take()
+    queue.add(A)
+    assert (len(queue), queue.taken) == (1, 1)
+    queue.done(A)
+    assert (len(queue), queue.taken) == (2, 0)
+
+
 async def test_it_is_known_whether_a_change_was_the_cause(queue: WorkQueue) -> None:
     queue.add(A)
     queue.add(B, urgent=False)

@@ -57,13 +57,14 @@ class Publisher:
 
     def figure(self, name: str, **labels: str) -> float:
         """A sample of its metrics; 0 where there is none."""
-        shown = ",".join(f'{key}="{value}"' for key, value in sorted(labels.items()))
-        start = f"store_plugin_publisher_{name}" + (f"{{{shown}}} " if labels else " ")
-        lines = [line for line in self.http("/metrics").splitlines() if line.startswith(start)]
-        return float(lines[0].rpartition(" ")[2]) if lines else 0.0
+        return _sample(self.http("/metrics"), name, **labels)
 
     def is_idle(self) -> bool:
-        return self.is_ready() and self.figure("waiting") == 0
+        """Whether nothing waits, and nothing is worked on."""
+        if not self.is_ready():
+            return False
+        page = self.http("/metrics")
+        return _sample(page, "waiting") == _sample(page, "working") == 0
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
@@ -262,6 +263,14 @@ def shipped_rules() -> list[dict[str, Any]]:
     (role,) = [one for one in yaml.safe_load_all(RBAC.read_text()) if one["kind"] == "ClusterRole"]
     rules: list[dict[str, Any]] = role["rules"]
     return rules
+
+
+def _sample(page: str, name: str, **labels: str) -> float:
+    """In a page of metrics; 0 where there is none."""
+    shown = ",".join(f'{key}="{value}"' for key, value in sorted(labels.items()))
+    start = f"store_plugin_publisher_{name}" + (f"{{{shown}}} " if labels else " ")
+    lines = [line for line in page.splitlines() if line.startswith(start)]
+    return float(lines[0].rpartition(" ")[2]) if lines else 0.0
 
 
 def _encoded(data: Mapping[str, str | None]) -> dict[str, str | None]:
