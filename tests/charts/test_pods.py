@@ -10,7 +10,8 @@ import yaml
 
 from tests.charts.switches import IMAGE, SECRETS, SIDECARS, SWITCHES
 from tests.support.helm import CHART, LIBRARY, Manifest, Refused, helm, kubectl, only, render
-from tests.support.kubernetes import Cluster
+from tests.support.kubernetes import ApiError, Cluster
+from tests.support.waiting import eventually
 
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 OPERATOR = {
@@ -39,6 +40,15 @@ class Place:
             content_type="application/merge-patch+json",
         )
         cluster.service_account(self.namespace, "default")
+        eventually(self._is_restricted)
+
+    def _is_restricted(self) -> bool:
+        """Whether the label is in force: a Pod that says nothing of its rights is refused."""
+        try:
+            self.admit({"containers": [{"name": "any", "image": "any"}]})
+        except ApiError as error:
+            return error.status == 403
+        return False
 
     def admit(self, spec: Manifest) -> Manifest:
         pod = {

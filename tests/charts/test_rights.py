@@ -59,6 +59,10 @@ class Place:
         answer = self.cluster.api("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", review)
         return bool(answer["status"]["allowed"])
 
+    def gets(self, account: str, verb: str, resource: str, name: str = "", **attributes: str) -> None:
+        """Wait until it may: the API server learns of each role and binding by itself."""
+        eventually(lambda: self.may(account, verb, resource, name, **attributes))
+
 
 @pytest.fixture(scope="module")
 def place(prepared: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
@@ -79,15 +83,15 @@ def place(prepared: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     directory = tmp_path_factory.mktemp("rights")
     kubectl(prepared, directory, "apply", "--server-side", manifests=made)
     found = Place(prepared, namespace)
-    eventually(lambda: found.may("operator", "list", f"{GROUP}/vaultconfigs"))
     yield found
     kubectl(prepared, directory, "delete", manifests=made)
 
 
 def test_a_sidecar_reads_configs_and_its_secrets_and_writes_nothing(place: Place) -> None:
     own = {"namespace": place.namespace}
-    assert all(place.may("operator", verb, f"{GROUP}/vaultconfigs") for verb in ("list", "watch"))
-    assert place.may("operator", "list", "secrets", "vault-token", **own)
+    for verb in ("list", "watch"):
+        place.gets("operator", verb, f"{GROUP}/vaultconfigs")
+    place.gets("operator", "list", "secrets", "vault-token", **own)
     assert not place.may("operator", "list", "secrets", **own)
     assert not place.may("operator", "list", "secrets", "vault-token", namespace="default")
     for verb in ("create", "update", "patch", "delete"):
@@ -100,6 +104,7 @@ def test_a_sidecar_reads_configs_and_its_secrets_and_writes_nothing(place: Place
 def test_a_sidecar_really_is_let_in_and_kept_out(place: Place) -> None:
     token = place.cluster.token(place.cluster.service_account(place.namespace, "operator"))
     configs = f"/apis/{GROUP}/v1alpha1/vaultconfigs"
+    place.gets("operator", "list", f"{GROUP}/vaultconfigs")
     assert place.cluster.api("GET", configs, token=token)["kind"] == "VaultConfigList"
     with pytest.raises(ApiError, match="403"):
         place.cluster.api("POST", configs, {}, token=token)
@@ -107,7 +112,7 @@ def test_a_sidecar_really_is_let_in_and_kept_out(place: Place) -> None:
 
 def test_a_plugin_may_register_its_name_and_nothing_else(place: Place) -> None:
     account, own = f"{place.namespace}-plugin-folder", {"namespace": place.namespace}
-    assert place.may(account, "register", f"{GROUP}/plugins", "folder", **own)
+    place.gets(account, "register", f"{GROUP}/plugins", "folder", **own)
     assert not place.may(account, "register", f"{GROUP}/plugins", "other", **own)
     assert not place.may(account, "list", f"{GROUP}/vaultconfigs")
     assert not place.may(account, "list", "secrets", **own)
@@ -115,17 +120,17 @@ def test_a_plugin_may_register_its_name_and_nothing_else(place: Place) -> None:
 
 def test_the_hub_asks_who_plugins_are_and_reads_their_kinds(place: Place) -> None:
     account = place.namespace
-    assert place.may(account, "create", "authentication.k8s.io/tokenreviews")
-    assert place.may(account, "create", "authorization.k8s.io/subjectaccessreviews")
-    assert place.may(account, "watch", "stores.example.org/folderconfigs")
+    place.gets(account, "create", "authentication.k8s.io/tokenreviews")
+    place.gets(account, "create", "authorization.k8s.io/subjectaccessreviews")
+    place.gets(account, "watch", "stores.example.org/folderconfigs")
     assert not place.may(account, "watch", "other.example.org/folderconfigs")
     assert not place.may(account, "register", f"{GROUP}/plugins", "folder", namespace=place.namespace)
 
 
 def test_a_publisher_of_namespaces_sees_no_secret_elsewhere(place: Place) -> None:
     account = f"{place.namespace}-publisher"
-    assert place.may(account, "patch", "secrets", namespace=place.namespace)
-    assert place.may(account, "list", f"{GROUP}/storeconfigs")
+    place.gets(account, "patch", "secrets", namespace=place.namespace)
+    place.gets(account, "list", f"{GROUP}/storeconfigs")
     assert not place.may(account, "list", "secrets", namespace="default")
     assert not place.may(account, "list", "secrets")
 

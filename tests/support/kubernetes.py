@@ -341,10 +341,12 @@ class Cluster:
         """The requests that arrive meanwhile, of one user or of all but the admin. The list
         is filled at the end."""
         found: list[Request] = []
-        with self._audit.open() as log:
+        with self._audit.open("rb") as log:
             log.seek(0, 2)
             yield found
-            found += [request for request in map(_request, log) if user in ("", request.user)]
+            # What is only half written is of a request that is not answered yet.
+            lines = [line for line in log if line.endswith(b"\n")]
+            found += [request for request in map(_request, lines) if user in ("", request.user)]
 
 
 class _Server:
@@ -435,7 +437,7 @@ def _etcd_command(directory: Path, address: str) -> list[str]:
     ]
 
 
-def _request(line: str) -> Request:
+def _request(line: bytes) -> Request:
     event = json.loads(line)
     about = event.get("objectRef") or {"resource": re.sub(r"\?.*", "", event["requestURI"])}
     return Request(
