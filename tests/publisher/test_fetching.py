@@ -81,18 +81,3 @@ def test_an_immutable_secret_is_told_about(place: PublisherPlace, publisher: Pub
     place.change("db", remote_name="db")
     place.eventually(lambda: place.reason("db") == "SecretRefused", publisher)
     assert place.data("db") == {}
-
-
-def test_a_filled_secret_costs_one_read_until_it_is_time_again(
-    place: PublisherPlace, publisher: Publisher
-) -> None:
-    place.store("db", {"password": "pw"})
-    place.eventually(publisher.is_idle, publisher)
-    before = publisher.figure("calls_total", operation="fetch", outcome="ok")
-    place.put("db", {}, fetch_from="vault")
-    place.eventually(lambda: place.reason("db") == "Fetched", publisher)
-    place.change("db", some_note="for people")
-    place.put("after", {"k": "v"}, publish_to="vault")
-    place.eventually(lambda: place.reason("after") == "Published", publisher)
-    place.eventually(publisher.is_idle, publisher)
-    assert publisher.figure("calls_total", operation="fetch", outcome="ok") == before + 1
