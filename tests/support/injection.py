@@ -39,6 +39,13 @@ class Injection:
         spec: Manifest = self.cluster.api("POST", path, manifest)["spec"]
         return spec
 
+    def is_touched(self, profile: str) -> bool:
+        """Whether a Pod with the label is changed or refused."""
+        try:
+            return "initContainers" in self.admitted(pod(profile))
+        except ApiError:
+            return True
+
     def is_in_force(self, profile: str) -> bool:
         try:
             return [one["name"] for one in self.admitted(pod(profile))["initContainers"]] == [SIDECAR]
@@ -72,3 +79,5 @@ def injecting(
         yield made
     finally:
         kubectl(cluster, directory, "delete", manifests=policies)
+    # Or whoever comes next would take these for theirs.
+    eventually(lambda: not any(map(made.is_touched, profiles)), _IN_FORCE_SECONDS)

@@ -24,6 +24,7 @@ from store_plugin.errors import (
     StoreUnavailable,
 )
 from tests.support.exec_plugins import ExecPlugin
+from tests.support.processes import alive
 from tests.support.waiting import eventually
 
 CANARY = "canary-5b1f"
@@ -178,7 +179,7 @@ def test_what_a_plugin_started_ends_with_it(tmp_path: Path) -> None:
         with pytest.raises(StoreUnavailable, match="was ended"):
             running.result(20)
     child = int((tmp_path / "child").read_text())
-    eventually(lambda: not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE)
+    eventually(lambda: not alive(child))
 
 
 def test_a_child_that_holds_the_output_open_delays_nobody(tmp_path: Path) -> None:
