@@ -86,7 +86,10 @@ async def test_an_open_that_nobody_waits_for_any_more_serves_the_next(house: Hou
         assert house.factory.attempts == 1
 
 
-async def test_a_failed_open_reaches_all_waiters_and_is_not_repeated_at_once(house: House) -> None:
+async def test_a_failed_open_reaches_all_waiters_and_is_not_repeated_at_once(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "RETRY_SECONDS", 3600.0)
     house.put("a")
     house.factory.failure = ConfigInvalid("no key")
     house.factory.gate = asyncio.Event()
