@@ -20,7 +20,6 @@ from tests.support.processes import end
 _READY_SECONDS = 60.0
 # What the server says of itself by the status of /v1/sys/health.
 READY, STANDBY, SEALED, UNINITIALIZED = 200, 429, 503, 501
-_QUICK_ELECTION = {"performance_multiplier": "1"}
 
 
 class OpenBao(Logins):

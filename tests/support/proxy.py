@@ -9,8 +9,8 @@ class Proxy:
     """`async with Proxy(target) as proxy:` forwards `proxy.address` to `target`.
 
     `requests` holds method and path of each request seen (`GET /v1/secret/data/a`), in
-    plain HTTP. While `silent`, bytes of clients go nowhere; `delay` holds each request
-    back, in seconds; `drop` closes all connections.
+    plain HTTP. While `silent`, bytes of clients go nowhere; while `passing` is not set, they
+    wait; `delay` holds each request back, in seconds; `drop` closes all connections.
     """
 
     def __init__(self, target: str) -> None:
@@ -21,6 +21,8 @@ class Proxy:
         self.connections = 0
         self.delay = 0.0
         self.silent = False
+        self.passing = asyncio.Event()
+        self.passing.set()
         self.cut_answers = False
         """Close the connection instead of passing an answer on."""
 
@@ -69,6 +71,7 @@ class Proxy:
     async def _up(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, heads: "_Heads") -> None:
         while chunk := await reader.read(65536):
             heads.feed(chunk)
+            await self.passing.wait()
             if self.delay:
                 await asyncio.sleep(self.delay)
             if not self.silent:

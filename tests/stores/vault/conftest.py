@@ -1,4 +1,4 @@
-"""Which event loops and which HTTP clients the tests here run on."""
+"""Which event loops and which HTTP clients the tests here run on, and how patiently they end."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -16,6 +16,12 @@ def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, LoopFactory
     if item.nodeid.partition("::")[0].endswith("test_http_lean.py"):
         return {"asyncio": asyncio.SelectorEventLoop, "uvloop": uvloop.new_event_loop}
     return {"asyncio": asyncio.SelectorEventLoop}
+
+
+@pytest.fixture
+def unhurried_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that is closed waits for its token to be revoked, however long the server takes."""
+    monkeypatch.setattr("stores.vault.session.session._CLOSE_SECONDS", 60.0)
 
 
 @pytest.fixture(params=["Lean", "Aiohttp"])

@@ -106,6 +106,7 @@ async def test_a_name_without_a_scope_has_no_role(store: TenantsStore) -> None:
             await call
 
 
+@pytest.mark.usefixtures("unhurried_end")
 async def test_all_tokens_are_revoked_at_the_end(tenancy: Tenancy) -> None:
     before = tenancy.bao.accessors()
     store = await tenancy.open()

@@ -209,8 +209,7 @@ async def test_outside_of_a_pod_the_error_says_what_to_do(open_as: OpenAs, accou
 
 def revoke_all(bao: OpenBao, metadata: dict[str, str]) -> None:
     """Revoke the tokens whose metadata holds these entries."""
-    for accessor in bao.accessors():
-        found = bao.api("POST", "auth/token/lookup-accessor", {"accessor": accessor})["data"]
+    for accessor, found in bao.tokens().items():
         if metadata.items() <= (found.get("meta") or {}).items():
             bao.api("POST", "auth/token/revoke-accessor", {"accessor": accessor})
 

@@ -25,6 +25,7 @@ async def open_user(
     return await open_with(spec_of(bao.address, mount, auth_of(auth_mount), **fields), given)
 
 
+@pytest.mark.usefixtures("unhurried_end")
 async def test_a_user_with_a_password(bao: OpenBao, mount: str) -> None:
     auth_mount = bao.userpass([bao.kv_policy(mount)], "operator", PASSWORD)
     store = await open_user(bao, mount, auth_mount, PASSWORD.encode())

@@ -40,12 +40,8 @@ async def error_of(store: VaultStore) -> StorePluginError:
 
 def tokens_of(bao: OpenBao, role: Role) -> list[str]:
     """The accessors of the tokens that the role got."""
-    found = []
-    for accessor in bao.accessors():
-        data = bao.api("POST", "auth/token/lookup-accessor", {"accessor": accessor})["data"]
-        if data["path"].startswith(f"auth/{role.mount}/"):
-            found.append(accessor)
-    return found
+    mount = f"auth/{role.mount}/"
+    return [accessor for accessor, data in bao.tokens().items() if data["path"].startswith(mount)]
 
 
 def revoke_all(bao: OpenBao, role: Role) -> None:
