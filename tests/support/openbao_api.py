@@ -129,5 +129,7 @@ class Api:
         found = {}
         for accessor in self.accessors():
             with suppress(ApiError):
-                found[accessor] = self.api("POST", "auth/token/lookup-accessor", {"accessor": accessor})["data"]
+                found[accessor] = self.api("POST", "auth/token/lookup-accessor", {"accessor": accessor})[
+                    "data"
+                ]
         return found

@@ -5,7 +5,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from aiohttp import web
+from aiohttp import ClientTimeout, web
 
 from store_plugin.errors import (
     ConfigInvalid,
@@ -16,6 +16,9 @@ from store_plugin.errors import (
     TooLarge,
 )
 from store_plugin.model import ABSENT, ScopedName, Secret
+from stores.vault.cluster.transport import ClusterTransport
+from stores.vault.http.general import AiohttpTransport
+from stores.vault.http.lean import LeanTransport
 from stores.vault.store import VaultStore
 from tests.stores.vault.opening import engine_over, open_with_token, soon
 from tests.support.openbao import OpenBao, stored_server
@@ -100,18 +103,44 @@ async def proxy(bao: OpenBao) -> AsyncIterator[Proxy]:
 
 @pytest.fixture
 async def slow_store(bao: OpenBao, proxy: Proxy) -> AsyncIterator[VaultStore]:
-    store = await open_with_token(bao, bao.mount_kv("v2"), server=proxy.address, timeout="300ms")
+    store = await open_with_token(bao, bao.mount_kv("v2"), server=proxy.address)
     await store.write(NAME, SECRET, base=ABSENT)
     yield store
     await store.aclose()
 
 
-async def test_a_silent_server_ends_at_the_configs_timeout(slow_store: VaultStore, proxy: Proxy) -> None:
+async def test_a_server_that_was_always_silent_ends_at_the_configs_timeout(
+    bao: OpenBao, proxy: Proxy
+) -> None:
+    store = await open_with_token(bao, "kv", server=proxy.address, timeout="300ms")
     proxy.silent = True
-    with pytest.raises(DeadlineExceeded, match=f"GET .*{NAME}"):
-        await slow_store.read(NAME)
+    with pytest.raises(DeadlineExceeded, match="lookup-self"):
+        await store.read(NAME)
+    await store.aclose()
+
+
+async def test_a_server_that_falls_silent_ends_at_the_timeout_too(
+    slow_store: VaultStore, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy.silent = True
+    with monkeypatch.context() as patch:
+        set_timeout(slow_store, 0.3, patch)
+        with pytest.raises(DeadlineExceeded, match=f"GET .*{NAME}"):
+            await slow_store.read(NAME)
     proxy.silent = False
     assert (await slow_store.read(NAME)).secret == SECRET
+
+
+def set_timeout(store: VaultStore, seconds: float, patch: pytest.MonkeyPatch) -> None:
+    """Only now: logging in and the first write have all the time that they need."""
+    transport = store._transport
+    assert isinstance(transport, ClusterTransport)
+    home = transport._home
+    if isinstance(home, LeanTransport):
+        patch.setattr(home, "_timeout", seconds)
+    else:
+        assert isinstance(home, AiohttpTransport)
+        patch.setattr(home._client, "_timeout", ClientTimeout(total=seconds))
 
 
 async def test_a_callers_own_deadline_ends_a_request_at_once(slow_store: VaultStore, proxy: Proxy) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import os
+import select
 import socket
 import ssl
 import warnings
@@ -213,6 +214,10 @@ async def test_a_write_is_not_lost_to_an_end_that_only_the_kernel_knows_of(
     (writer,) = server.writers
     with socket.socket(fileno=os.dup(writer.get_extra_info("socket").fileno())) as other:
         other.shutdown(socket.SHUT_RDWR)
+    (connection,) = transport._pool._all
+    assert connection._transport is not None
+    ours = connection._transport.get_extra_info("socket").fileno()
+    assert select.select([ours], [], [], 30.0)[0], "the kernel knows; the event loop had no turn"
     assert transport._pool._slots == 1
     assert (await transport.send("POST", "/v1/a", HEADERS, b"{}")).status == 200
     assert (server.connections, len(server.requests)) == (2, 2)
@@ -262,6 +267,7 @@ async def test_the_configs_timeout_ends_a_drip(server: ScriptedServer) -> None:
     transport = transport_to(server.address, timeout="100ms")
     server.answer(*([b"HTTP/1.1 100 Continue\r\n\r\n"] * 2000), pause=0.01)
     assert type(await error_of(transport)) is DeadlineExceeded
+    server.steps.clear()  # on a slow machine the request may not have come to its drip
     transport._timeout = 30.0
     assert (await get(transport)).body == b"hi"
     await transport.aclose()
