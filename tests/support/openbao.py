@@ -160,11 +160,15 @@ def dev_server(directory: Path, *, audit: bool = False, plugins: Sequence[Path] 
 
 @contextmanager
 def stored_server(
-    directory: Path, *, certificate: tuple[bytes, bytes] | None = None, ca: bytes | None = None
+    directory: Path,
+    *,
+    certificate: tuple[bytes, bytes] | None = None,
+    ca: bytes | None = None,
+    patience: int = 1,
 ) -> Iterator[OpenBao]:
     """A server that keeps what it holds over `kill` (Raft, alone); with TLS where a
     certificate and its CA are given. Its `strict_address` then takes only clients with a
-    certificate of that CA."""
+    certificate of that CA. It elects itself the faster the less `patience` it has."""
     port, strict_port, cluster_port = free_port(), free_port(), free_port()
     (directory / "data").mkdir()
     listener: dict[str, object] = {"address": f"127.0.0.1:{port}", "tls_disable": certificate is None}
@@ -182,9 +186,7 @@ def stored_server(
         listeners.append({"tcp": {**listener, **strict, "tls_require_and_verify_client_cert": True}})
     scheme = "https" if certificate else "http"
     config = {
-        "storage": {
-            "raft": {"path": str(directory / "data"), "node_id": "only", "performance_multiplier": "1"}
-        },
+        "storage": _raft(directory, "only", patience),
         "listener": listeners,
         "api_addr": f"{scheme}://127.0.0.1:{port}",
         "cluster_addr": f"https://127.0.0.1:{cluster_port}",
@@ -206,16 +208,19 @@ def stored_server(
         server.stop()
 
 
+def _raft(directory: Path, node: str, patience: int) -> dict[str, object]:
+    storage = {"path": f"{directory}/data", "node_id": node, "performance_multiplier": str(patience)}
+    return {"raft": storage}
+
+
 @contextmanager
-def standby_of(active: OpenBao, directory: Path) -> Iterator[OpenBao]:
+def standby_of(active: OpenBao, directory: Path, *, patience: int) -> Iterator[OpenBao]:
     """A second server of a `stored_server`'s cluster, unsealed and in sync: a standby, which
-    forwards writes."""
+    forwards writes. Both have the same `patience` with each other."""
     port, cluster_port = free_port(), free_port()
     (directory / "data").mkdir()
     config = {
-        "storage": {
-            "raft": {"path": str(directory / "data"), "node_id": "standby", "performance_multiplier": "1"}
-        },
+        "storage": _raft(directory, "standby", patience),
         "listener": [
             {
                 "tcp": {

@@ -26,6 +26,9 @@ from tests.support.openbao import OpenBao, standby_of, stored_server
 
 NAME = ScopedName.parse("team-a/d+b@x")
 SECRET = Secret({"a": b"1"}, {"label": "x"})
+_PATIENCE = 5
+"""A leader that hears nothing of its follower for half a second is one no more, unless told to be patient:
+a busy machine stands still for longer."""
 both_clients = pytest.mark.usefixtures("both_clients")
 
 
@@ -34,13 +37,13 @@ both_clients = pytest.mark.usefixtures("both_clients")
 
 @pytest.fixture(scope="module")
 def active(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenBao]:
-    with stored_server(tmp_path_factory.mktemp("active")) as server:
+    with stored_server(tmp_path_factory.mktemp("active"), patience=_PATIENCE) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def standby(active: OpenBao, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenBao]:
-    with standby_of(active, tmp_path_factory.mktemp("standby")) as server:
+    with standby_of(active, tmp_path_factory.mktemp("standby"), patience=_PATIENCE) as server:
         yield server
 
 
@@ -156,7 +159,7 @@ async def node() -> AsyncIterator[Played]:
 
 @pytest.fixture
 async def store(bao: OpenBao, server: Played) -> AsyncIterator[VaultStore]:
-    store = await open_with_token(bao, "kv", server=server.address, timeout="2s")
+    store = await open_with_token(bao, "kv", server=server.address)
     assert not (await store.read(NAME)).present
     server.seen.clear()
     yield store
