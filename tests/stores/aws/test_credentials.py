@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.utils import ContainerMetadataFetcher
 
 from store_plugin.errors import ConfigInvalid, LoginRefused, StoreUnavailable
 from store_plugin.model import ABSENT, ScopedName, Secret
@@ -143,6 +144,13 @@ class Metadata:
                 "Expiration": end.strftime("%Y-%m-%dT%H:%M:%SZ"),
             }
         ).encode()
+
+
+@pytest.fixture(autouse=True)
+def _patience_with_agents(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that is busy takes longer than the second or two that botocore waits for them."""
+    monkeypatch.setenv("AWS_METADATA_SERVICE_TIMEOUT", "60")
+    monkeypatch.setattr(ContainerMetadataFetcher, "TIMEOUT_SECONDS", 60)
 
 
 @contextmanager

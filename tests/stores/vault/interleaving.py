@@ -23,7 +23,7 @@ class Gate:
 
     async def reached(self) -> None:
         """Until the request is held back."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(40):
             await self._reached.wait()
 
     def open(self) -> None:
