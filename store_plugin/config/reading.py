@@ -21,6 +21,7 @@ from store_plugin.signatures import Signature, lasting, signature_of
 MAX_FILE_BYTES = 8 * 1024 * 1024
 """Largest file that is read, in bytes."""
 
+_MOST_LOOKS_AGAIN = 5
 _SUFFIXES = (".yaml", ".yml")
 Look: TypeAlias = Mapping[str, Signature]
 """The files of a directory with what tells a change of each."""
@@ -62,7 +63,21 @@ class DirectoryReader:
         self._files: dict[str, _ReadFile] = {}
 
     def look(self) -> Look:
-        """The files there are now. Raises OSError where the directory cannot be listed."""
+        """The files there are now. Raises OSError where the directory cannot be listed.
+
+        One that was read and is not there may just have got another name, between the listing
+        and the look at itself: so it counts as gone once two looks agree on what there is.
+        """
+        found = self._seen()
+        for _ in range(_MOST_LOOKS_AGAIN):
+            if found.keys() >= self._files.keys():
+                break
+            before, found = found, self._seen()
+            if found.keys() == before.keys():
+                break
+        return found
+
+    def _seen(self) -> Look:
         with os.scandir(self._directory) as entries:
             names = sorted(entry.name for entry in entries if _is_manifest(entry.name))
         signatures = {name: _signature(self._directory / name) for name in names}

@@ -9,6 +9,7 @@ from store_plugin.config.declarations import FileReading, SecretName
 from store_plugin.config.manifests.reader import read_manifests
 from store_plugin.config.merging import Reading
 from store_plugin.config.reading import DirectoryReader, read_directory
+from store_plugin.signatures import Signature
 from tests.config.conftest import Kinds
 from tests.config.manifest_text import documents, secret, shelf
 
@@ -219,3 +220,40 @@ def test_a_file_that_has_been_still_for_long_is_not_even_opened(
     reread(reader)
     monkeypatch.setattr(module, "_content", None)
     assert names(reread(reader)) == ["a"]
+
+
+def test_a_file_that_gets_another_name_while_one_looks_is_not_taken_for_gone(
+    configs: Path, kinds: Kinds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (configs / "a.yaml").write_text(shelf("a"))
+    reader = DirectoryReader(configs, kinds)
+    reread(reader)
+    signature_of = module.signature_of
+
+    def listed_and_gone(path: Path) -> Signature | None:
+        if path.name == "a.yaml" and path.exists():
+            path.rename(configs / "b.yaml")
+        return signature_of(path)
+
+    monkeypatch.setattr(module, "signature_of", listed_and_gone)
+    assert reader.look().keys() == {"b.yaml"}
+
+
+def test_a_file_that_comes_and_goes_without_end_does_not_hold_up_the_look(
+    configs: Path, kinds: Kinds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a.yaml", "c.yaml"):
+        (configs / name).write_text(shelf(name[0]))
+    reader = DirectoryReader(configs, kinds)
+    reread(reader)
+    (configs / "a.yaml").unlink()
+    signature_of = module.signature_of
+
+    def restless(path: Path) -> Signature | None:
+        found = signature_of(path)
+        there, other = sorted((configs / "c.yaml", configs / "d.yaml"), key=Path.exists, reverse=True)
+        there.rename(other)
+        return found
+
+    monkeypatch.setattr(module, "signature_of", restless)
+    assert len(reader.look()) == 1

@@ -40,7 +40,7 @@ class Load:
 
     async def reached(self, server: str) -> None:
         """Until requests are answered by that store, and as many again have passed."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while server not in self.servers:
                 await asyncio.sleep(0.001)
             passed = self.done
