@@ -37,8 +37,8 @@ def _show(incoming: "Incoming", installed: "Installed", output: str) -> None:
     if output != "table":
         emit(
             {
-                "name": incoming.name,
-                "version": incoming.version,
+                "name": installed.name,
+                "version": installed.version,
                 "digest": installed.digest,
                 "signer": installed.signer,
                 "new": installed.new,
@@ -46,7 +46,7 @@ def _show(incoming: "Incoming", installed: "Installed", output: str) -> None:
             output,
         )
         return
-    named = " ".join(filter(None, (incoming.name, incoming.version))) or incoming.source
+    named = " ".join(filter(None, (installed.name, installed.version))) or incoming.source
     click.echo(f"{'installed' if installed.new else 'already installed:'} {named}, sha256 {installed.digest}")
     click.echo(f"signed by {installed.signer}" if installed.signer else "not signed")
-    say_next(f"register {incoming.name or installed.digest[:SHORT]}")
+    say_next(f"register {installed.name or installed.digest[:SHORT]}")

@@ -40,6 +40,9 @@ class Installed:
     signer: str
     """Empty where it is not signed."""
     new: bool
+    name: str | None
+    """As somebody has said, now or when the same was installed before."""
+    version: str | None
 
 
 class Installer:
@@ -65,12 +68,12 @@ class Installer:
         try:
             signer = self._checked(incoming, digest)
             self._audit.record("install", incoming.name or "", _fields(incoming, digest, signer))
-            self._note(incoming, digest)
+            origin = self._noted(incoming, digest)
         except BaseException:
             if digest not in before:
                 self._content.remove(digest)
             raise
-        return Installed(digest, signer, new=digest not in before)
+        return Installed(digest, signer, digest not in before, origin.name, origin.version)
 
     def _checked(self, incoming: Incoming, digest: str) -> str:
         """The checks are of the copy: nobody can change it any more."""
@@ -81,20 +84,21 @@ class Installer:
             check_archive(copy)
         return self.keys.signer_of(copy, incoming.signature, incoming.key)
 
-    def _note(self, incoming: Incoming, digest: str) -> None:
+    def _noted(self, incoming: Incoming, digest: str) -> Origin:
         known = self._origins.get(digest)
         if incoming.signature is None and known is not None and known.signature is not None:
-            return  # what is known already says more
-        self._origins.put(
-            Origin(
-                digest=digest,
-                source=incoming.source,
-                name=incoming.name,
-                version=incoming.version,
-                signature=incoming.signature,
-                installed_at=now(),
-            )
+            return known  # which says more
+        named = known if known is not None and incoming.name is None else incoming
+        origin = Origin(
+            digest=digest,
+            source=incoming.source,
+            name=named.name,
+            version=named.version,
+            signature=incoming.signature,
+            installed_at=now(),
         )
+        self._origins.put(origin)
+        return origin
 
 
 def _fields(incoming: Incoming, digest: str, signer: str) -> dict[str, str | int | bool | list[str]]:

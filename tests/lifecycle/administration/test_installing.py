@@ -40,6 +40,19 @@ def test_an_executable_is_copied_read_only_and_its_origin_noted(
     assert events(layout) == ["install", "install"]
 
 
+def test_what_is_installed_again_without_a_name_keeps_the_one_that_is_known(
+    installer: Installer, layout: Layout, executable: Path, key: Path, sign: Sign
+) -> None:
+    """As of a project, and then of the file that was built of it."""
+    installer.install(incoming(executable, name="shelves", version="1.0"))
+    installer.keys.add(key)
+    again = installer.install(incoming(executable, signature=sign(executable)))
+    origin = Origins(layout).get(again.digest)
+    assert origin
+    assert (origin.name, origin.version, bool(origin.signature)) == ("shelves", "1.0", True)
+    assert (again.name, again.version) == ("shelves", "1.0")
+
+
 def test_a_trusted_signature_is_named(
     installer: Installer, layout: Layout, executable: Path, key: Path, sign: Sign
 ) -> None:
