@@ -18,11 +18,14 @@ if TYPE_CHECKING:
 
 
 @asynccontextmanager
-async def connected(kubeconfig: Path | None = None, context: str | None = None) -> AsyncIterator["ApiClient"]:
+async def connected(
+    kubeconfig: Path | None = None, context: str | None = None, *, or_else: str = ""
+) -> AsyncIterator["ApiClient"]:
     """A client of the cluster that `kubeconfig` names (in `context`, or its current one), or of
     the one this Pod runs in.
 
-    ConfigInvalid where there is neither; nothing is sent before the first call.
+    ConfigInvalid where there is neither; `or_else` is what its message tells people to do who
+    need no cluster. Nothing is sent before the first call.
     """
     if kubeconfig is not None and (problem := await asyncio.to_thread(_unreadable, kubeconfig)):
         raise ConfigInvalid(problem)
@@ -31,7 +34,7 @@ async def connected(kubeconfig: Path | None = None, context: str | None = None) 
     configuration = await _configuration(kubeconfig, context)
     # Outside of the handler: what the library says may quote the file, and the token in it.
     if configuration is None:
-        raise ConfigInvalid(_how_to_connect(kubeconfig))
+        raise ConfigInvalid(_how_to_connect(kubeconfig, or_else))
     configuration.connection_pool_maxsize = 0  # no bound: each watch keeps a connection
     client = ApiClient(configuration)
     try:
@@ -70,13 +73,11 @@ async def _configuration(kubeconfig: Path | None, context: str | None) -> "Confi
     return found
 
 
-def _how_to_connect(kubeconfig: Path | None) -> str:
+def _how_to_connect(kubeconfig: Path | None, or_else: str) -> str:
     if kubeconfig is not None:
         return f"{kubeconfig} cannot be used as a kubeconfig, or has no such context; kubectl would say why"
-    return (
-        "this is no Pod with a ServiceAccount token: name a cluster with --kubeconfig "
-        "(serve and doctor take a directory of configs too, --config-dir)"
-    )
+    ways = " or ".join(filter(None, ("name a cluster with --kubeconfig", or_else)))
+    return f"this is no Pod with a ServiceAccount token: {ways}"
 
 
 @contextmanager

@@ -95,7 +95,8 @@ async def _directory(kinds: Kinds, directory: Path) -> list[Finding]:
 
 
 async def _cluster(kinds: Kinds, kubeconfig: Path | None, context: str | None) -> list[Finding]:
-    async with connected_cluster(kubeconfig, context) as client:
+    or_else = "a directory of configs with --config-dir"
+    async with connected_cluster(kubeconfig, context, or_else=or_else) as client:
         api = ClusterApi(client)
         found = await cluster.look_at_rights(api, cluster.rights(kinds, ()))
         reading = await read_cluster(api, kinds)

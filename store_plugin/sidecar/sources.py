@@ -39,6 +39,7 @@ async def config_source(
     from store_plugin.cluster import connected
     from store_plugin.config.kubernetes.source import KubernetesSource
 
-    async with connected(settings.kubeconfig, settings.context) as client:
+    or_else = "a directory of configs with --config-dir"
+    async with connected(settings.kubeconfig, settings.context, or_else=or_else) as client:
         api = ClusterApi(client)
         yield Opened(KubernetesSource(api, kinds, table, log, environ, poll_interval=poll_interval), api)

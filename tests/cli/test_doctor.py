@@ -167,4 +167,5 @@ def test_outside_of_a_pod_it_says_how_to_name_a_cluster(sidecar: SidecarProcess)
     result = CliRunner(env={"KUBECONFIG": None, "KUBERNETES_SERVICE_HOST": None}).invoke(
         cli, ["doctor", "--endpoint", sidecar.endpoint]
     )
-    assert "name a cluster with --kubeconfig (serve and doctor take" in result.output
+    ways = "name a cluster with --kubeconfig or a directory of configs with --config-dir"
+    assert ways in result.output
