@@ -108,8 +108,8 @@ class Attempt:
 
     def _not_reachable(self, why: str) -> NotReachable:
         return NotReachable(
-            f"nobody answers at {self._endpoint} ({_cause(why)}); waited {self._connect_timeout:g} s. "
-            f"{_advice(self._endpoint)}",
+            f"nobody answers at {self._endpoint} ({_cause(why, self._endpoint)}); "
+            f"waited {self._connect_timeout:g} s. {_advice(why, self._endpoint)}",
             retry_after=1.0,
         )
 
@@ -133,12 +133,20 @@ def _dropped(ended: _Ended) -> bool:
     return silent and ended.code() is grpc.StatusCode.CANCELLED and ended.details() == _DROPPED
 
 
-def _cause(details: str) -> str:
-    """The last part of gRPC's chain of causes, which is the one a person can act on."""
-    return details.rsplit("last error: ", 1)[-1].removeprefix("UNKNOWN: ")
+def _cause(details: str, endpoint: Endpoint) -> str:
+    """The last part of gRPC's chain of causes, which is the one a person can act on; of a host the
+    address too, which is news."""
+    cause = details.rsplit("last error: ", 1)[-1].removeprefix("UNKNOWN: ")
+    return cause.removeprefix(f"{endpoint.target}: connect: ")
 
 
-def _advice(endpoint: Endpoint) -> str:
-    if endpoint.transport is Transport.TCP:
-        return "Is the sidecar running there, and do its certificate and ours fit?"
-    return "Is the sidecar running in this network namespace (store-plugin serve)?"
+def _advice(details: str, endpoint: Endpoint) -> str:
+    match endpoint.transport:
+        case Transport.TCP:
+            return "Is the sidecar running there, and do its certificate and ours fit?"
+        case Transport.PATH if "Permission denied" in details:
+            return "This user may not open the socket: see --socket-mode and --socket-group of the sidecar"
+        case Transport.PATH:
+            return "Does a sidecar --listen there (store-plugin serve), and is its volume mounted here?"
+        case Transport.ABSTRACT:
+            return "Does a sidecar --listen there (store-plugin serve), in this Pod or network namespace?"

@@ -74,7 +74,8 @@ def test_nobody_at_the_socket_is_told(configs: Path) -> None:
     result = doctor(NOBODY, "--config-dir", str(configs))
     assert result.exit_code == 1
     assert f"error   {NOBODY}: " in result.output
-    assert "is the sidecar in this Pod, is it ready, does it --listen there?" in result.output
+    advice = "Does a sidecar --listen there (store-plugin serve), in this Pod or network namespace?"
+    assert advice in result.output
 
 
 def test_a_token_that_is_missing_is_told(configs: Path, tmp_path: Path) -> None:

@@ -1,12 +1,14 @@
 """What a call is called that had no time left, by what kept it."""
 
+from pathlib import Path
+
 import grpc
 import pytest
 
 from store_plugin.client import _attempt
 from store_plugin.client._attempt import Attempt
-from store_plugin.client._connection import Connection
-from store_plugin.endpoints import Endpoint
+from store_plugin.client._connection import Connection, TlsFiles
+from store_plugin.endpoints import Endpoint, Transport
 from store_plugin.errors import DeadlineExceeded, NotReachable
 
 
@@ -52,3 +54,52 @@ def test_a_call_without_time_left_says_whether_it_was_ever_sent(
     now += 2.0
     with pytest.raises(expected):
         _ = attempt.remaining
+
+
+REFUSED = "connect: Connection refused (111)"
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "cause", "told"),
+    [
+        (
+            "unix:///@a/b",
+            f"unix-abstract:a/b: {REFUSED}",
+            "unix:///@a/b (Connection refused (111)); waited 1 s. Does a sidecar --listen there "
+            "(store-plugin serve), in this Pod or network namespace?",
+        ),
+        (
+            "unix:///run/a.sock",
+            "unix:/run/a.sock: connect: No such file or directory (2)",
+            "unix:///run/a.sock (No such file or directory (2)); waited 1 s. Does a sidecar --listen there "
+            "(store-plugin serve), and is its volume mounted here?",
+        ),
+        (
+            "unix:///run/a.sock",
+            "unix:/run/a.sock: connect: Permission denied (13)",
+            "unix:///run/a.sock (Permission denied (13)); waited 1 s. This user may not open the socket: "
+            "see --socket-mode and --socket-group of the sidecar",
+        ),
+        (
+            "sidecar:4040",
+            f"ipv4:10.0.0.7:4040: {REFUSED}",
+            "sidecar:4040 (ipv4:10.0.0.7:4040: connect: Connection refused (111)); waited 1 s. "
+            "Is the sidecar running there, and do its certificate and ours fit?",
+        ),
+    ],
+    ids=["abstract", "path", "not-allowed", "tcp"],
+)
+def test_what_to_do_where_nobody_answers(
+    endpoint: str, cause: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(_attempt.time, "monotonic", lambda: now)
+    where = Endpoint.parse(endpoint)
+    tls = TlsFiles(Path("ca.crt"), None, None) if where.transport is Transport.TCP else None
+    connection = Connection(where, tls, None, None, timeout=9.0, connect_timeout=1.0)
+    attempt = Attempt(connection, None, repeatable=True)
+    now += 2.0
+    details = f"failed to connect to all addresses; last error: UNKNOWN: {cause}"
+    with pytest.raises(NotReachable) as caught:
+        attempt.wait_after(Ended(grpc.StatusCode.UNAVAILABLE, details))
+    assert caught.value.message == f"nobody answers at {told}"

@@ -5,7 +5,6 @@ from store_plugin.client import Client
 from store_plugin.errors import (
     CallerUnknown,
     KindNotServed,
-    NotReachable,
     PluginDisconnected,
     StorePluginError,
 )
@@ -18,9 +17,6 @@ def look(client: Client, endpoint: str) -> Finding:
         client.get(*PROBE)
     except (KindNotServed, PluginDisconnected):  # the latter where plugins may bring kinds of any group
         return Finding("ok", endpoint, "a sidecar serves here")
-    except NotReachable as error:
-        advice = "is the sidecar in this Pod, is it ready, does it --listen there?"
-        return Finding("error", endpoint, f"{error.message}; {advice}")
     except CallerUnknown as error:
         advice = "show its token with --token-file, or a certificate with --certs-dir"
         return Finding("error", endpoint, f"{error.message}; {advice}")
