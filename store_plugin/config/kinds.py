@@ -4,7 +4,8 @@ Kinds may come while the process runs, with the plugins that bring them. A confi
 kind is no mistake of its author, so it is told apart from one that nobody will ever serve.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from store_plugin.model import plural_of
@@ -46,6 +47,11 @@ def plural_in(kinds: Kinds, api_version: str, kind: str) -> str:
     """How the API server's paths spell the kind."""
     given = kinds.plural(api_version, kind) if isinstance(kinds, GrowingKinds) else None
     return given or plural_of(kind)
+
+
+def spelled_like(kind: str, known: Iterable[str]) -> str | None:
+    """The one of the known kinds that somebody who wrote `kind` may have meant."""
+    return next(iter(get_close_matches(kind, sorted(set(known)), n=1, cutoff=0.75)), None)
 
 
 def awaited(kind: str) -> str:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Iterator
 
-from store_plugin.config.kinds import KindName, Kinds, awaited, may_come
+from store_plugin.config.kinds import KindName, Kinds, awaited, may_come, spelled_like
 from store_plugin.config.table import ConfigTable, LoadedConfig
 from store_plugin.dispatch.guards.guarded import GuardedStore
 from store_plugin.dispatch.guards.observer import GuardObserver, Unobserved
@@ -26,6 +26,9 @@ from store_plugin.store import Environment, Fleet, Logger, library_missing
 
 _PLUGIN_MAY_COME_SECONDS = 5.0
 """When callers may ask again for a kind that no plugin has brought yet."""
+
+_LONGEST_KIND = 63
+"""Characters of an unknown kind that are compared with those that are known."""
 
 
 class Router:
@@ -119,14 +122,24 @@ class Router:
         if may_come(self.kinds, reference.api_version, reference.kind):
             return PluginDisconnected(awaited(_short(reference.kind)), retry_after=_PLUGIN_MAY_COME_SECONDS)
         if (reference.api_version, reference.kind) not in self.kinds:
-            served = ", ".join(sorted(f"{kind} ({version})" for version, kind in self.kinds)) or "none"
             asked = f"{_short(reference.kind)} ({_short(reference.api_version)})"
-            return KindNotServed(f"no store here serves the kind {asked}; served: {served}")
+            return KindNotServed(f"no store here serves the kind {asked}; {self._likely(reference)}")
         if config is None:
             if unread := self._table.unread(reference.api_version, reference.kind):
                 return StoreUnavailable(f"{reference.kind}s cannot be read now: {unread}", retry_after=1.0)
             return ConfigNotFound(f"there is no {reference.kind} named {_short(reference.name)}")
         return ConfigInvalid(f"{reference} is invalid: {config.error}")
+
+    def _likely(self, reference: ConfigReference) -> str:
+        """The kind that may be meant: of another group, or spelled otherwise; or else all of them."""
+        kind = reference.kind[:_LONGEST_KIND]
+        meant = spelled_like(kind, (name for _, name in self.kinds))
+        found = sorted(served for served in self.kinds if served[1] == meant)
+        if found:
+            return f"did you mean {' or '.join(f'{version}/{kind}' for version, kind in found)}?"
+        return "served: " + (
+            ", ".join(sorted(f"{kind} ({version})" for version, kind in self.kinds)) or "none"
+        )
 
     async def _open(self, config: LoadedConfig) -> OpenStore:
         reference, spec = config.reference, config.spec

@@ -46,7 +46,17 @@ async def test_a_lease_brings_the_engine_and_the_config(house: House) -> None:
             id="kind",
         ),
         pytest.param(
-            ConfigReference("v2", "ShelfConfig", "a"), KindNotServed, "no store here serves", id="version"
+            ConfigReference("v2", "ShelfConfig", "a"),
+            KindNotServed,
+            f"no store here serves the kind 'ShelfConfig' ('v2'); did you mean {GROUP_VERSION}/ShelfConfig?",
+            id="version",
+        ),
+        pytest.param(
+            ConfigReference(GROUP_VERSION, "ShelvConfig", "a"),
+            KindNotServed,
+            f"no store here serves the kind 'ShelvConfig' ('{GROUP_VERSION}'); "
+            f"did you mean {GROUP_VERSION}/ShelfConfig?",
+            id="misspelt",
         ),
         pytest.param(
             reference("absent"), ConfigNotFound, "there is no ShelfConfig named 'absent'", id="name"

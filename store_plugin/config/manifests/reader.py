@@ -5,7 +5,6 @@ that stood in the file: a token may have been pasted anywhere.
 """
 
 import re
-from difflib import get_close_matches
 
 from pydantic import ValidationError
 
@@ -17,7 +16,7 @@ from store_plugin.config.declarations import (
     SecretName,
     broken_file,
 )
-from store_plugin.config.kinds import Kinds, awaited, may_come
+from store_plugin.config.kinds import Kinds, awaited, may_come, spelled_like
 from store_plugin.config.manifests.documents import (
     Document,
     DocumentError,
@@ -182,8 +181,8 @@ def _kind_of(manifest: dict[str, Value], kinds: Kinds) -> tuple[str, str]:
     if elsewhere:
         raise _Unidentified(("apiVersion",), f"apiVersion: must be {' or '.join(elsewhere)} for kind {kind}")
     names = sorted({name for _, name in kinds})
-    close = get_close_matches(kind, [*names, "Secret"], n=1, cutoff=0.75)
-    hint = f"did you mean {close[0]}?" if close else f"served are {', '.join(names) or 'none'}, and Secret"
+    close = spelled_like(kind, [*names, "Secret"])
+    hint = f"did you mean {close}?" if close else f"served are {', '.join(names) or 'none'}, and Secret"
     if not close and _group_of(api_version) not in {_group_of(served) for served, _ in kinds}:
         hint += "; where a plugin brings it, its API group goes into --hub-plugin-groups"
     raise _Unidentified(("kind",), f"kind: is not one that is served here; {hint}")
