@@ -28,6 +28,7 @@ from store_plugin.plugin.descriptors import Descriptors
 from store_plugin.plugin.manifest import DESCRIBE, manifest
 from store_plugin.plugin.serving import HubStream, Wire
 from store_plugin.plugin.tokens import TokenSource
+from store_plugin.plugin.usage import HELP, HUB, usage
 from store_plugin.stream import frames
 from store_plugin.stream.features import ALL
 from store_plugin.stream.handlers import HandlerTable, MethodHandler
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 
 STOP_GRACE = 20.0
 """Seconds for calls under way when the plugin stops."""
-_HUB = "--hub"
 ENDING = (signal.SIGTERM, signal.SIGINT)
 """Signals that have a plugin finish its calls and end."""
 
@@ -117,12 +117,15 @@ class Plugin:
 
     def main(self, arguments: Sequence[str] | None = None) -> None:
         """What an executable does that a sidecar runs, or `store-plugin plugin run --dev`: print
-        `describe` where it is asked to (`--describe`), else `run` where its environment says, or
-        its arguments (`--hub ENDPOINT`), log to stderr, and exit. `arguments`: those of the
-        command line."""
+        `describe` where it is asked to (`--describe`), or how it is used (`--help`), else `run`
+        where its environment says, or its arguments (`--hub ENDPOINT`), log to stderr, and exit.
+        `arguments`: those of the command line."""
         given = list(sys.argv[1:] if arguments is None else arguments)
         if DESCRIBE in given:
             print(json.dumps(self.describe(), indent=2))
+            return
+        if HELP in given:
+            print(usage(self.name, self.version, self.kinds), end="")
             return
         logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
         try:
@@ -257,9 +260,9 @@ class Plugin:
 
 def _hub_in(arguments: Sequence[str]) -> str | None:
     """What follows `--hub`. InvalidRequest where nothing does."""
-    if _HUB not in arguments:
+    if HUB not in arguments:
         return None
-    following = arguments[arguments.index(_HUB) + 1 :]
+    following = arguments[arguments.index(HUB) + 1 :]
     if not following:
-        raise InvalidRequest(f"{_HUB} needs an endpoint, such as unix:///run/store-plugin/hub.sock")
+        raise InvalidRequest(f"{HUB} needs an endpoint, such as unix:///run/store-plugin/hub.sock")
     return following[0]

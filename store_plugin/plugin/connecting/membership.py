@@ -48,7 +48,7 @@ class Invitation:
         if not (token and endpoint and ca_file):
             raise InvalidRequest(
                 "no sidecar has started this plugin: register it and let one run it, try it with "
-                "'store-plugin plugin run --dev', or give the endpoint of a hub"
+                "'store-plugin plugin run --dev', or give it the endpoint of a hub (--hub ENDPOINT)"
             )
         return cls(Endpoint.parse(endpoint), Path(ca_file), token)
 
