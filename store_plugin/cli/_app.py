@@ -54,7 +54,11 @@ Completion in the shell:
     cls=LazyGroup,
     lazy=COMMANDS,
     epilog=_EPILOG,
-    context_settings={"auto_envvar_prefix": "STORE_PLUGIN", "help_option_names": ["-h", "--help"]},
+    context_settings={
+        "auto_envvar_prefix": "STORE_PLUGIN",
+        "help_option_names": ["-h", "--help"],
+        "max_content_width": 100,
+    },
 )
 @click.version_option(__version__, prog_name="store-plugin", help="Show the version and exit.")
 def cli() -> None:

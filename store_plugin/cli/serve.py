@@ -8,12 +8,71 @@ import click
 
 from store_plugin.cli._hub_options import hub_options
 from store_plugin.cli._parameters import parsed_by
+from store_plugin.cli._sections import SectionedCommand, Sections
 from store_plugin.cli._settings import cluster_settings, log_settings, parse_host_port, parse_mode, setting
 from store_plugin.cli._trust_options import trust_options
 from store_plugin.endpoints import DEFAULT_ENDPOINT, Endpoint
 
+SECTIONS: Sections = {
+    "Store configs": (
+        "--config-dir",
+        "--kubeconfig",
+        "--context",
+        "--credential-poll-interval",
+        "--crds",
+        "--write-status",
+        "--lease-namespace",
+    ),
+    "Calls of operators": (
+        "--listen",
+        "--certs-dir",
+        "--client-token-file",
+        "--socket-mode",
+        "--socket-group",
+        "--allow-host-network",
+        "--pod-ip",
+        "--host-ip",
+        "--max-in-flight",
+        "--max-connection-idle",
+        "--max-connection-age",
+        "--shutdown-grace",
+    ),
+    "Looking after it": (
+        "--admin-listen",
+        "--health-listen",
+        "--metrics-listen",
+        "--control-socket",
+        "--log-level",
+        "--log-format",
+        "--access-log",
+    ),
+    "Plugins that it runs": ("--plugins-dir", "--plugins-cert-life"),
+    "Plugins that connect": (
+        "--hub-listen",
+        "--hub-plugin-groups",
+        "--hub-auth",
+        "--hub-allow",
+        "--hub-audience",
+        "--hub-namespace",
+        "--hub-certs-dir",
+        "--hub-socket-mode",
+        "--hub-duplicates",
+        "--hub-max-plugins",
+        "--hub-max-stream-age",
+        "--hub-heartbeat",
+        "--pod-name",
+        "--pod-namespace",
+        "--pod-uid",
+    ),
+    "Stores in members of a fleet": (
+        "--access-config",
+        "--access-require-digest",
+        "--access-trusted-keys",
+    ),
+}
 
-@click.command()
+
+@click.command(cls=SectionedCommand, sections=SECTIONS)
 @setting(
     "--config-dir",
     metavar="DIR",

@@ -11,7 +11,7 @@ import click
 import pytest
 from pydantic import BaseModel
 
-from store_plugin.cli.serve import serve
+from store_plugin.cli.serve import SECTIONS, serve
 from store_plugin.config.source import SourceState
 from store_plugin.dispatch.state import Counts
 from store_plugin.errors import Code, error_classes
@@ -83,6 +83,18 @@ def test_what_an_option_takes_is_called_the_same_in_help() -> None:
     documented = dict(pair for row in table for pair in re.findall(r"`(--[a-z-]+) ([^`]+)`", row[0]))
     in_help = {option.opts[0]: option.metavar for option in OPTIONS if option.metavar is not None}
     assert documented == in_help
+
+
+def test_the_options_stand_in_the_sections_of_the_help() -> None:
+    parts = section(OPERATIONS, "Options").split("\n### ")[1:]
+    told = {
+        title: re.findall(r"`(--[a-z-]+)", "\n".join(row[0] for row in rows(table)))
+        for title, _, table in (part.partition("\n") for part in parts)
+    }
+    negations = {spelling for option in OPTIONS for spelling in option.secondary_opts}
+    assert {title: [one for one in found if one not in negations] for title, found in told.items()} == {
+        title: list(names) for title, names in SECTIONS.items()
+    }
 
 
 # Metrics.
