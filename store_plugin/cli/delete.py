@@ -16,7 +16,7 @@ from store_plugin.cli._parameters import (
     with_client,
 )
 from store_plugin.client import Client
-from store_plugin.model import ConfigReference, KeyChange, ScopedName
+from store_plugin.model import ChangeKind, ConfigReference, KeyChange, ScopedName
 
 
 @click.command()
@@ -75,4 +75,7 @@ def _confirm(config: ConfigReference, name: ScopedName) -> None:
 def _headline(name: ScopedName, changes: tuple[KeyChange, ...], dry_run: bool) -> str:
     if not changes:
         return f"{name}: no key to remove"
-    return f"{name}: {'would remove' if dry_run else 'removed'}"
+    # Of how much: "removed" alone reads as if the whole secret were gone.
+    keys = sum(change.kind is ChangeKind.REMOVED for change in changes)
+    number = f"{keys} key{'s' * (keys != 1)}"
+    return f"{name}: {'would remove' if dry_run else 'removed'} {number}"

@@ -42,13 +42,13 @@ def sent(server: EssServer) -> ess_pb2.DeleteKeysRequest:
 
 def test_keys_are_removed(run: Run, server: EssServer) -> None:
     result = run(*WHERE, "a", "b", "--owner", "uid", "--keep-empty")
-    assert result.output.splitlines() == ["team-a/db: removed", "  - a"]
+    assert result.output.splitlines() == ["team-a/db: removed 1 key", "  - a"]
     assert set(sent(server).secret.data) == {"a", "b"}
     assert sent(server).options.keep_empty_secret
 
 
 def test_dry_run_says_would(run: Run, server: EssServer) -> None:
-    assert run(*WHERE, "a", "--dry-run").output.splitlines() == ["team-a/db: would remove", "  - a"]
+    assert run(*WHERE, "a", "--dry-run").output.splitlines() == ["team-a/db: would remove 1 key", "  - a"]
     assert sent(server).options.dry_run
 
 
