@@ -137,7 +137,7 @@ class Engine:
 
     async def _version(self, name: ScopedName, version: Version) -> StoredSecret:
         if not self.store.capabilities.versions:
-            raise InvalidRequest("this store keeps no versions: leave options.version empty")
+            raise InvalidRequest("this store keeps no versions: ask for none (options.version)")
         stored = await self.store.read(name, version)
         if not stored.present:
             raise VersionNotFound(f"secret {name} has no version {version}")

@@ -163,7 +163,9 @@ class Catalog:
             "SELECT registration FROM versions WHERE name = ? AND version = ?", (name, version)
         ).fetchone()
         if row is None:
-            raise PluginNotFound(f"plugin {name} has no registered version {version}")
+            raise PluginNotFound(
+                f"plugin {name} has no registered version {version}: see 'store-plugin plugin available'"
+            )
         return _registration(row[0])
 
     def _enabled_version(self, db: sqlite3.Connection, name: str) -> str | None:

@@ -157,8 +157,8 @@ def test_a_profile_that_names_another_clusters_secret_gets_none(ask: Ask, server
     ("added", "told"),
     [
         (["--token-key", "admin"], "--token-key is given twice"),
-        (["VaultConfig/other", "other/admin"], "4 arguments beside options"),
-        (["--endpoint", "attacker:1"], "4 arguments beside options"),
+        (["VaultConfig/other", "other/admin"], "two arguments beside options, and got 4"),
+        (["--endpoint", "attacker:1"], "two arguments beside options, and got 4"),
     ],
 )
 def test_arguments_that_a_profile_adds_replace_nothing(
@@ -174,7 +174,7 @@ def test_config_and_name_never_come_from_the_environment(ask: Ask, server: EssSe
     ended = ask(
         STORE_PLUGIN_EXEC_CREDENTIAL_CONFIG="VaultConfig/prod", STORE_PLUGIN_EXEC_CREDENTIAL_NAME="a/b"
     )
-    assert "0 arguments beside options, and not two" in ended.stderr
+    assert "two arguments beside options, and got 0" in ended.stderr
     assert all(option.variable in ("", f"STORE_PLUGIN_{spelled(option.name)}") for option in OPTIONS)
 
 
@@ -238,7 +238,7 @@ USAGE = {
     "no key": (["a/b", "c/d", "--token-key", "a/b"], "the key 'a/b' is not allowed"),
     "no time": (["a/b", "c/d", "--timeout", "soon"], "--timeout is not a number of seconds above 0"),
     "endless": (["a/b", "c/d", "--timeout", "inf"], "--timeout is not a number of seconds above 0"),
-    "one argument": (["a/b"], "1 arguments beside options"),
+    "one argument": (["a/b"], "two arguments beside options, and got 1"),
     "an open scope": (["a/b", "{tenant}/x"], "the first segment of the name has to be fixed"),
     "no name": (["a/b", "../x"], "segment 1 of the scoped name '..' is not allowed"),
 }

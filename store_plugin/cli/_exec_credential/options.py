@@ -104,7 +104,7 @@ def read(arguments: Sequence[str], environ: Mapping[str, str]) -> Options:
     named, positional = _split(arguments)
     if len(positional) != 2:
         raise InvalidRequest(
-            f"{len(positional)} arguments beside options, and not two: write {USAGE}; see --help"
+            f"it takes two arguments beside options, and got {len(positional)}: write {USAGE}; see --help"
         )
 
     def value(name: str) -> str:
