@@ -64,6 +64,6 @@ def take_walk(
 
 def _step(number: int, command: str, shown: str) -> str:
     """Where an error is shown the command must fail, and what it says of that belongs to the answer."""
-    fails = re.search(r"^Error: ", shown, flags=re.MULTILINE)
+    fails = re.search(r"^(Error: |error  )", shown, flags=re.MULTILINE)
     run = f"if {{ {command}\n}} 2>&1; then exit 1; fi" if fails else command
     return f"{run}\necho '--end {number}'\n"
