@@ -6,6 +6,7 @@ check and start gets in, nor a symbolic link that leads elsewhere by then. The d
 signatures are those of the plugin lifecycle (`store_plugin.trust`).
 """
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -20,6 +21,10 @@ from store_plugin.errors import PluginUntrusted
 from store_plugin.trust import MAX_EXECUTABLE_BYTES, Untrusted, signers_in, verified
 
 _CHUNK = 1024 * 1024
+_MFD_EXEC = 0x10
+_NO_MEMORY_RUNS = (
+    "what was checked in memory may not be executed on this node: set the sysctl vm.memfd_noexec to 1 or 0"
+)
 _SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 
 
@@ -81,7 +86,7 @@ class ExecutableTrust:
 
 def _sealed(provider: str, executable: Path) -> int:
     """A descriptor of a copy in memory that nobody can change, its descriptor's owner neither."""
-    memory = os.memfd_create("store-plugin-exec", os.MFD_ALLOW_SEALING | os.MFD_CLOEXEC)
+    memory = _memory(provider)
     try:
         _copy(executable, memory)
         fcntl.fcntl(memory, fcntl.F_ADD_SEALS, _SEALS)
@@ -92,6 +97,19 @@ def _sealed(provider: str, executable: Path) -> int:
         os.close(memory)
         raise
     return memory
+
+
+def _memory(provider: str) -> int:
+    """An empty memory file that may be executed, also where the kernel makes none such unless it is
+    asked to (vm.memfd_noexec). PluginUntrusted."""
+    name, flags = "store-plugin-exec", os.MFD_ALLOW_SEALING | os.MFD_CLOEXEC
+    try:
+        return os.memfd_create(name, flags | _MFD_EXEC)
+    except OSError as error:
+        if error.errno == errno.EINVAL:  # Linux before 6.3, where each may be
+            return os.memfd_create(name, flags)
+        denied = error.errno == errno.EACCES
+        raise _untrusted(provider, _NO_MEMORY_RUNS if denied else str(error.strerror)) from None
 
 
 def _copy(executable: Path, memory: int) -> None:

@@ -29,7 +29,16 @@ _MOST_BYTES = 512 * 1024 * 1024
 """As `store_plugin.trust.MAX_EXECUTABLE_BYTES`; nothing of ours is imported here."""
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 1, 36, 38
 _F_ADD_SEALS, _ALL_SEALS = 1033, 0x1 | 0x2 | 0x4 | 0x8
+_MFD_EXEC = 0x10
+_NO_MEMORY_RUNS = (
+    "what was checked in memory may not be executed on this node: set the sysctl vm.memfd_noexec to 1 or 0"
+)
 _NOT_STARTED = 126
+_HEARD_OTHERWISE = (
+    *(signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD),
+    *(signal.SIGPIPE, signal.SIGXFSZ),
+)
+"""Signals that the keeper hears or ignores, and those that every Python ignores."""
 _LIMITS = {
     "memory_bytes": resource.RLIMIT_AS,
     "open_files": resource.RLIMIT_NOFILE,
@@ -45,7 +54,7 @@ class Refused(Exception):
 def sealed(path: str, digest: str) -> int:
     """A descriptor of a memory file that nobody can change, with the content of `path`. Refused
     where that is not what `digest` says."""
-    memory = os.memfd_create("store-plugin", os.MFD_ALLOW_SEALING)
+    memory = _memory()
     try:
         with _opened(path) as source:
             while chunk := source.read(_CHUNK):
@@ -63,6 +72,19 @@ def sealed(path: str, digest: str) -> int:
     if found.hexdigest() != digest:
         raise Refused(f"the executable is not the one that was registered: its digest is {found.hexdigest()}")
     return memory
+
+
+def _memory() -> int:
+    """An empty memory file that may be executed, also where the kernel makes none such unless it is
+    asked to (vm.memfd_noexec). Refused."""
+    try:
+        return os.memfd_create("store-plugin", os.MFD_ALLOW_SEALING | _MFD_EXEC)
+    except OSError as error:
+        if error.errno == errno.EINVAL:  # Linux before 6.3, where each may be
+            return os.memfd_create("store-plugin", os.MFD_ALLOW_SEALING)
+        if error.errno == errno.EACCES:
+            raise Refused(_NO_MEMORY_RUNS) from None
+        raise Refused(f"there is no memory to check the executable in: {error.strerror}") from None
 
 
 def _opened(path: str) -> IO[bytes]:
@@ -109,7 +131,7 @@ def _become(memory: int, task: dict[str, Any], output: int, told: int, keeper: i
         _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != keeper:  # it died before it could be told of
             os._exit(_NOT_STARTED)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGPIPE, signal.SIGCHLD):
+        for number in _HEARD_OTHERWISE:
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         os.chdir("/")

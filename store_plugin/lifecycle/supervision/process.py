@@ -216,10 +216,8 @@ async def _read_lines(output: Pipe, on_line: Callable[[str], None], longest: int
             some = lines[at : at + LINES_AT_A_TIME]
             for line in some:
                 on_line(line[:longest].decode("utf-8", "replace"))
-            if len(some) == LINES_AT_A_TIME:
-                await asyncio.sleep(LINES_AT_A_TIME / _LINES_PER_SECOND)
+            await asyncio.sleep(len(some) / _LINES_PER_SECOND)
         rest = rest[:longest]
-        if len(chunk) == _CHUNK:
-            await asyncio.sleep(_CHUNK / _BYTES_PER_SECOND)
+        await asyncio.sleep(len(chunk) / _BYTES_PER_SECOND)
     if rest:
         on_line(rest.decode("utf-8", "replace"))

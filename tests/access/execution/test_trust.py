@@ -21,6 +21,7 @@ from store_plugin.access.execution.trust import ExecutableTrust
 from store_plugin.access.providers import Provider
 from store_plugin.errors import ConfigInvalid, PluginUntrusted
 from tests.support.exec_plugins import access_file, profile, provider
+from tests.support.memory_rules import run_under
 
 ANSWER = status_text(API_VERSIONS[0], ExecStatus("t"))
 
@@ -209,3 +210,24 @@ def test_a_digest_that_is_none_is_told_when_it_is_read(plugin: Path, tmp_path: P
     file = access_file(tmp_path, {**provider(plugin), "digest": wrong})
     with pytest.raises(ConfigInvalid, match=r"providers\.json:1: providers\[0\]\.digest"):
         AccessConfig.from_file(file)
+
+
+ONCE = """
+import sys
+from pathlib import Path
+from tests.access.execution.test_trust import digest, run, trust
+from store_plugin.errors import PluginUntrusted
+
+plugin = Path(sys.argv[1])
+try:
+    print("token", run(trust(plugin, digest=digest(plugin)), plugin).token)
+except PluginUntrusted as refusal:
+    print(refusal)
+"""
+MEMORY_RULES = {0: "token t\n", 1: "token t\n", 2: "set the sysctl vm.memfd_noexec to 1 or 0\n"}
+
+
+@pytest.mark.parametrize("memfd_noexec", MEMORY_RULES)
+def test_a_node_that_is_wary_of_programs_in_memory(plugin: Path, memfd_noexec: int) -> None:
+    """Where programs have to say that they mean it, it runs; where none may, it is told what to set."""
+    assert run_under(memfd_noexec, ONCE, str(plugin)).endswith(MEMORY_RULES[memfd_noexec])
