@@ -28,7 +28,7 @@ def run(endpoint: str) -> Run:
     """Runs a command line; the result's `output` is both streams, as on a terminal."""
 
     def invoke(*arguments: str, stdin: bytes | None = None) -> Result:
-        environ = {"STORE_PLUGIN_ENDPOINT": endpoint, "STORE_PLUGIN_CONNECT_TIMEOUT": "0.5"}
+        environ = {"STORE_PLUGIN_ENDPOINT": endpoint, "STORE_PLUGIN_CONNECT_TIMEOUT": "30"}
         return CliRunner().invoke(cli, arguments, input=stdin, env=environ)
 
     return invoke

@@ -70,7 +70,7 @@ def test_story_is_told_of_both_stores_and_nothing_is_left(tmp_path: Path) -> Non
 def test_interrupted_demo_cleans_up(tmp_path: Path, moment: str, number: signal.Signals) -> None:
     with demo(tmp_path) as process:
         assert process.stdout is not None
-        eventually(lambda: moment in process.stdout.readline())
+        eventually(lambda: moment in process.stdout.readline(), within=60)
         process.send_signal(number)
         told, _ = process.communicate(timeout=60)
     assert process.returncode in (0, 1), told  # 0 where the story was over first

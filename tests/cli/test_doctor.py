@@ -22,8 +22,9 @@ from tests.support.sidecar import SidecarProcess, running_sidecar
 NOBODY = "unix:///@store-plugin-test/nobody-serves-here"
 
 
-def doctor(endpoint: str, *options: str) -> Result:
-    return CliRunner().invoke(cli, ["doctor", "--endpoint", endpoint, "--connect-timeout", "0.5", *options])
+def doctor(endpoint: str, *options: str, patience: float = 30.0) -> Result:
+    command = ["doctor", "--endpoint", endpoint, "--connect-timeout", str(patience), *options]
+    return CliRunner().invoke(cli, command)
 
 
 @pytest.fixture
@@ -71,7 +72,7 @@ def test_its_probe_does_not_look_like_a_failure_in_the_sidecars_log(
 
 
 def test_nobody_at_the_socket_is_told(configs: Path) -> None:
-    result = doctor(NOBODY, "--config-dir", str(configs))
+    result = doctor(NOBODY, "--config-dir", str(configs), patience=0.5)
     assert result.exit_code == 1
     assert f"error   {NOBODY}: " in result.output
     advice = "Does a sidecar --listen there (store-plugin serve), in this Pod or network namespace?"

@@ -23,7 +23,7 @@ PROGRAM = str(Path(sys.executable).with_name("store-plugin"))
 
 
 def run(endpoint: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    environ = {**os.environ, "STORE_PLUGIN_ENDPOINT": endpoint, "STORE_PLUGIN_CONNECT_TIMEOUT": "0.3"}
+    environ = {**os.environ, "STORE_PLUGIN_ENDPOINT": endpoint, "STORE_PLUGIN_CONNECT_TIMEOUT": "30"}
     return subprocess.run([PROGRAM, *arguments], env=environ, capture_output=True, text=True, timeout=60)
 
 
@@ -56,7 +56,7 @@ def test_wrong_usage_ends_with_two(endpoint: str) -> None:
 
 
 def test_not_reachable_ends_with_three(endpoint: str) -> None:
-    done = run(endpoint, "get", "LocalConfig/files", "team-a/db")
+    done = run(endpoint, "get", "LocalConfig/files", "team-a/db", "--connect-timeout", "0.3")
     assert done.returncode == 3
     assert endpoint in done.stderr
     assert len(done.stderr.splitlines()) == 1  # nothing of gRPC's own

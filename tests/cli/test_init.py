@@ -22,7 +22,7 @@ keep_a_child()
 _WAITS = (
     "signal.signal(signal.SIGTERM, lambda *_: sys.exit(7)); print(os.getpid(), flush=True); time.sleep(60)"
 )
-_LEAVES_AN_ORPHAN = "os.fork() or (os.fork() or (time.sleep(0.05), os._exit(0)), os._exit(0)); "
+_LEAVES_AN_ORPHAN = "os.fork() or (os.fork() or (time.sleep(0.05), os._exit(0)), os._exit(0)); os.wait(); "
 
 
 @contextmanager
@@ -52,7 +52,7 @@ ENDS = {"zero": ("sys.exit(0)", 0), "a code": ("sys.exit(3)", 3), "killed": ("os
 @pytest.mark.parametrize(("program", "code"), ENDS.values(), ids=ENDS)
 def test_it_ends_as_the_command_does(program: str, code: int) -> None:
     with as_first(program) as process:
-        assert process.wait(10) == code
+        assert process.wait(60) == code
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=lambda one: one.name)
@@ -60,7 +60,7 @@ def test_a_signal_reaches_the_command(number: signal.Signals) -> None:
     with as_first(_WAITS.replace("SIGTERM", number.name)) as process:
         child_of(process)
         process.send_signal(number)
-        assert process.wait(10) == 7
+        assert process.wait(60) == 7
 
 
 def test_the_command_sees_no_signal_blocked() -> None:

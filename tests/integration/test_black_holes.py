@@ -4,6 +4,7 @@ nobody else anything."""
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,7 +56,7 @@ def test_others_are_served_while_one_store_is_dead(sidecar: SidecarProcess, name
     with Client(sidecar.endpoint) as client:
         client.apply("VaultConfig/v2", "team-a/alive", DATA)
         client.apply("LocalConfig/files", "team-a/alive", DATA)
-        with callers_of(sidecar, name, 12.0) as dead:
+        with callers_of(sidecar, name, 25.0) as dead:
             if name != "refusing":
                 eventually(lambda: guards_of(sidecar, name).get("in_flight") == SLOTS)
             for _ in range(100):
@@ -68,15 +69,19 @@ def test_others_are_served_while_one_store_is_dead(sidecar: SidecarProcess, name
     assert "call failed unexpectedly" not in sidecar.log
 
 
+def at_rest(guards: dict[str, Any]) -> bool:
+    return (guards["in_flight"], guards["waiting"]) == (0, 0)
+
+
 @pytest.mark.parametrize("name", DEAD)
 def test_a_dead_store_is_left_alone_and_its_callers_are_told_at_once(
     sidecar: SidecarProcess, name: str
 ) -> None:
-    with callers_of(sidecar, name, 2.0 if name == "silent" else 20.0) as dead:
+    with callers_of(sidecar, name, 10.0 if name == "silent" else 20.0) as dead:
         assert all(call.exception() for call in dead)
+    eventually(lambda: at_rest(guards_of(sidecar, name)))  # it hears of a caller's deadline a moment later
     guards = guards_of(sidecar, name)
     assert guards["breaker"] in ("Open", "HalfOpen")
-    assert (guards["in_flight"], guards["waiting"]) == (0, 0)
     assert guards["refused"] > 0, "who waited for a slot was sent away"
     assert metric(sidecar, 'store_plugin_store_breakers{kind="VaultConfig",state="Closed"}') == 0
     assert metric(sidecar, "store_plugin_store_calls_refused_total") == guards["refused"]
@@ -94,7 +99,7 @@ def test_a_dead_store_is_left_alone_and_its_callers_are_told_at_once(
 
 def test_what_waits_for_a_dead_store_is_bounded(world: World) -> None:
     with running_sidecar(world.configs) as sidecar, ExitStack() as stack:
-        crowds = [stack.enter_context(callers_of(sidecar, "silent", 8.0, team)) for team in "abcd"]
+        crowds = [stack.enter_context(callers_of(sidecar, "silent", 60.0, team)) for team in "abcd"]
         calls = [call for crowd in crowds for call in crowd]
         eventually(lambda: guards_of(sidecar, "silent").get("refused"))
         guards = guards_of(sidecar, "silent")
@@ -102,6 +107,7 @@ def test_what_waits_for_a_dead_store_is_bounded(world: World) -> None:
         assert guards["waiting"] <= MOST_WAITING
         refused = [call.exception() for call in calls if call.done()]
         assert {type(error) for error in refused} == {errors.Overloaded}
+        sidecar.kill()  # those who wait need not wait for their deadline
         assert all(call.exception() for call in calls)
 
 
@@ -116,9 +122,9 @@ def test_others_connect_while_the_names_of_some_servers_are_looked_up(world: Wor
             ExitStack() as stack,
             Client(sidecar.endpoint) as client,
         ):
-            crowds = [stack.enter_context(callers_of(sidecar, name, 8.0)) for name in names]
+            crowds = [stack.enter_context(callers_of(sidecar, name, 20.0)) for name in names]
             eventually(lambda: all(guards_of(sidecar, name).get("in_flight") for name in names))
-            client.apply("VaultConfig/named", "team-a/alive", DATA, timeout=5.0)
+            client.apply("VaultConfig/named", "team-a/alive", DATA, timeout=15.0)
             assert dict(client.get("VaultConfig/named", "team-a/alive").data) == DATA
             told = [call.exception() for crowd in crowds for call in crowd]
             assert {type(error) for error in told} <= set(REFUSED)

@@ -48,7 +48,7 @@ def test_other_endpoints_are_served_while_one_is_dead(sidecar: SidecarProcess, n
     with Client(sidecar.endpoint) as client:
         for config in ALIVE:
             client.apply(f"{KIND}/{config}", "team-a/alive", DATA)
-        with callers_of(sidecar, name, 12.0, kind=KIND) as dead:
+        with callers_of(sidecar, name, 25.0, kind=KIND) as dead:
             eventually(lambda: guards_of(sidecar, name).get("in_flight") == guards_of(sidecar, name)["slots"])
             for _ in range(10):
                 for config in ALIVE:
@@ -60,7 +60,7 @@ def test_other_endpoints_are_served_while_one_is_dead(sidecar: SidecarProcess, n
 
 
 def test_a_sidecar_ends_while_calls_hang(sidecar: SidecarProcess) -> None:
-    with callers_of(sidecar, "silent", 3.0, kind=KIND) as dead:
+    with callers_of(sidecar, "silent", 12.0, kind=KIND) as dead:
         eventually(lambda: guards_of(sidecar, "silent").get("in_flight"))
         assert sidecar.stop() == 0
     assert len([call for call in dead if call.exception()]) == CALLERS

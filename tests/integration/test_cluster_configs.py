@@ -89,8 +89,8 @@ def test_the_last_state_serves_while_the_api_server_is_away(place: Place) -> Non
         finally:
             place.cluster.start()
         place.write(pathPrefix="elsewhere")
-        eventually(lambda: state(sidecar, place.config)["generation"] == 2, 30)
-        eventually(lambda: synced(sidecar), 30)
+        eventually(lambda: state(sidecar, place.config)["generation"] == 2, 60)
+        eventually(lambda: synced(sidecar), 60)
         with pytest.raises(ConfigNotFound):
             client.get("VaultConfig/unknown", "team-a/db")
 

@@ -53,7 +53,7 @@ spec:
         key: token
 """
 GROUP = "gcp.crossplane.io"
-WITHIN = 30.0
+WITHIN = 60.0
 
 
 @dataclass

@@ -4,7 +4,7 @@ of the error table or recover by themselves, and the sidecar lives."""
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -53,9 +53,9 @@ def fresh() -> str:
     return f"team-a/{uuid4().hex}"
 
 
-def works_again(client: Client, name: str) -> bool:
+def works_again(client: Client, name: str, config: str = "VaultConfig/v2") -> bool:
     try:
-        return dict(client.get("VaultConfig/v2", name).data) == DATA
+        return dict(client.get(config, name).data) == DATA
     except errors.StorePluginError:
         return False
 
@@ -118,8 +118,9 @@ def test_a_throttled_call_without_time_to_wait_says_so(
     request = GetSecretRequest(config=config("v1", kind="VaultConfig"), secret=secret("team-a/db"))
     with tight_quota(mortal, world.mounts["v1"]):
         with pytest.raises(errors.Throttled) as caught:
-            for _ in range(5):
-                service.call(request, timeout=0.3)
+            for _ in range(50):
+                with suppress(errors.DeadlineExceeded):  # on a busy machine
+                    service.call(request, timeout=0.3)
         assert caught.value.retry_after is not None
 
 
@@ -134,7 +135,7 @@ def test_throttling_that_passes_within_the_deadline_is_not_noticed(
 
 def test_a_silent_server_costs_the_deadline_and_no_more(world: World, mortal: OpenBao) -> None:
     with background_proxy(mortal.address) as proxy:
-        world.vault("slow", server=proxy.address, timeout="500ms")
+        world.vault("slow", server=proxy.address, timeout="5s")
         with running_sidecar(world.configs) as sidecar, Client(sidecar.endpoint) as client:
             client.apply("VaultConfig/slow", "team-a/slow", DATA)
             proxy.silent = True
@@ -147,7 +148,7 @@ def test_a_silent_server_costs_the_deadline_and_no_more(world: World, mortal: Op
                 RawService(channel, SERVICE_NAMES[0]).call(request, timeout=None)  # type: ignore[arg-type]
             proxy.silent = False
             assert dict(client.get("VaultConfig/v2", "team-a/slow").data) == DATA
-            eventually(lambda: dict(client.get("VaultConfig/slow", "team-a/slow").data) == DATA)
+            eventually(lambda: works_again(client, "team-a/slow", "VaultConfig/slow"))
 
 
 def test_a_killed_server_is_unavailable_and_comes_back(

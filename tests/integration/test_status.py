@@ -33,28 +33,28 @@ def holder(place: Place) -> str:
 
 def test_conditions_say_what_is_wrong_and_that_it_is_mended(place: Place) -> None:
     with place.sidecar(*options(place)) as sidecar:
-        eventually(lambda: conditions(place).get("Ready", {}).get("status") == "True", 30)
+        eventually(lambda: conditions(place).get("Ready", {}).get("status") == "True")
         first = conditions(place)
         assert (first["Synced"]["status"], first["Synced"]["reason"]) == ("True", "Taken")
         assert first["Ready"]["observedGeneration"] == 1
         assert events(place) == set()
         place.write(mountPath="nowhere")
-        eventually(lambda: conditions(place)["Ready"]["status"] == "False", 30)
+        eventually(lambda: conditions(place)["Ready"]["status"] == "False")
         wrong = conditions(place)
         assert wrong["Ready"]["observedGeneration"] == 2
         assert "nowhere" in wrong["Ready"]["message"]
         assert wrong["Synced"]["lastTransitionTime"] == first["Synced"]["lastTransitionTime"]
         place.write()
-        eventually(lambda: conditions(place)["Ready"]["status"] == "True", 30)
+        eventually(lambda: conditions(place)["Ready"]["status"] == "True")
         eventually(lambda: events(place) == {("Warning", "StoreDenied"), ("Normal", "Checked")})
         assert "cannot be written" not in sidecar.log
 
 
 def test_an_object_that_slipped_past_validation_is_not_synced(place: Place) -> None:
     with place.sidecar(*options(place)):
-        eventually(lambda: conditions(place).get("Synced", {}).get("status") == "True", 30)
+        eventually(lambda: conditions(place).get("Synced", {}).get("status") == "True")
         place.write(pathPrefix="../up")
-        eventually(lambda: conditions(place)["Synced"]["status"] == "False", 30)
+        eventually(lambda: conditions(place)["Synced"]["status"] == "False")
         assert "the last good spec is in use" in conditions(place)["Synced"]["message"]
         assert conditions(place)["Ready"]["status"] == "True"
 
@@ -70,18 +70,18 @@ def test_one_of_several_replicas_writes_and_another_follows_it(place: Place) -> 
             eventually(lambda: '"writing of status"' in second.log)
             assert holder(place) != before
             place.write(mountPath="nowhere")
-            eventually(lambda: conditions(place)["Ready"]["status"] == "False", 30)
+            eventually(lambda: conditions(place)["Ready"]["status"] == "False")
 
 
 def test_a_status_that_says_it_already_is_not_written_again(place: Place) -> None:
     with place.sidecar(*options(place)) as sidecar:
-        eventually(lambda: len(conditions(place)) == 2, 30)
+        eventually(lambda: len(conditions(place)) == 2)
         assert sidecar.stop() == 0
     before = conditions(place)
     with place.cluster.recorded(place.user) as requests, place.sidecar(*options(place)) as sidecar:
         eventually(lambda: '"writing of status"' in sidecar.log)
         marker = Place(place.cluster, place.bao, place.directory)  # looked after when its turn comes
-        eventually(lambda: len(conditions(marker)) == 2, 30)
+        eventually(lambda: len(conditions(marker)) == 2)
         sidecar.stop()
         marker.delete()
     patched = {request.name for request in requests if request.verb == "patch"}

@@ -5,6 +5,7 @@ import pytest
 
 from store_plugin.lifecycle.supervision import instance as instance_module
 from store_plugin.lifecycle.supervision.output import KEPT_LINES
+from store_plugin.testing.environment import RecordingLog
 from tests.lifecycle.conftest import World
 from tests.support.echo import EchoStub
 from tests.support.waiting import until
@@ -22,6 +23,12 @@ GROWTH = 64 * 1024 * 1024
 """Bytes; a flood that is kept would be more than that within a second."""
 
 
+def lost_and_told(log: RecordingLog) -> tuple[int, int]:
+    """How many lines were left out of the log, as it says itself, and how many are in it."""
+    told = [fields for _, event, fields in log.entries if event == "plugin output"]
+    return sum(fields.get("lines_lost", 0) for fields in told), len(told)
+
+
 async def test_a_flood_of_output_takes_nobody_down(world: World) -> None:
     world.install("1.0", before=FLOOD)
     await world.enable("1.0")
@@ -33,8 +40,7 @@ async def test_a_flood_of_output_takes_nobody_down(world: World) -> None:
         assert await stub.Say(payload, timeout=30) == b"1.0"
     await until(lambda: len(world.supervisor.output("echo").last()) == KEPT_LINES)
     assert here.memory_info().rss - before < GROWTH
-    told = [fields for _, event, fields in world.log.entries if event == "plugin output"]
-    assert sum(fields.get("lines_lost", 0) for fields in told) > len(told)
+    await until(lambda: lost_and_told(world.log)[0] > lost_and_told(world.log)[1])
     assert world.events() == ["start"]
 
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from uuid import uuid4
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -73,6 +73,22 @@ class Request:
     resource: str
     namespace: str
     name: str
+
+
+class Recorded(list[Request]):
+    """Requests out of the audit log, as far as somebody has looked."""
+
+    def __init__(self, log: IO[bytes], user: str) -> None:
+        super().__init__()
+        self._log = log
+        self._user = user
+        self._begun = b""
+
+    def look(self) -> "Recorded":
+        """Take in what has come since. What is only half written is of a request that is not answered yet."""
+        *lines, self._begun = (self._begun + self._log.read()).split(b"\n")
+        self += [request for request in map(_request, lines) if self._user in ("", request.user)]
+        return self
 
 
 class Cluster:
@@ -337,16 +353,14 @@ class Cluster:
     # What tests look at.
 
     @contextmanager
-    def recorded(self, user: str = "") -> Iterator[list[Request]]:
+    def recorded(self, user: str = "") -> "Iterator[Recorded]":
         """The requests that arrive meanwhile, of one user or of all but the admin. The list
-        is filled at the end."""
-        found: list[Request] = []
+        is filled at the end, and by who looks before."""
         with self._audit.open("rb") as log:
             log.seek(0, 2)
+            found = Recorded(log, user)
             yield found
-            # What is only half written is of a request that is not answered yet.
-            lines = [line for line in log if line.endswith(b"\n")]
-            found += [request for request in map(_request, lines) if user in ("", request.user)]
+            found.look()
 
 
 class _Server:

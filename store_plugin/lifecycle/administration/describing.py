@@ -19,7 +19,7 @@ from store_plugin.lifecycle.supervision.process import Command, PluginProcess
 from store_plugin.trust import digest_of
 
 DESCRIBE = "--describe"
-DESCRIBE_SECONDS = 10.0
+DESCRIBE_SECONDS = 30.0
 MOST_CHARACTERS = 1024 * 1024
 """Of its answer; what comes after is not listened to."""
 _LIMITS = {"open_files": 256, "core_bytes": 0, "memory_bytes": 2 * 1024**3, "processes": None}

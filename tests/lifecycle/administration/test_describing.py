@@ -70,9 +70,9 @@ async def test_it_is_not_waited_for_for_ever(tmp_path: Path, monkeypatch: pytest
 
 
 async def test_a_flood_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(describing, "MOST_CHARACTERS", 10_000)
+    monkeypatch.setattr(describing, "MOST_CHARACTERS", 1000)
     with pytest.raises(InvalidRequest, match="no manifest"):
-        await said(tmp_path, "print('x' * 200_000); print('y\\n' * 50_000)")
+        await said(tmp_path, "print('x' * 200_000); print('y\\n' * 2_000)")
 
 
 async def test_another_file_than_the_one_that_is_meant_is_not_run(tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ class Bench:
         )
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         environment = await self.server.environment(name, instance, digest)
-        command = Command(path, digest, [name], {**environment, **extra}, {}, 5.0)
+        command = Command(path, digest, [name], {**environment, **extra}, {}, 30.0)
         process = await PluginProcess.start(command, self.lines.append)
         self.stack.callback(process.kill)
         return process

@@ -27,6 +27,7 @@ from store_plugin.lifecycle.repository.fetching import fetch, shown
 from store_plugin.lifecycle.repository.index import INDEX_NAME, read_index
 from store_plugin.lifecycle.repository.publishing import Publication, publish, signed
 from store_plugin.trust import Signer, verified
+from tests.support.ports import free_port
 
 
 @pytest.fixture
@@ -62,7 +63,7 @@ def web_server(directory: Path, **redirects: str) -> Iterator[str]:
         def log_message(self, *_: Any) -> None:
             """Quiet."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", free_port()), Handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
