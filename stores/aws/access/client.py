@@ -4,7 +4,6 @@ import asyncio
 import random
 import threading
 from collections.abc import Callable, Collection
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -18,6 +17,7 @@ from botocore.session import Session
 from store_plugin.errors import StoreUnavailable
 from stores.aws import errors
 from stores.aws.access.credentials import Login, provide
+from stores.aws.access.threads import Threads
 from stores.aws.spec import AWSSpec
 
 THREADS = 16
@@ -65,7 +65,7 @@ class Client:
         self._models = models
         self._making = threading.Lock()
         self._made: Any = None
-        self._threads = ThreadPoolExecutor(THREADS, f"aws-{target.service}")
+        self._threads = Threads(THREADS, f"aws-{target.service}")
 
     async def call(
         self, operation: str, where: str, expect: Collection[str] = (), /, **parameters: object
@@ -90,8 +90,9 @@ class Client:
     async def _on_a_thread(self, work: Callable[[], Answer], where: str) -> Answer:
         try:
             pending = asyncio.get_running_loop().run_in_executor(self._threads, work)
-        except RuntimeError:
-            raise StoreUnavailable(f"{where}: the store is closed") from None
+        except RuntimeError as error:
+            problem = "the store is closed" if self._threads.closed else str(error)
+            raise StoreUnavailable(f"{where}: {problem}") from None
         return await pending
 
     def close(self) -> None:
@@ -100,7 +101,7 @@ class Client:
             self._threads.submit(self._close)
         except RuntimeError:
             return
-        self._threads.shutdown(wait=False)
+        self._threads.shutdown()
 
     def _call(self, operation: str, where: str, expect: Collection[str], parameters: Answer) -> Answer:
         try:
