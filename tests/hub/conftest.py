@@ -13,8 +13,17 @@ from store_plugin.endpoints import Endpoint
 from store_plugin.hub.authentication import any_name, anyone
 from store_plugin.hub.hub import Hub, HubListener
 from store_plugin.hub.settings import HubSettings
-from store_plugin.plugin import Plugin
+from store_plugin.plugin import Plugin, serving
 from tests.support.echo import Echo, add_echo
+
+FOR_EVER = 1_000_000
+"""Heartbeats that may be missed where they come often and a test is about something else."""
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plugins of this process give no hub up because it is silent."""
+    monkeypatch.setattr(serving, "MISSED_HEARTBEATS", FOR_EVER)
 
 
 @pytest.fixture

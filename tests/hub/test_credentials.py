@@ -16,9 +16,11 @@ from store_plugin.errors import CallerUnknown
 from store_plugin.hub import Hub, HubListener, HubSettings, any_name
 from store_plugin.hub.peer import Identity
 from store_plugin.plugin import Plugin
-from tests.hub.conftest import running
+from tests.hub.conftest import FOR_EVER, running
 from tests.support.echo import Echo, EchoStub, add_echo
 from tests.support.waiting import until
+
+pytestmark = pytest.mark.usefixtures("patient")
 
 
 class Door:
@@ -44,10 +46,11 @@ def file(tmp_path: Path) -> Path:
 
 
 @asynccontextmanager
-async def hub_behind(door: Door, endpoint: str) -> AsyncIterator[Hub]:
+async def hub_behind(door: Door, endpoint: str, grace: float) -> AsyncIterator[Hub]:
+    """`grace`: seconds that an old stream may go on until there is another."""
     listener = HubListener(Endpoint.parse(endpoint), door, any_name)
     settings = HubSettings(
-        max_stream_age=0.3, heartbeat_interval=0.05, missed_heartbeats=100, drain_grace=1.0
+        max_stream_age=0.3, heartbeat_interval=0.05, missed_heartbeats=FOR_EVER, drain_grace=grace
     )
     async with Hub([listener], structlog.get_logger(), settings) as hub:
         yield hub
@@ -65,7 +68,7 @@ async def test_a_rotated_token_is_shown_when_the_stream_is_old_and_no_call_fails
     endpoint: str, file: Path
 ) -> None:
     door = Door("first")
-    async with hub_behind(door, endpoint) as hub, plugin_with(file, endpoint):
+    async with hub_behind(door, endpoint, 30.0) as hub, plugin_with(file, endpoint):
         await asyncio.wait_for(hub.plugin("echo").channel_ready(), 20)
         stub = EchoStub(hub.plugin("echo"))
         door.token = "second"
@@ -80,7 +83,7 @@ async def test_who_has_no_valid_token_any_more_is_out_once_the_stream_is_old(
     endpoint: str, file: Path
 ) -> None:
     door = Door("first")
-    async with hub_behind(door, endpoint) as hub, plugin_with(file, endpoint):
+    async with hub_behind(door, endpoint, 1.0) as hub, plugin_with(file, endpoint):
         await asyncio.wait_for(hub.plugin("echo").channel_ready(), 20)
         door.token = "second"
         await until(lambda: len(hub.registry) == 0, within=20)

@@ -17,9 +17,9 @@ from store_plugin.hub.registry import OnDuplicate
 from store_plugin.hub.settings import HubSettings
 from store_plugin.stream import frames
 from store_plugin.stream.features import ALL
-from tests.hub.conftest import StartHub, StartPlugin
+from tests.hub.conftest import FOR_EVER, StartHub, StartPlugin
 from tests.hub.raw import RawPlugin
-from tests.support.echo import Echo, EchoStub
+from tests.support.echo import Echo, EchoStub, answers
 from tests.support.waiting import until
 
 PLUGIN = """
@@ -55,7 +55,7 @@ async def test_a_stopped_process_is_noticed_by_its_silence(start_hub: StartHub, 
             assert "no sign of life" in gone.why
         os.kill(process.pid, signal.SIGCONT)
         await asyncio.wait_for(hub.plugin("echo").channel_ready(), 20)
-        assert await EchoStub(hub.plugin("echo")).Say(b"back") == b"back"
+        await answers(EchoStub(hub.plugin("echo")))
 
 
 async def test_a_killed_process_fails_its_calls(start_hub: StartHub, endpoint: str) -> None:
@@ -91,7 +91,7 @@ async def test_legacy_peers_get_no_heartbeat_and_live(start_hub: StartHub, endpo
 
 
 async def test_pings_are_answered_and_asked(start_hub: StartHub, endpoint: str) -> None:
-    hub = await start_hub(HubSettings(heartbeat_interval=0.05))
+    hub = await start_hub(HubSettings(heartbeat_interval=0.05, missed_heartbeats=FOR_EVER))
     async with RawPlugin(endpoint) as plugin:
         await plugin.register(features=ALL)
         await plugin.receive()
@@ -116,11 +116,14 @@ async def test_a_plugin_comes_back_to_a_hub_that_was_restarted(
     assert await EchoStub(second.plugin("echo")).Say(b"again", wait_for_ready=True, timeout=20) == b"again"
 
 
+@pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize("on_duplicate", OnDuplicate)
 async def test_an_old_stream_is_renewed_without_a_failed_call(
     start_hub: StartHub, start_plugin: StartPlugin, on_duplicate: OnDuplicate
 ) -> None:
-    settings = HubSettings(max_stream_age=0.2, heartbeat_interval=0.05, drain_grace=5.0)
+    settings = HubSettings(
+        max_stream_age=0.2, heartbeat_interval=0.05, missed_heartbeats=FOR_EVER, drain_grace=30.0
+    )
     hub = await start_hub(replace(settings, on_duplicate=on_duplicate))
     await start_plugin()
     await hub.plugin("echo").channel_ready()
@@ -141,10 +144,10 @@ async def test_stop_waits_for_calls_and_not_longer_than_its_grace(
     await start_plugin(servicer=servicer)
     await hub.plugin("echo").channel_ready()
     stub = EchoStub(hub.plugin("echo"))
-    quick, slow = stub.Wait(b"0.2"), stub.Wait(b"60")
+    quick, slow = stub.Wait(b"0.1"), stub.Wait(b"60")
     await until(lambda: servicer.waiting == 2)
-    await asyncio.wait_for(hub.stop(1.0), 10)
-    assert await quick == b"0.2"
+    await asyncio.wait_for(hub.stop(3.0), 30)
+    assert await quick == b"0.1"
     assert await slow.code() is grpc.StatusCode.UNAVAILABLE
     assert (await stub.Say(b"x").code()) is grpc.StatusCode.UNAVAILABLE
 

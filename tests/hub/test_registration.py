@@ -72,9 +72,9 @@ async def test_a_stream_that_says_nothing_is_ended(start_hub: StartHub, endpoint
 
 
 async def test_headers_come_before_the_first_frame(start_hub: StartHub, endpoint: str) -> None:
-    await start_hub()
+    await start_hub(HubSettings(register_within=60.0))
     async with RawPlugin(endpoint) as plugin:
-        await asyncio.wait_for(plugin.call.initial_metadata(), 5.0)
+        await asyncio.wait_for(plugin.call.initial_metadata(), 20.0)
 
 
 async def test_who_announces_features_is_told_ours(start_hub: StartHub, endpoint: str) -> None:
@@ -99,7 +99,7 @@ async def test_features_that_nobody_knows_do_no_harm(start_hub: StartHub, endpoi
 
 
 async def test_limits_hold_when_all_come_at_once(start_hub: StartHub, endpoint: str) -> None:
-    hub = await start_hub(HubSettings(limits=Limits(plugins=60)))
+    hub = await start_hub(HubSettings(limits=Limits(plugins=60), register_within=60.0))
     plugins = [RawPlugin(endpoint) for _ in range(100)]
     statuses = [asyncio.create_task(plugin.status(60)) for plugin in plugins]
     try:

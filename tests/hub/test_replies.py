@@ -199,10 +199,10 @@ async def test_a_peer_that_floods_a_stream_loses_that_call_only(hub: Hub, endpoi
         asked = (await plugin.receive()).rpc_call
         for _ in range(1000):
             await plugin.send(frames.response(asked.request_id, b"x" * 10, more=True))
+        assert (await plugin.receive()).cancel.request_id == asked.request_id
         with pytest.raises(grpc.aio.AioRpcError) as failure:
             [response async for response in stream]
         assert failure.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-        assert (await plugin.receive()).cancel.request_id == asked.request_id
         call = say(hub)
         asked = (await plugin.receive()).rpc_call
         await plugin.send(frames.response(asked.request_id, b"fine"))

@@ -16,7 +16,7 @@ from store_plugin.hub import Hub, HubListener, HubSettings, any_name, anyone
 from store_plugin.plugin import Plugin
 from store_plugin.plugin.backoff import Backoff
 from tests.hub.conftest import running
-from tests.support.echo import Echo, EchoStub, add_echo
+from tests.support.echo import LOST, Echo, EchoStub, add_echo, answers
 from tests.support.ports import free_port
 from tests.support.rough_road import RoughRoad
 from tests.support.waiting import until
@@ -26,7 +26,6 @@ SECONDS = 60.0
 CALLERS = 8
 BETWEEN_CALLS = 0.02
 """Seconds: others need the processor too."""
-EXPECTED = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}
 
 
 class Tally:
@@ -40,14 +39,14 @@ class Tally:
         try:
             got = await stub.Say(sent, timeout=5.0, wait_for_ready=True)
         except grpc.aio.AioRpcError as error:
-            assert error.code() in EXPECTED, error
+            assert error.code() in LOST, error
             self.ended[error.code().name] += 1
         else:
             assert got == sent
             self.ended["OK"] += 1
 
 
-@pytest.mark.timeout(SECONDS + 110)
+@pytest.mark.timeout(SECONDS + 300)
 async def test_no_call_is_lost_without_an_error(monkeypatch: Any) -> None:
     monkeypatch.setitem(Backoff.__init__.__kwdefaults__, "longest", 0.3)
     tally, port = Tally(), free_port()
@@ -63,24 +62,25 @@ async def test_no_call_is_lost_without_an_error(monkeypatch: Any) -> None:
         tasks_before = len(asyncio.all_tasks())
         async with running(plugin, f"dns:///127.0.0.1:{road.port}"):
             stub = EchoStub(hub.plugin("echo"))
-            end = asyncio.get_running_loop().time() + SECONDS
+            enough = asyncio.Event()
 
             async def caller(first: int) -> None:
                 number = first
-                while asyncio.get_running_loop().time() < end:
+                while not enough.is_set():
                     await tally.call(stub, number)
                     number += CALLERS
                     await asyncio.sleep(BETWEEN_CALLS)
 
             started = process.memory_info().rss
-            async with asyncio.timeout(SECONDS + 30), asyncio.TaskGroup() as group:
+            async with asyncio.timeout(SECONDS + 120), asyncio.TaskGroup() as group:
                 for first in range(CALLERS):
                     group.create_task(caller(first))
-            assert road.dropped > 30
-            assert tally.ended["OK"] > 100
+                await asyncio.sleep(SECONDS)
+                # A busy machine takes longer for as many.
+                await until(lambda: road.dropped > 30 and tally.ended["OK"] > 100, within=90)
+                enough.set()
             road.smooth = True
-            await asyncio.wait_for(hub.plugin("echo").channel_ready(), 20)
-            assert await stub.Say(b"after", timeout=20, wait_for_ready=True) == b"after"
+            await answers(stub)
             await until(lambda: all(not e.instance.in_flight for e in hub.registry.entries()))
             gc.collect()
             assert process.memory_info().rss - started < 64 * 1024 * 1024

@@ -3,6 +3,7 @@ both directions: as a plugin of our hub, and as the operator of our SDK. `opf/` 
 
 import asyncio
 import json
+import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -102,7 +103,8 @@ async def test_a_go_plugin_that_is_killed_is_gone(tmp_path: Path, generated: Gen
         async with program_beside(command, tmp_path / "plugin.log") as process:
             await asyncio.wait_for(bench.hub.plugin("linode").channel_ready(), 20)
             stub = generated[1].TokenProviderServiceStub(bench.hub.plugin("linode"))
-            call = stub.RenewToken(messages.RenewTokenRequest(token="slow"), timeout=20)
+            process.send_signal(signal.SIGSTOP)  # it answers nothing any more
+            call = stub.RenewToken(messages.RenewTokenRequest(token="any"), timeout=60)
             await until(lambda: bench.hub.registry.entries()[0].instance.in_flight)
             process.kill()
             assert await call.code() is grpc.StatusCode.UNAVAILABLE

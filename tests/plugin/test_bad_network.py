@@ -27,7 +27,7 @@ from store_plugin.plugin.connecting import dialing, link
 from store_plugin.plugin.serving import HubStream
 from tests.hub.conftest import running
 from tests.support.bad_network import BadNetwork
-from tests.support.echo import Echo, EchoStub, add_echo
+from tests.support.echo import LOST, Echo, EchoStub, add_echo, answers
 from tests.support.fakes import RecordingLog
 from tests.support.ports import free_port
 from tests.support.waiting import until
@@ -37,7 +37,7 @@ PLUGINS = 6
 CALLERS_OF_EACH = 4
 CALL_SECONDS = 2.0
 SETTINGS = HubSettings(heartbeat_interval=0.2, register_within=2.0, drain_grace=1.0, max_stream_age=3.0)
-EXPECTED = {"UNAVAILABLE", "DEADLINE_EXCEEDED"}
+EXPECTED = {code.name for code in LOST}
 """What a call may end with, beside its answer."""
 
 
@@ -57,11 +57,11 @@ async def hub_behind(address: str) -> AsyncIterator[Hub]:
     assert "error" not in {level for level, _, _ in log.lines}, log.events("error")
 
 
-async def call_on(hub: Hub, name: str, end: float, ended: "Counter[str]") -> None:
+async def call_on(hub: Hub, name: str, enough: asyncio.Event, ended: "Counter[str]") -> None:
     """Call after call; an answer is that of the very call."""
     say: Any = EchoStub(hub.plugin(name)).Say
     chance = random.Random(name)
-    while asyncio.get_running_loop().time() < end:
+    while not enough.is_set():
         sent = chance.randbytes(chance.choice((1, 100, 10_000)))
         try:
             # Whatever the network does, a call ends soon after its deadline.
@@ -74,35 +74,23 @@ async def call_on(hub: Hub, name: str, end: float, ended: "Counter[str]") -> Non
             ended["OK"] += 1
 
 
-async def answers(plugin: EchoStub) -> None:
-    """Soon: what the network broke may be noticed only now."""
-    async with asyncio.timeout(30):
-        while True:
-            try:
-                assert await plugin.Say(b"well", timeout=10) == b"well"
-                return
-            except grpc.aio.AioRpcError as error:
-                assert error.code().name in EXPECTED
-                await asyncio.sleep(0.05)
-
-
 def left_over(kind: type) -> int:
     gc.collect()
     return sum(isinstance(found, kind) for found in gc.get_objects())
 
 
-@pytest.mark.timeout(SECONDS + 110)
+@pytest.mark.timeout(SECONDS + 240)
 async def test_no_call_is_lost_and_nothing_is_left_behind() -> None:
     before = asyncio.all_tasks()
     sessions, streams = left_over(Session), left_over(HubStream)
     await plugins_in_trouble()
     await until(lambda: asyncio.all_tasks() <= before, within=30)
-    assert (left_over(Session), left_over(HubStream)) == (sessions, streams)
+    await until(lambda: left_over(Session) <= sessions and left_over(HubStream) <= streams, within=30)
 
 
 async def plugins_in_trouble() -> None:
     """Until the network is well again, and so is everybody on it."""
-    port, ended = free_port(), Counter[str]()
+    port, enough, ended = free_port(), asyncio.Event(), Counter[str]()
     names = [f"plugin-{number}" for number in range(PLUGINS)]
     async with (
         hub_behind(f"127.0.0.1:{port}") as hub,
@@ -113,14 +101,15 @@ async def plugins_in_trouble() -> None:
             plugin = Plugin(name, "1.0", log=RecordingLog())
             add_echo(Echo(), plugin)
             await stack.enter_async_context(running(plugin, network.address))
-        end = asyncio.get_running_loop().time() + SECONDS
         async with asyncio.TaskGroup() as callers:
             for name in names * CALLERS_OF_EACH:
-                callers.create_task(call_on(hub, name, end, ended))
+                callers.create_task(call_on(hub, name, enough, ended))
+            await asyncio.sleep(SECONDS)
+            # A busy machine takes longer for as many.
+            await until(lambda: network.connections > 3 * PLUGINS, within=60)
+            await until(lambda: ended["OK"] and ended["UNAVAILABLE"], within=60)
+            enough.set()
         assert ended.keys() - {"OK"} <= EXPECTED
-        assert ended["OK"] > 0
-        assert ended["UNAVAILABLE"] > 0
-        assert network.connections > 3 * PLUGINS
 
         network.healed = True
         await until(lambda: len(hub.registry) == PLUGINS, within=60)

@@ -105,10 +105,10 @@ async def test_a_stream_that_the_operator_tears_down_is_opened_again(endpoint: s
 async def test_a_refusal_is_known_before_the_stream(
     endpoint: str, code: grpc.StatusCode, caplog: pytest.LogCaptureFixture
 ) -> None:
-    knocked = asyncio.Event()
+    knocked, opened = asyncio.Event(), asyncio.Event()
 
     async def talk(context: Any) -> None:
-        raise AssertionError("no stream was to be opened")
+        opened.set()
 
     async def health(_request: bytes, context: Any) -> bytes:
         knocked.set()
@@ -120,6 +120,7 @@ async def test_a_refusal_is_known_before_the_stream(
         while "who are you" not in caplog.text:
             await asyncio.sleep(0.01)
         assert plugin.connected == 0
+    assert not opened.is_set()
     assert "canary-token" not in caplog.text
 
 
@@ -159,8 +160,11 @@ def test_names_are_dns_labels(name: str) -> None:
         Plugin(name, "1")
 
 
-async def test_a_stop_right_after_dialling_waits_for_what_the_hub_says(endpoint: str) -> None:
+async def test_a_stop_right_after_dialling_waits_for_what_the_hub_says(
+    endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The acknowledgement and a call are on their way when the plugin is told to stop."""
+    monkeypatch.setattr(serving, "ACKNOWLEDGED_WITHIN", 20.0)
     answered: asyncio.Queue[Any] = asyncio.Queue()
     registered, may_go_on = asyncio.Event(), asyncio.Event()
 
@@ -205,9 +209,9 @@ async def test_a_hub_without_heartbeats_may_be_silent(endpoint: str) -> None:
         await context.write(frames.registered("id", ALL, 0.0, 1024))
         await context.read()
 
-    async with operator(endpoint, talk), running(endpoint) as plugin:
+    async with operator(endpoint, talk), running(endpoint):
         async with asyncio.timeout(20):
-            while not plugin.connected:
+            while not streams:
                 await asyncio.sleep(0.01)
         await asyncio.sleep(0.5)
         assert len(streams) == 1

@@ -15,7 +15,7 @@ from store_plugin.hub import Hub, HubListener, any_name, anyone
 from store_plugin.plugin import Plugin
 from store_plugin.plugin.connecting import dialing, following
 from tests.hub.conftest import running
-from tests.support.echo import Echo, EchoStub, add_echo
+from tests.support.echo import Echo, EchoStub, Held, add_echo
 from tests.support.ports import free_port
 from tests.support.waiting import until
 
@@ -29,10 +29,17 @@ class Names:
     def __init__(self, known: Callable[..., Any], *addresses: str) -> None:
         self.addresses = list(addresses)
         self._known = known
+        self._asked = 0
+
+    async def looked_up(self, times: int = 4) -> None:
+        """Wait until the name as it is now has been looked up so many times."""
+        enough = self._asked + times + 1  # one may be under way
+        await until(lambda: self._asked >= enough)
 
     def __call__(self, host: Any, port: Any, *more: Any, **options: Any) -> Any:
         if host != NAME:
             return self._known(host, port, *more, **options)
+        self._asked += 1
         if not self.addresses:
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (a, port)) for a in self.addresses]
@@ -59,9 +66,9 @@ async def hub_at(address: str, port: int) -> AsyncIterator[Hub]:
         yield hub
 
 
-def echo() -> Plugin:
+def echo(servicer: Echo | None = None) -> Plugin:
     plugin = Plugin("echo", "1")
-    add_echo(Echo(), plugin)
+    add_echo(servicer or Echo(), plugin)
     return plugin
 
 
@@ -75,7 +82,7 @@ async def test_a_name_that_is_not_known_is_told_once(
 ) -> None:
     names.addresses = []
     async with hub_at(FIRST, port) as first, running(echo(), f"dns:///{NAME}:{port}"):
-        await asyncio.sleep(0.3)  # some look-ups
+        await names.looked_up()
         names.addresses = [FIRST]
         await asyncio.wait_for(first.plugin("echo").channel_ready(), 20)
     assert caplog.text.count("hub not found") == 1
@@ -106,15 +113,18 @@ async def test_a_replica_that_comes_later_is_found(names: Names, port: int) -> N
 
 async def test_a_replica_that_leaves_the_name_finishes_its_calls(names: Names, port: int) -> None:
     """As Kubernetes does it: a Pod that ends is taken out of the name first."""
-    plugin = echo()
+    plugin = echo(servicer := Held())
     async with hub_at(FIRST, port) as first, running(plugin, f"dns:///{NAME}:{port}"):
         async with hub_at(SECOND, port) as second:
             await asyncio.wait_for(second.plugin("echo").channel_ready(), 20)
-            call = EchoStub(second.plugin("echo")).Wait(b"1")
-            await until(lambda: second.registry.entries()[0].instance.in_flight)
+            call = EchoStub(second.plugin("echo")).Say(b"1", timeout=60)
+            await until(lambda: servicer.running)
             names.addresses = [FIRST]
-            await asyncio.sleep(0.3)  # some look-ups
-            await second.stop(20.0)
+            await names.looked_up()
+            stopping = asyncio.create_task(second.stop(20.0))
+            await asyncio.sleep(0)
+            servicer.may_go.set()
+            await stopping
             assert await call == b"1"
         await until(lambda: plugin.connected == 1)
         assert await EchoStub(first.plugin("echo")).Say(b"x", wait_for_ready=True, timeout=20) == b"x"
@@ -140,5 +150,5 @@ async def test_a_name_that_cannot_be_looked_up_for_a_while_costs_no_stream(names
         await asyncio.wait_for(first.plugin("echo").channel_ready(), 20)
         (entry,) = first.registry.entries()
         names.addresses = []
-        await asyncio.sleep(0.3)  # some look-ups
+        await names.looked_up()
         assert first.registry.entries() == [entry]

@@ -29,7 +29,7 @@ class Patient(Echo):
 
     def SayInThread(self, request: bytes, context: Any) -> bytes:
         self.begun.set()
-        self.may_go_on.wait(10)
+        self.may_go_on.wait(60)
         self.ended.set()
         return request
 

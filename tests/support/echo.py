@@ -1,7 +1,7 @@
 """A service over bytes, for everything that carries calls: as generated code would add it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from typing import Any
 
 import grpc
@@ -49,6 +49,23 @@ class Echo:
         context.set_trailing_metadata((("counted", "yes"),))
 
 
+class Held(Echo):
+    """Its answers wait until they may go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.running = 0
+        self.may_go = asyncio.Event()
+
+    async def Say(self, request: bytes, context: Any) -> bytes:
+        self.running += 1
+        try:
+            await self.may_go.wait()
+        finally:
+            self.running -= 1
+        return request
+
+
 def add_echo(servicer: Echo, server: Any) -> None:
     """As `add_EchoServicer_to_server` would."""
     unary = ("Say", "SayInThread", "Refuse", "Break", "Wait")
@@ -67,3 +84,15 @@ class EchoStub:
 
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(name)
+
+
+LOST = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED})
+"""How a call ends whose stream breaks."""
+
+
+async def answers(stub: EchoStub, meanwhile: Collection[grpc.StatusCode] = LOST) -> None:
+    """Soon: that a stream is broken may be noticed only now, and `meanwhile` calls end so."""
+    async with asyncio.timeout(40):
+        while (code := await stub.Say(b"well", timeout=10).code()) is not grpc.StatusCode.OK:
+            assert code in meanwhile
+            await asyncio.sleep(0.05)

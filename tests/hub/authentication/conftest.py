@@ -10,6 +10,7 @@ import pytest
 
 from store_plugin.endpoints import Endpoint
 from store_plugin.hub.access import HubAccess, listeners
+from store_plugin.hub.authentication import accessreview, reviewing, tokenreview
 from store_plugin.hub.events import EventKind, RegistryEvent
 from store_plugin.hub.hub import Hub
 from store_plugin.hub.settings import HubSettings
@@ -55,6 +56,15 @@ async def open_hub() -> AsyncIterator[OpenHub]:
             return watched
 
         yield start
+
+
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hubs that wait long for an API server which is busy, and keep its answers for long."""
+    monkeypatch.setattr(reviewing, "YES_SECONDS", 3600.0)
+    monkeypatch.setattr(reviewing, "_ASK_SECONDS", 60.0)
+    for module in (accessreview, tokenreview):
+        monkeypatch.setattr(module, "CALL_SECONDS", 60.0)
 
 
 @dataclass

@@ -25,6 +25,7 @@ from tests.hub.authentication.cluster import (
     signed_token,
 )
 from tests.hub.authentication.conftest import OpenHub, Visit, WatchedHub
+from tests.hub.conftest import FOR_EVER
 from tests.support.certificates import CertificateAuthority
 from tests.support.echo import EchoStub
 from tests.support.kubernetes import Cluster
@@ -208,13 +209,15 @@ async def test_what_does_not_come_through_the_proxy_is_unknown(gate: Gate, open_
     assert "--auth-header-fields-enabled" in hub.told(EventKind.REFUSED)[0].why
 
 
+@pytest.mark.usefixtures("patient")
 async def test_heartbeats_keep_a_stream_alive_that_the_proxy_would_cut(
     open_gate: OpenGate, open_hub: OpenHub, visit: Visit
 ) -> None:
     """The other plugin, which knows no heartbeats, tells how long a quiet one lives."""
     gate = open_gate(f"--cut-quiet-after={CUT_AFTER}s")
     gate.cluster.allow(gate.plugin, [registering("quiet")], gate.namespace)
-    hub = await open_hub(gate.upstream, gate.access, HubSettings(heartbeat_interval=CUT_AFTER / 8))
+    settings = HubSettings(heartbeat_interval=CUT_AFTER / 8, missed_heartbeats=FOR_EVER)
+    hub = await open_hub(gate.upstream, gate.access, settings)
     await visit("vault", gate.endpoint, **gate.options())
     await until(hub.hub.registry.entries)
     metadata = (("authorization", f"Bearer {for_hub(gate.cluster, gate.plugin)}"),)
@@ -242,10 +245,13 @@ async def test_a_stream_that_is_idle_for_two_minutes_lives(
     assert not hub.told(EventKind.GONE)
 
 
+@pytest.mark.usefixtures("patient")
 async def test_an_old_stream_is_renewed_through_the_proxy_with_the_token_of_now(
     gate: Gate, tmp_path: Path, open_hub: OpenHub, visit: Visit
 ) -> None:
-    settings = HubSettings(heartbeat_interval=0.1, max_stream_age=0.5, drain_grace=1.0)
+    settings = HubSettings(
+        heartbeat_interval=0.1, missed_heartbeats=FOR_EVER, max_stream_age=0.5, drain_grace=1.0
+    )
     hub = await open_hub(gate.upstream, gate.access, settings)
     file = tmp_path / "token"
     file.write_text(for_hub(gate.cluster, gate.plugin))
