@@ -29,6 +29,8 @@ from store_plugin.sockets import cannot_listen, private_umask, protect, remove_s
 from store_plugin.stream.handlers import HandlerTable
 
 _MOST_THREADS = 16
+_LAST_WORDS = 0.5
+"""Seconds for the ends of streams to reach their plugins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +128,14 @@ class Hub:
         """Take no more plugins, let calls under way finish for `grace` seconds, close."""
         if self._watching is not None:
             self._watching.cancel()
+        # Nobody new comes in before those who are there are told to go: they dial again at once, and a
+        # connection that is half made when its listener goes can end the process (docs/decisions/0052).
+        closing = asyncio.gather(*(server.stop(grace + _LAST_WORDS) for server in self._servers))
         try:
             await self._streams.drain(grace)
         finally:
             await self._close()
+            await closing
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -151,7 +157,7 @@ class Hub:
     async def _close(self) -> None:
         if self._watching is not None:
             await asyncio.wait((self._watching,))
-        await asyncio.gather(*(server.stop(0.5) for server in self._servers))
+        await asyncio.gather(*(server.stop(_LAST_WORDS) for server in self._servers))
         await self._streams.aclose()
         self._threads.shutdown(wait=False, cancel_futures=True)
 

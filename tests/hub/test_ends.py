@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from store_plugin.stream import frames
 from store_plugin.stream.features import ALL
 from tests.hub.conftest import FOR_EVER, StartHub, StartPlugin
 from tests.hub.raw import RawPlugin
-from tests.support.echo import Echo, EchoStub, answers
+from tests.support.echo import Echo, EchoStub, Held, answers
 from tests.support.waiting import until
 
 PLUGIN = """
@@ -150,6 +151,28 @@ async def test_stop_waits_for_calls_and_not_longer_than_its_grace(
     assert await quick == b"0.1"
     assert await slow.code() is grpc.StatusCode.UNAVAILABLE
     assert (await stub.Say(b"x").code()) is grpc.StatusCode.UNAVAILABLE
+
+
+def listens(endpoint: str) -> bool:
+    with socket.socket(socket.AF_UNIX) as caller:
+        return caller.connect_ex("\0" + endpoint.removeprefix("unix:///@")) == 0
+
+
+async def test_nobody_new_comes_in_while_calls_finish(
+    start_hub: StartHub, start_plugin: StartPlugin, endpoint: str
+) -> None:
+    hub, servicer = await start_hub(), Held()
+    await start_plugin(servicer=servicer)
+    await hub.plugin("echo").channel_ready()
+    call = EchoStub(hub.plugin("echo")).Say(b"x", timeout=60)
+    await until(lambda: servicer.running)
+    assert listens(endpoint)
+    stopping = asyncio.create_task(hub.stop(60.0))
+    await until(lambda: not listens(endpoint))
+    assert servicer.running
+    servicer.may_go.set()
+    await stopping
+    assert await call == b"x"
 
 
 async def test_a_drain_of_many_plugins_loses_no_call(start_hub: StartHub, start_plugin: StartPlugin) -> None:
