@@ -207,11 +207,19 @@ class HubStream:
             async with asyncio.timeout(state.remaining()), self._turns:
                 await self._answer(call, state)
         except TimeoutError:
-            late = failed(Code.DEADLINE_EXCEEDED, "the deadline has passed")
-            await self._put(self._failure(call.request_id, late))
+            await self._fail(call, state, failed(Code.DEADLINE_EXCEEDED, "the deadline has passed"))
         except CallFailed as failure:
             noted = CallFailed(failure.status, (*failure.trailing, *metadata_of_notes(state.notes)))
-            await self._put(self._failure(call.request_id, noted))
+            await self._fail(call, state, noted)
+        except Exception as error:  # what the method gave is nothing that a frame can hold
+            await self._fail(call, state, self._invoker.unexpected(state, error))
+
+    async def _fail(self, call: proto.PluginRPCCall, state: CallState, failure: CallFailed) -> None:
+        try:
+            frame = self._failure(call.request_id, failure)
+        except Exception as error:  # neither is what it failed with
+            frame = self._failure(call.request_id, self._invoker.unexpected(state, error))
+        await self._put(frame)
 
     async def _answer(self, call: proto.PluginRPCCall, state: CallState) -> None:
         handler = self._table.find(call.method)

@@ -63,6 +63,11 @@ class Invoker:
             if state.code is not Code.OK:
                 raise state.failure()
 
+    def unexpected(self, state: CallState, error: BaseException) -> CallFailed:
+        """How a call fails by what its method did not mean: told to the log, and not to the caller."""
+        self._log.error("call failed unexpectedly", method=state.method, exc_info=error)
+        return failed(Code.INTERNAL, f"{state.method} failed; the plugin's log tells more")
+
     async def _called(self, found: Any, request: Any, state: CallState) -> Any:
         if inspect.iscoroutinefunction(found):
             return await found(request, AioContext(state))
@@ -97,15 +102,11 @@ class Invoker:
             if _called_off():
                 raise
             # Of something that the method waited for: nobody else would tell its caller.
-            raise self._unexpected(state, error) from None
+            raise self.unexpected(state, error) from None
         except Exception as error:
-            raise self._unexpected(state, error) from None
+            raise self.unexpected(state, error) from None
         finally:
             state.end()
-
-    def _unexpected(self, state: CallState, error: BaseException) -> CallFailed:
-        self._log.error("call failed unexpectedly", method=state.method, exc_info=error)
-        return failed(Code.INTERNAL, f"{state.method} failed; the plugin's log tells more")
 
 
 def _called_off() -> bool:

@@ -102,6 +102,32 @@ async def test_what_a_method_gives_up_itself_is_a_failure_and_its_caller_hears_o
     assert await stub.Say(b"x") == b"x"
 
 
+class Odd(Echo):
+    """What it gives is nothing that a gRPC server could send."""
+
+    async def Say(self, request: bytes, context: Any) -> Any:
+        odd = (("count", 5),)
+        if request == b"trailing metadata":
+            context.set_trailing_metadata(odd)
+        if request == b"an abort's":
+            await context.abort(grpc.StatusCode.NOT_FOUND, "not here", odd)
+        return "no bytes" if request == b"a response" else request
+
+
+@pytest.mark.parametrize("what", [b"trailing metadata", b"an abort's", b"a response"], ids=bytes.decode)
+async def test_what_cannot_be_sent_is_internal_and_its_caller_hears_of_it(
+    start_hub: StartHub, start_plugin: StartPlugin, what: bytes
+) -> None:
+    hub = await start_hub()
+    await start_plugin(servicer=Odd())
+    await hub.plugin("echo").channel_ready()
+    stub = EchoStub(hub.plugin("echo"))
+    call = stub.Say(what, timeout=20)
+    assert await call.code() is grpc.StatusCode.INTERNAL
+    assert "the plugin's log tells more" in await call.details()
+    assert await stub.Say(b"still here") == b"still here"
+
+
 async def test_an_unknown_method_is_unimplemented(stub: Any) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as failure:
         await stub.Unknown(b"")
