@@ -128,6 +128,15 @@ async def test_what_cannot_be_sent_is_internal_and_its_caller_hears_of_it(
     assert await stub.Say(b"still here") == b"still here"
 
 
+@pytest.mark.parametrize("method", ["Say", "Count"])
+async def test_a_call_that_its_caller_got_wrong_is_no_success(stub: Any, method: str) -> None:
+    call = getattr(stub, method)(b"1", metadata=(("number", 5),))
+    with pytest.raises(TypeError):
+        await call.code()
+    with pytest.raises(TypeError):
+        [response async for response in call] if method == "Count" else await call
+
+
 async def test_an_unknown_method_is_unimplemented(stub: Any) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as failure:
         await stub.Unknown(b"")

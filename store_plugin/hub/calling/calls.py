@@ -83,9 +83,13 @@ class _Call:
         """The stream is there, or the call has failed already."""
 
     async def _ended(self) -> None:
+        """Raises what is no failure of the call but a mistake of its caller, such as metadata of numbers."""
         await asyncio.wait((self._task,))
+        if not self._task.cancelled():
+            self._task.result()
 
     def _raise_failure(self) -> None:
+        self._task.result()
         if self._failure is not None:
             raise rpc_error(self._failure)
 
