@@ -26,6 +26,8 @@ MOST_STORES = 256
 """Open at a time; of more the one used longest ago is closed."""
 OPEN_SECONDS = 120.0
 """For opening one; callers have deadlines of their own."""
+CLOSE_SECONDS = 10.0
+"""For closing one, also one that has not opened yet: then nobody needs it any more."""
 IDLE_SECONDS = 300.0
 """A store that nobody has used for so long is closed."""
 
@@ -88,7 +90,7 @@ class OpenStores:
         return len(self._stores)
 
     async def aclose(self) -> None:
-        """Close all; nobody may use one any more."""
+        """Close all, within CLOSE_SECONDS; nobody may use one any more."""
         for held in self._stores.values():
             self._close(held)
         self._stores.clear()
@@ -158,7 +160,8 @@ class OpenStores:
 
     async def _closed(self, held: _Open) -> None:
         try:
-            store = await held.opening
-            await store.aclose()
+            async with asyncio.timeout(CLOSE_SECONDS):
+                store = await held.opening
+                await store.aclose()
         except Exception as error:  # a store that fails to close must not keep others open
             self._log.warning("store failed to close", error=type(error).__name__)

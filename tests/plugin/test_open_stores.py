@@ -6,7 +6,7 @@ import pytest
 
 from store_plugin._proto import backend_pb2 as proto
 from store_plugin.errors import StoreUnavailable
-from store_plugin.plugin.stores import OPEN_SECONDS, OpenStores
+from store_plugin.plugin.stores import CLOSE_SECONDS, OPEN_SECONDS, OpenStores
 from store_plugin.spec import StoreSpec
 from store_plugin.store import Environment, Store
 from store_plugin.testing.memory import MemoryData, MemoryStore
@@ -26,13 +26,14 @@ class Slow:
         self.seconds = seconds
         self.failure = failure
         self.asked = 0
+        self.made: Store = MemoryStore(MemoryData("slow"))
 
     async def open(self, spec: StoreSpec, environment: Environment) -> Store:
         self.asked += 1
         await asyncio.sleep(self.seconds)
         if self.failure is not None:
             raise self.failure
-        return MemoryStore(MemoryData("slow"))
+        return self.made
 
 
 async def lease(stores: OpenStores, within: float) -> Store:
@@ -87,5 +88,30 @@ def test_a_timeout_of_the_factorys_own_stays_its_own() -> None:
         stores = OpenStores({KIND: Slow(1, TimeoutError("mine"))}, RecordingLog())
         with pytest.raises(TimeoutError, match="mine"):
             await lease(stores, 30)
+
+    virtually(main())
+
+
+class Hanging(MemoryStore):
+    """Does not close."""
+
+    async def aclose(self) -> None:
+        await asyncio.Event().wait()
+
+
+def test_a_plugin_ends_though_a_store_of_it_neither_opens_nor_closes() -> None:
+    async def main() -> None:
+        factory, log = Slow(0), RecordingLog()
+        factory.made = Hanging(MemoryData("hangs"))
+        stores = OpenStores({KIND: factory}, log)
+        await lease(stores, 30)
+        factory.seconds = 3600
+        other = proto.StoreConfig(api_version=KIND[0], kind=KIND[1], name="other", spec=b"{}")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1), stores.lease(other):
+                raise AssertionError("it has opened")
+        async with asyncio.timeout(2 * CLOSE_SECONDS):
+            await stores.aclose()
+        assert log.events("warning") == ["store failed to close"] * 2
 
     virtually(main())
