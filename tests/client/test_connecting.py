@@ -236,7 +236,7 @@ def test_renewed_certificates_are_used_for_the_next_connection(
 ) -> None:
     """Also by the client that failed with the old ones."""
     spoil(authority, certs_dir)
-    client = make_client(f"127.0.0.1:{tls_server.port}", certs_dir=certs_dir, connect_timeout=1)
+    client = make_client(f"127.0.0.1:{tls_server.port}", certs_dir=certs_dir, connect_timeout=3)
     with pytest.raises(NotReachable):
         client.get(CONFIG, "team-a/db")
     write_certs(certs_dir, authority)

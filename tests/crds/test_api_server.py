@@ -21,6 +21,7 @@ from tests.docs.pages import ROOT, blocks, pages
 from tests.support.kubernetes import ApiError, Cluster, path_of
 from tests.support.manifests import GROUP_VERSION, manifest
 from tests.support.tools import tool
+from tests.support.waiting import eventually
 
 SPECS: dict[str, type[Manifest]] = {
     "AWSConfig": AWSSpec,
@@ -266,9 +267,7 @@ def test_a_misspelt_field_is_refused_by_kubectl(installed: Cluster, kubeconfig: 
     (tmp_path / "bad.yaml").write_text(
         yaml.safe_dump(manifest("VaultConfig", "bad", VAULT | {"mountpath": "x"}))
     )
-    ended = kubectl(kubeconfig, "apply", "-f", str(tmp_path / "bad.yaml"))
-    assert ended.returncode == 1
-    assert 'unknown field "spec.mountpath"' in ended.stderr
+    eventually(lambda: 'unknown field "spec.mountpath"' in refusal(kubeconfig, tmp_path / "bad.yaml"))
 
 
 def test_kubectl_shows_columns_categories_and_explanations(installed: Cluster, kubeconfig: Path) -> None:
@@ -279,12 +278,17 @@ def test_kubectl_shows_columns_categories_and_explanations(installed: Cluster, k
     status = {"apiVersion": GROUP_VERSION, "kind": "VaultConfig", "metadata": {"name": "shown"}}
     status |= {"status": {"conditions": [condition]}}
     installed.apply(status, subresource="status")
-    listed = kubectl(kubeconfig, "get", "store").stdout.splitlines()
-    head, row = (line.split() for line in listed if "NAME" in line or "vaultconfig" in line)
+
+    def listed() -> list[list[str]]:
+        lines = kubectl(kubeconfig, "get", "store").stdout.splitlines()
+        return [line.split() for line in lines if "NAME" in line or "vaultconfig" in line]
+
+    eventually(lambda: len(listed()) == 2)
+    head, row = listed()
     assert head == ["NAME", "AGE", "SERVER", "READY"]
     assert (row[0], row[2:]) == ("vaultconfig.secrets.crossplane.io/shown", ["https://vault:8200", "True"])
-    explained = kubectl(kubeconfig, "explain", "vaultconfig.spec.version").stdout
-    assert "Of the KV secrets engine at `mountPath`." in explained
+    explain = ("explain", "vaultconfig.spec.version")
+    eventually(lambda: "Of the KV secrets engine at `mountPath`." in kubectl(kubeconfig, *explain).stdout)
     installed.api("DELETE", path_of(config))
 
 
@@ -303,6 +307,13 @@ def kubeconfig(cluster: Cluster, tmp_path: Path) -> Path:
 def kubectl(kubeconfig: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     command = [str(tool("kubectl")), f"--kubeconfig={kubeconfig}", *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def refusal(kubeconfig: Path, manifest: Path) -> str:
+    """What kubectl says that does not apply it. A new kind is known to it a little after it is served."""
+    ended = kubectl(kubeconfig, "apply", "-f", str(manifest))
+    assert ended.returncode == 1
+    return ended.stderr
 
 
 def create(cluster: Cluster, document: dict[str, Any]) -> dict[str, Any]:

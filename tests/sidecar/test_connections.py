@@ -40,6 +40,7 @@ def abandon(endpoint: str, count: int) -> list[socket.socket]:
     return [call_and_abandon(endpoint, METHOD, REQUEST) for _ in range(count)]
 
 
+@pytest.mark.timeout(900)  # eleven thousand calls, one after the other
 @pytest.mark.usefixtures("many_descriptors")
 def test_abandoned_connections_cost_neither_descriptors_nor_memory_for_long(
     quick_to_close: SidecarProcess,
@@ -47,11 +48,11 @@ def test_abandoned_connections_cost_neither_descriptors_nor_memory_for_long(
     process = psutil.Process(quick_to_close.pid)
     at_rest = process.num_fds()
     abandoned = abandon(quick_to_close.endpoint, BATCH)
-    eventually(lambda: process.num_fds() <= at_rest + 10, within=30)
+    eventually(lambda: process.num_fds() <= at_rest + 10, within=120)
     warm = process.memory_info().rss
     for _ in range(CONNECTIONS // BATCH):
         abandoned += abandon(quick_to_close.endpoint, BATCH)
-    eventually(lambda: process.num_fds() <= at_rest + 10, within=30)
-    eventually(lambda: process.memory_info().rss - warm < KEPT_AT_MOST, within=40)
+    eventually(lambda: process.num_fds() <= at_rest + 10, within=120)
+    eventually(lambda: process.memory_info().rss - warm < KEPT_AT_MOST, within=120)
     for connection in abandoned:
         connection.close()

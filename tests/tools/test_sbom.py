@@ -10,6 +10,9 @@ from tests.tools.test_hashes import pins
 from tools import sbom
 from tools.hashes import REQUIREMENTS
 
+# pip installs whole images.
+pytestmark = pytest.mark.timeout(600)
+
 
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

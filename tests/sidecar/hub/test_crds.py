@@ -48,7 +48,7 @@ def remove(cluster: Cluster) -> None:
         except ApiError as error:
             if error.status != 404:
                 raise
-    eventually(lambda: crd_of(cluster) is crd_of(cluster, OWN_PLURAL) is None)
+    eventually(lambda: crd_of(cluster) is crd_of(cluster, OWN_PLURAL) is None, within=90)
 
 
 def told(name: str, state: str, sidecar: SidecarProcess) -> bool:
