@@ -52,22 +52,25 @@ class GivingUp:
     """Tells all who wait for processes that nobody waits for what they print."""
 
     def __init__(self) -> None:
-        self._told = os.eventfd(0, os.EFD_CLOEXEC)
-        self._closing = weakref.finalize(self, os.close, self._told)
+        self.told = False
+        self._event = os.eventfd(0, os.EFD_CLOEXEC)
+        self._closing = weakref.finalize(self, os.close, self._event)
 
     def fileno(self) -> int:
         """Readable once it was told."""
-        return self._told
+        return self._event
 
     def tell(self) -> None:
-        os.eventfd_write(self._told, 1)
+        self.told = True
+        os.eventfd_write(self._event, 1)
 
 
 def collected(
     process: "subprocess.Popen[bytes]", timeout: float, giving_up: GivingUp | None = None
 ) -> Collected:
     """Wait for the end of a process of ours, for at most `timeout` seconds or until everybody
-    gives up; whatever is left of it and of its session is killed. Blocking."""
+    gives up; whatever is left of it and of its session is killed, its pipes are closed. Blocking;
+    OSError where there is no room to watch it."""
     found = Collected()
     session = _session_of(process)
     try:
@@ -77,6 +80,9 @@ def collected(
             _read(process, selector, found, time.monotonic() + timeout)
     finally:
         _end(process, session)
+        for pipe in (process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()
     found.code = -signal.SIGKILL if process.returncode is None else process.returncode
     return found
 

@@ -5,6 +5,7 @@ time to answer in, and may print only so much. What it prints on standard output
 and no log. Blocking: for a thread.
 """
 
+import errno
 import os
 import shutil
 import signal
@@ -21,8 +22,11 @@ from store_plugin.errors import ConfigInvalid, LoginRefused, StorePluginError, S
 
 TIMEOUT = 30.0
 """Seconds that a plugin has for its answer."""
+MOMENTARY = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ETXTBSY})
+"""What the system is short of for a while; and an executable that is just being written."""
+RETRY_SECONDS = 1.0
+"""When it may be otherwise."""
 _MOST_LINES = 20
-_RETRY_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +82,11 @@ class Runner:
         """The answer of the plugin, which has not expired.
 
         ConfigInvalid: it is missing, cannot be executed, or its answer is none; LoginRefused: it
-        ended with an error, or gave what has expired; StoreUnavailable: it took too long, or was
-        killed. And what `verify` raises.
+        ended with an error, or gave what has expired; StoreUnavailable: it took too long, was
+        killed, or could not be run just now. And what `verify` raises.
         """
+        if self.giving_up is not None and self.giving_up.told:
+            raise StoreUnavailable(f"the {call} was not run: the access config was closed")
         executable = _found(call)
         with self.verify(call.provider, executable) as verified:
             output = self._output(call, verified)
@@ -109,8 +115,11 @@ class Runner:
             raise _not_started(call, error) from None
         except ValueError:  # its text would show what it is about
             raise ConfigInvalid(f"the {call} is given what no argument or variable can hold") from None
-        with process:
+        # Not `with process`, which would wait for one that is not ours to end, however long it goes on.
+        try:
             return collected(process, self.timeout, self.giving_up)
+        except OSError as error:
+            raise _later(call, error) from None
 
 
 def _found(call: ExecCall) -> Path:
@@ -125,9 +134,13 @@ def _found(call: ExecCall) -> Path:
 
 
 def _not_started(call: ExecCall, error: OSError) -> StorePluginError:
-    if isinstance(error, BlockingIOError | MemoryError):
-        return StoreUnavailable(f"the {call} cannot be started: {error.strerror}", retry_after=_RETRY_SECONDS)
+    if error.errno in MOMENTARY:
+        return _later(call, error)
     return _with_hint(call, f"the {call}, {call.command}, cannot be executed: {error.strerror}")
+
+
+def _later(call: ExecCall, error: OSError) -> StoreUnavailable:
+    return StoreUnavailable(f"the {call} cannot be run now: {error.strerror}", retry_after=RETRY_SECONDS)
 
 
 def _with_hint(call: ExecCall, problem: str) -> ConfigInvalid:
@@ -143,10 +156,10 @@ def _check_end(call: ExecCall, output: Collected, timeout: float) -> None:
         raise StoreUnavailable(f"the {call} was ended: the access config was closed")
     if output.timed_out:
         raise StoreUnavailable(
-            f"the {call} gave no answer within {timeout:g} s; it was ended", retry_after=_RETRY_SECONDS
+            f"the {call} gave no answer within {timeout:g} s; it was ended", retry_after=RETRY_SECONDS
         )
     if output.code < 0:
-        raise StoreUnavailable(f"the {call} was ended by {_signal(-output.code)}", retry_after=_RETRY_SECONDS)
+        raise StoreUnavailable(f"the {call} was ended by {_signal(-output.code)}", retry_after=RETRY_SECONDS)
     if output.code:
         raise LoginRefused(f"the {call} failed with exit code {output.code}; its standard error says why")
 

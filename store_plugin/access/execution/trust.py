@@ -15,9 +15,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from store_plugin.access.execution.runner import Executable
+from store_plugin.access.execution.runner import MOMENTARY, RETRY_SECONDS, Executable
 from store_plugin.access.providers import Provider
-from store_plugin.errors import PluginUntrusted
+from store_plugin.errors import PluginUntrusted, StorePluginError, StoreUnavailable
 from store_plugin.trust import MAX_EXECUTABLE_BYTES, Untrusted, signers_in, verified
 
 _CHUNK = 1024 * 1024
@@ -48,7 +48,8 @@ class ExecutableTrust:
 
     @contextmanager
     def __call__(self, provider: str, executable: Path) -> Iterator[Executable]:
-        """What to execute, until the plugin has ended. PluginUntrusted."""
+        """What to execute, until the plugin has ended. PluginUntrusted; StoreUnavailable where the
+        system is short of something just now."""
         known = self._providers[provider]
         if not (known.digest or known.signature or self._require_digest):
             yield Executable(executable)
@@ -92,7 +93,7 @@ def _sealed(provider: str, executable: Path) -> int:
         fcntl.fcntl(memory, fcntl.F_ADD_SEALS, _SEALS)
     except OSError as error:
         os.close(memory)
-        raise _untrusted(provider, f"{executable} cannot be read: {error.strerror}") from None
+        raise _unchecked(provider, error, f"{executable} cannot be read: {error.strerror}") from None
     except BaseException:
         os.close(memory)
         raise
@@ -101,7 +102,7 @@ def _sealed(provider: str, executable: Path) -> int:
 
 def _memory(provider: str) -> int:
     """An empty memory file that may be executed, also where the kernel makes none such unless it is
-    asked to (vm.memfd_noexec). PluginUntrusted."""
+    asked to (vm.memfd_noexec). PluginUntrusted, StoreUnavailable."""
     name, flags = "store-plugin-exec", os.MFD_ALLOW_SEALING | os.MFD_CLOEXEC
     try:
         return os.memfd_create(name, flags | _MFD_EXEC)
@@ -109,7 +110,8 @@ def _memory(provider: str) -> int:
         if error.errno == errno.EINVAL:  # Linux before 6.3, where each may be
             return os.memfd_create(name, flags)
         denied = error.errno == errno.EACCES
-        raise _untrusted(provider, _NO_MEMORY_RUNS if denied else str(error.strerror)) from None
+        told = _NO_MEMORY_RUNS if denied else str(error.strerror)
+        raise _unchecked(provider, error, told) from None
 
 
 def _copy(executable: Path, memory: int) -> None:
@@ -139,6 +141,14 @@ def _digest(memory: int) -> str:
 
 def _content(memory: int) -> bytes:
     return os.pread(memory, os.fstat(memory).st_size, 0)
+
+
+def _unchecked(provider: str, error: OSError, problem: str) -> StorePluginError:
+    """What the system is short of for a while is no reason to distrust anybody."""
+    if error.errno in MOMENTARY:
+        told = f"the exec plugin of provider {provider!r} cannot be run now: {problem}"
+        return StoreUnavailable(told, retry_after=RETRY_SECONDS)
+    return _untrusted(provider, problem)
 
 
 def _untrusted(provider: str, problem: str) -> PluginUntrusted:

@@ -1,5 +1,6 @@
 """One run of a plugin, behaving and misbehaving."""
 
+import errno
 import json
 import os
 import subprocess
@@ -154,6 +155,53 @@ def test_a_flood_on_standard_error_is_no_answer_and_no_obstacle(tmp_path: Path) 
     assert Runner().run(call(plugin.path)).token == CANARY
 
 
+def test_a_plugin_that_is_just_being_replaced_may_be_run_later(tmp_path: Path) -> None:
+    plugin = ExecPlugin(tmp_path)
+    plugin.answers("t")
+    with plugin.path.open("ab"), pytest.raises(StoreUnavailable, match="Text file busy") as caught:
+        Runner().run(call(plugin.path))
+    assert caught.value.retry_after
+    assert Runner().run(call(plugin.path)).token == "t"
+
+
+@pytest.mark.parametrize("number", [errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE], ids=os.strerror)
+def test_what_is_short_for_a_moment_is_no_mistake_in_the_config(
+    tmp_path: Path, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def short(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    plugin = ExecPlugin(tmp_path)
+    for name in ("subprocess.Popen", "os.pidfd_open"):
+        with (
+            monkeypatch.context() as patched,
+            pytest.raises(StoreUnavailable, match="cannot be run now") as caught,
+        ):
+            patched.setattr(name, short)
+            Runner().run(call(plugin.path))
+        assert caught.value.retry_after
+
+
+def test_a_plugin_that_is_not_ours_to_end_holds_up_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one that has become another user's."""
+
+    def refused(*_: object) -> None:
+        raise PermissionError
+
+    plugin = ExecPlugin(tmp_path, body=f"while [ ! -e {tmp_path}/release ]; do sleep 0.1; done\n")
+    monkeypatch.setattr("store_plugin.access.execution.collecting._LONGEST_END", 0.1)
+    with ThreadPoolExecutor(1) as threads, monkeypatch.context() as patched:
+        patched.setattr("os.killpg", refused)
+        try:
+            running = threads.submit(Runner(timeout=0.2).run, call(plugin.path))
+            with pytest.raises(StoreUnavailable, match=r"no answer within 0\.2 s"):
+                running.result(20)
+        finally:
+            (tmp_path / "release").touch()
+
+
 def test_a_plugin_that_hangs_is_ended(tmp_path: Path) -> None:
     plugin = ExecPlugin(tmp_path, body="exec sleep 600\n")
     with pytest.raises(StoreUnavailable, match=r"no answer within 0.2 s") as caught:
@@ -193,6 +241,22 @@ def test_a_credential_that_has_expired_is_refused(tmp_path: Path) -> None:
     with pytest.raises(LoginRefused, match="had expired at 20") as caught:
         Runner().run(call(plugin.path))
     assert CANARY not in str(caught.value)
+
+
+def test_nothing_is_run_for_those_who_have_given_up(tmp_path: Path) -> None:
+    asked: list[Path] = []
+
+    @contextmanager
+    def verify(_name: str, path: Path) -> Iterator[Executable]:
+        asked.append(path)
+        yield Executable(path)
+
+    plugin = ExecPlugin(tmp_path)
+    giving_up = GivingUp()
+    giving_up.tell()
+    with pytest.raises(StoreUnavailable, match="the access config was closed"):
+        Runner(verify=verify, giving_up=giving_up).run(call(plugin.path))
+    assert (asked, plugin.runs) == ([], 0)
 
 
 def test_a_plugin_reads_nothing_from_our_standard_input(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Only an executable that was vouched for runs, and what was checked is what runs."""
 
 import base64
+import errno
 import gc
 import hashlib
 import os
@@ -19,7 +20,7 @@ from store_plugin.access.exec_credential import API_VERSIONS, ExecInfo, ExecStat
 from store_plugin.access.execution.runner import ExecCall, Runner
 from store_plugin.access.execution.trust import ExecutableTrust
 from store_plugin.access.providers import Provider
-from store_plugin.errors import ConfigInvalid, PluginUntrusted
+from store_plugin.errors import ConfigInvalid, PluginUntrusted, StoreUnavailable
 from tests.support.exec_plugins import access_file, profile, provider
 from tests.support.memory_rules import run_under
 
@@ -85,6 +86,21 @@ def test_what_was_checked_is_what_runs(plugin: Path, tmp_path: Path) -> None:
         ended = subprocess.run(command, pass_fds=checked.descriptors, capture_output=True, text=True)
     assert ended.stdout.strip() == ANSWER
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("name", ["memfd_create", "open"])
+def test_what_cannot_be_checked_just_now_is_no_reason_to_distrust(
+    plugin: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def short(*_: object, **__: object) -> int:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    checks, before = trust(plugin, digest=digest(plugin)), open_descriptors()
+    with monkeypatch.context() as patched, pytest.raises(StoreUnavailable, match="cannot be run now"):
+        patched.setattr(os, name, short)
+        with checks("tests", plugin):
+            pass
+    assert open_descriptors() == before
 
 
 def test_nobody_can_change_what_was_checked(plugin: Path) -> None:
