@@ -25,22 +25,31 @@ async def let_all_go(settings: Settings, log: Logger) -> None:
 
 
 async def _let_go_in(client: ApiClient, namespace: str | None, log: Logger) -> None:
-    secrets, refused = ClusterSecrets(client, lambda _: None), None
+    secrets = ClusterSecrets(client, lambda _: None)
     for _ in range(_TRIES):
         try:
-            async for secret in _held(client, namespace):
-                try:
-                    await _let_go(secrets, secret)
-                    log.info("let go", secret=str(secret.key))
-                except StorePluginError as error:
-                    log.error("a Secret keeps its finalizer", secret=str(secret.key), problem=error.message)
-                    refused = refused or error
+            refused = await _refused(secrets, client, namespace, log)
         except Forgotten:
             continue
         if refused is not None:
             raise refused
         return
     raise StoreUnavailable("Secrets change faster than they can be listed")
+
+
+async def _refused(
+    secrets: ClusterSecrets, client: ApiClient, namespace: str | None, log: Logger
+) -> StorePluginError | None:
+    """Let all go that are listed; the first error of one that was not. Raises Forgotten."""
+    refused: StorePluginError | None = None
+    async for secret in _held(client, namespace):
+        try:
+            await _let_go(secrets, secret)
+            log.info("let go", secret=str(secret.key))
+        except StorePluginError as error:
+            log.error("a Secret keeps its finalizer", secret=str(secret.key), problem=error.message)
+            refused = refused or error
+    return refused
 
 
 async def _held(client: ApiClient, namespace: str | None) -> AsyncIterator[FoundSecret]:
