@@ -116,6 +116,7 @@ class _Publisher:
 
     def _store_config_changed(self, name: str) -> None:
         self._outages.forget(name)
+        self._turns.forget(name)
         self._notices.store_config_changed(name)
 
     def _watches_of_secrets(self) -> Iterator[Watch]:

@@ -27,6 +27,10 @@ class Turns:
         self._answering: set[str] = set()
         self._waiting: dict[str, OrderedDict[Key, bool]] = {}
 
+    def forget(self, store_config: str) -> None:
+        """It may name another place now, which has not answered yet; or it is gone."""
+        self._answering.discard(store_config)
+
     def has_to_wait(self, store_config: str, key: Key) -> bool:
         """Whether there are enough others; then the Secret is called when there are fewer."""
         if self._under_way[store_config] < self._bound(store_config):

@@ -69,6 +69,16 @@ def test_after_a_failure_one_goes_first_again(place: Place) -> None:
         assert place.turns.has_to_wait("vault", KEYS[1])
 
 
+def test_a_store_config_that_has_changed_has_to_answer_anew(place: Place) -> None:
+    place.answered()
+    place.turns.forget("vault")
+    with place.turns.taken("vault", KEYS[0]):
+        assert place.turns.has_to_wait("vault", KEYS[1])
+    assert place.called == [KEYS[1]]
+    with place.turns.taken("vault", KEYS[1]):
+        assert not place.turns.has_to_wait("vault", KEYS[2])
+
+
 def test_a_refusal_of_one_secret_is_an_answer(place: Place) -> None:
     with pytest.raises(Refused), place.turns.taken("vault", KEYS[0]):
         raise Refused(Reason.NOT_OWNER, "theirs")
