@@ -1,10 +1,13 @@
 """The example of a fleet: two clusters, one whose credential a store has, one with a plugin of its own."""
 
+import asyncio
 import os
+import runpy
 import subprocess
 import sys
 from base64 import b64encode
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +139,31 @@ def test_the_program_lists_every_cluster_and_tells_what_is_wrong_with_one(exampl
     assert "kube-system" in said["member-1"]
     for name in ("another-scope", "another-cluster"):
         assert "of provider 'store' failed with exit code 1" in said[name]
+
+
+async def test_a_large_fleet_is_asked_in_turns(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Or most would wait for their plugin's turn until their time is over."""
+    program = runpy.run_path(str(EXAMPLE / "fleet.py"))
+    under_way: list[int] = [0]
+
+    async def namespaces(_access: object, profile: str) -> str:
+        under_way.append(under_way[-1] + 1)
+        await asyncio.sleep(0)
+        under_way.append(under_way[-1] - 1)
+        return f"{profile} answers"
+
+    async def profiles(_hub: object) -> list[str]:
+        return [f"fleet/member-{number}" for number in range(100)]
+
+    globals_of_main = program["main"].__globals__
+    monkeypatch.setitem(globals_of_main, "namespaces", namespaces)
+    monkeypatch.setitem(globals_of_main, "list_profiles_async", profiles)
+    monkeypatch.setitem(globals_of_main, "connected", lambda _kubeconfig: nullcontext())
+    await program["main"](None, None)
+    assert max(under_way) == program["AT_ONCE"]
+    assert len(capsys.readouterr().out.splitlines()) == 100
 
 
 def test_the_operator_follows_the_profiles_and_writes_nothing_to_them(example: Example) -> None:
