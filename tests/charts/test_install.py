@@ -17,6 +17,9 @@ from tests.support.kubernetes import Cluster, control_plane
 from tests.support.tools import tool
 from tests.support.waiting import eventually
 
+# Each way is many commands, and the first one starts a cluster.
+pytestmark = pytest.mark.timeout(300)
+
 INSTALL = DOCS / "install.md"
 WAYS = {
     "By a label": "store-plugin",
