@@ -32,8 +32,9 @@ def emit(document: Plain, output: str) -> None:
     click.echo(text, nl=False)
 
 
-def emit_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print rows under headings, as plain text: nothing in a cell is taken for markup, or obeyed."""
+def emit_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, empty: str = "") -> None:
+    """Print rows under headings, as plain text: nothing in a cell is taken for markup, or obeyed.
+    Where there are none, `empty` tells people so on standard error, and what to do."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -47,6 +48,8 @@ def emit_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     text = io.StringIO()
     Console(file=text, force_terminal=on_terminal, width=None if on_terminal else _WIDE).print(table)
     click.echo("\n".join(line.rstrip() for line in text.getvalue().splitlines()))
+    if empty and not table.row_count:
+        click.echo(empty, err=True)
 
 
 def change_lines(changes: Iterable[KeyChange]) -> list[str]:

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from store_plugin._proto import control_pb2 as proto
 
 _COLUMNS = ("NAME", "VERSION", "INSTANCE", "IDENTITY", "KINDS", "SINCE", "IN FLIGHT", "LAST HEARTBEAT")
+_EMPTY = (
+    "no plugin is connected: one that cannot connect says why in its log, and the sidecar whom it refused"
+)
 
 
 class PluginsGroup(click.Group):
@@ -40,7 +43,7 @@ def list_plugins(control: Control, output: str) -> None:
     """List the plugins that are connected now."""
     found = control.plugins()
     if output == "table":
-        emit_table(_COLUMNS, map(_row, found))
+        emit_table(_COLUMNS, map(_row, found), empty=_EMPTY)
     else:
         emit([_document(plugin) for plugin in found], output)
 

@@ -139,13 +139,15 @@ def test_a_cluster_is_looked_at_with_the_rights_there(
 
     try:
         assert told()["localconfigs.secrets.crossplane.io"].startswith(
-            "error: may not watch; add it to the role"
+            "error: may not list and watch; add it to the role"
         )
         rule = {"apiGroups": ["secrets.crossplane.io"], "resources": ["*"], "verbs": ["list", "watch"]}
         installed.allow(user, [rule])
         now = told()
         assert now["rights"].startswith("ok")
-        assert now[f"Secret {namespace}/login"].startswith("error: may not watch; add it to the role")
+        assert now[f"Secret {namespace}/login"].startswith(
+            "error: may not list and watch; add it to the role"
+        )
         assert "cannot be read" in now[f"LocalConfig/{name}"] or "every caller" in now[f"LocalConfig/{name}"]
         secrets = {"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["login"]}
         installed.allow(user, [secrets | {"verbs": ["list", "watch"]}], namespace)

@@ -68,6 +68,26 @@ def test_each_command_leads_to_the_next_one(run: Run, executable: Path) -> None:
     assert "7 records, the chain holds" in run("audit", "verify").output
 
 
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        (("list",), "no plugin is registered: see 'store-plugin plugin available'"),
+        (("available", "--directory", "/none"), "nothing is installed, and nothing lies in /none"),
+        (("trust", "list"), "no key is trusted: store-plugin plugin trust add FILE"),
+    ],
+    ids=["list", "available", "trust list"],
+)
+def test_a_table_without_rows_is_told_with_what_to_do(
+    run: Run, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], told: str
+) -> None:
+    """Besides the headings, and to people only."""
+    monkeypatch.setattr("store_plugin.lifecycle.administration.discovering.entry_points", lambda **_: ())
+    listed = run("plugin", *command)
+    assert told in listed.stderr
+    assert len(listed.stdout.splitlines()) == 1
+    assert run("plugin", *command, "-o", "json").stdout == "[]\n"
+
+
 def test_the_next_step_names_the_directory_that_was_given(run: Run, executable: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     installed = run("plugin", "install", executable, "--plugins-dir", other)

@@ -10,6 +10,7 @@ from store_plugin.config.kinds import Kinds, plural_in
 
 _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 _VERBS = ("list", "watch")
+_ADVICE = "add it to the role: rbac.sidecars and rbac.secrets of the chart, or deploy/rbac/sidecar.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +52,10 @@ async def look_at_rights(api: ClusterApi, wanted: Iterable[Right]) -> list[Findi
     missing = [right for right in wanted if not await _may(api, right)]
     if not missing:
         return [Finding("ok", "rights", "this ServiceAccount may read store configs and their Secrets")]
-    advice = "add it to the role (deploy/rbac/sidecar.yaml)"
-    return [Finding("error", right.where, f"may not {right.verb}; {advice}") for right in missing]
+    verbs: dict[str, list[str]] = {}
+    for right in missing:
+        verbs.setdefault(right.where, []).append(right.verb)
+    return [Finding("error", where, f"may not {' and '.join(of)}; {_ADVICE}") for where, of in verbs.items()]
 
 
 async def _may(api: ClusterApi, right: Right) -> bool:

@@ -29,7 +29,8 @@ def list_(providers: Path, kubeconfig: Path | None, context: str | None, namespa
         emit(rows, output)
         return
     columns = ("PROFILE", "NAME", "PROVIDER", "SERVER", "OFFERED")
-    emit_table(columns, [_cells(row) for row in rows])
+    empty = f"there are no ClusterProfiles{f' in the namespace {namespace}' * bool(namespace)}"
+    emit_table(columns, [_cells(row) for row in rows], empty=empty)
 
 
 def _row(access: AccessConfig, profile: ClusterProfile) -> dict[str, Plain]:

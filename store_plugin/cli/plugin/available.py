@@ -44,7 +44,8 @@ def available(directory: Path, describe: bool, plugins_dir: Path, output: str) -
     if output == "table":
         columns = ("NAME", "VERSION", "STATE", "SOURCE", "WHERE", "DIGEST")
         rows = [(o.name, o.version, o.state or "-", o.source, o.where, o.digest[:SHORT]) for o in found]
-        emit_table(columns, rows)
+        empty = f"nothing is installed, and nothing lies in {directory}: store-plugin plugin install FILE"
+        emit_table(columns, rows, empty=empty)
         return
     names = ("name", "version", "state", "source", "where", "digest")
     emit([{name: getattr(offer, name) for name in names} for offer in found], output)

@@ -50,7 +50,7 @@ def list_(plugins_dir: Path, control_socket: Path | None, output: str) -> None:
     rows = [
         (o.name, o.version, o.state, o.since or "-", str(o.restarts), printable(o.why) or "-") for o in found
     ]
-    emit_table(_COLUMNS, rows)
+    emit_table(_COLUMNS, rows, empty="no plugin is registered: see 'store-plugin plugin available'")
 
 
 @click.command()

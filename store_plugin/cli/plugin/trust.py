@@ -42,7 +42,10 @@ def list_(plugins_dir: Path, output: str) -> None:
     """List the trusted keys."""
     found = _keys(layout_of(plugins_dir)).list()
     if output == "table":
-        emit_table(("KEY", "FINGERPRINT"), [(signer.name, signer.fingerprint) for signer in found])
+        rows = [(signer.name, signer.fingerprint) for signer in found]
+        emit_table(
+            ("KEY", "FINGERPRINT"), rows, empty="no key is trusted: store-plugin plugin trust add FILE"
+        )
         return
     emit([{"name": signer.name, "fingerprint": signer.fingerprint} for signer in found], output)
 
