@@ -47,6 +47,8 @@ Completion in the shell:
   bash: eval "$(_STORE_PLUGIN_COMPLETE=bash_source store-plugin)"
   zsh:  eval "$(_STORE_PLUGIN_COMPLETE=zsh_source store-plugin)"
   fish: _STORE_PLUGIN_COMPLETE=fish_source store-plugin | source
+It knows names of store configs, of plugins, and of those that are connected where
+STORE_PLUGIN_CONFIG_DIR, STORE_PLUGIN_PLUGINS_DIR and STORE_PLUGIN_CONTROL_SOCKET are set.
 """
 
 

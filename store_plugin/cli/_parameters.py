@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
+from store_plugin.cli._completing import complete_config
 from store_plugin.client import DEFAULT_CONNECT_TIMEOUT, DEFAULT_TIMEOUT, Client, parse_config
 from store_plugin.endpoints import DEFAULT_ENDPOINT, Endpoint, Transport
 from store_plugin.errors import CallerUnknown, InvalidRequest
@@ -45,7 +46,9 @@ def parse_label(text: str) -> tuple[str, str]:
     return key, value
 
 
-config_argument = click.argument("config", metavar="KIND/NAME", type=parsed_by(parse_config))
+config_argument = click.argument(
+    "config", metavar="KIND/NAME", type=parsed_by(parse_config), shell_complete=complete_config
+)
 name_argument = click.argument("name", metavar="SCOPE/NAME", type=parsed_by(ScopedName.parse))
 owner_option = click.option("--owner", metavar="UID", help=f"Owner of the secret: the label {OWNER_LABEL}.")
 dry_run_option = click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")

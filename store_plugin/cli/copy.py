@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from store_plugin.cli._completing import complete_config
 from store_plugin.cli._failures import EXIT_REFUSED, Failure
 from store_plugin.cli._parameters import dry_run_option, parsed_by
 from store_plugin.cli._printable import say
@@ -49,8 +50,8 @@ class Report:
 
 
 @click.command()
-@click.argument("source", metavar="FROM", type=parsed_by(parse_config))
-@click.argument("target", metavar="TO", type=parsed_by(parse_config))
+@click.argument("source", metavar="FROM", type=parsed_by(parse_config), shell_complete=complete_config)
+@click.argument("target", metavar="TO", type=parsed_by(parse_config), shell_complete=complete_config)
 @click.argument("names", metavar="[SCOPE/NAME]...", nargs=-1, type=parsed_by(ScopedName.parse))
 @click.option(
     "--config-dir",

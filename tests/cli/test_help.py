@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 import pytest
@@ -11,6 +12,7 @@ from click.testing import CliRunner
 from store_plugin.cli._app import COMMANDS, cli
 from store_plugin.cli.access import COMMANDS as ACCESS_COMMANDS
 from store_plugin.cli.plugin import COMMANDS as PLUGIN_COMMANDS
+from tests.support import manifests
 
 HEAVY = {"aiohttp", "pydantic", "structlog", "watchfiles", "hvac", "yaml", "rich", "uvloop", "cryptography"}
 
@@ -190,6 +192,33 @@ def test_completion_offers_commands() -> None:
     command = [sys.executable, "-c", "from store_plugin.cli import main; main()"]
     output = subprocess.run(command, env=environ, capture_output=True, text=True)
     assert {f"plain,{name}" for name in COMMANDS} <= set(output.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("store-plugin get Local", {"LocalConfig/files"}),
+        ("store-plugin copy ", {"LocalConfig/files", "VaultConfig/vault"}),
+        ("store-plugin copy LocalConfig/files V", {"VaultConfig/vault"}),
+        ("store-plugin delete VaultConfig/nope", set()),
+    ],
+)
+def test_completion_offers_the_store_configs_of_the_directory(
+    words: str, offered: set[str], tmp_path: Path
+) -> None:
+    manifests.local(tmp_path, "files", tmp_path)
+    manifests.write(tmp_path, "VaultConfig", "vault", {})  # not valid: still it is named so
+    (tmp_path / "broken.yaml").write_text("[")
+    environ = {
+        "STORE_PLUGIN_CONFIG_DIR": str(tmp_path),
+        "_STORE_PLUGIN_COMPLETE": "bash_complete",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(len(words.split(" ")) - 1),
+    }
+    command = [sys.executable, "-c", "from store_plugin.cli import main; main()"]
+    output = subprocess.run(command, env=environ, capture_output=True, text=True)
+    assert set(output.stdout.split()) == {f"plain,{name}" for name in offered}
+    assert output.stderr == ""
 
 
 def test_missing_click_is_told_with_what_to_install() -> None:
