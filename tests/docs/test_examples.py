@@ -10,7 +10,9 @@ import pytest
 from store_plugin.config.reading import read_directory
 from store_plugin.store import served_kinds
 from tests.docs.pages import DOCS, ROOT, blocks, pages
+from tests.docs.walks import take_walk
 from tests.support.manifests import GROUP_VERSION
+from tests.support.ports import free_port
 
 MANIFESTS = [
     pytest.param(block, id=f"{page.relative_to(ROOT)}-{number}")
@@ -36,13 +38,48 @@ def test_there_are_manifests_for_every_kind_and_login() -> None:
         assert re.search(rf"(kind|method): {shown}\b", text)
 
 
+AUTHORING = DOCS / "stores-authoring.md"
+
+
+def write_files(language: str, directory: Path) -> set[str]:
+    """The blocks of that page which begin with the name of a file, and these names."""
+    found = {
+        name[1]: block
+        for block in blocks(AUTHORING, language)
+        if (name := re.match(r"# (\S+\.\w+)\n", block))
+    }
+    for name, block in found.items():
+        (directory / name).parent.mkdir(exist_ok=True)
+        (directory / name).write_text(block)
+    return set(found)
+
+
+def test_the_example_of_a_store_is_installed_and_used_as_it_is_shown(tmp_path: Path) -> None:
+    """Beside the packages of these tests, not among them."""
+    assert write_files("python", tmp_path) == {"folder_store.py", "test_folder_store.py"}
+    assert write_files("toml", tmp_path) == {"pyproject.toml"}
+    assert write_files("yaml", tmp_path) == {"configs/trial.yaml"}
+    site, place, here = tmp_path / "site", tmp_path / "trial", f"unix://{tmp_path}/ess.sock"
+    config = tmp_path / "configs" / "trial.yaml"
+    config.write_text(config.read_text().replace("/tmp/trial", str(place)))
+
+    def as_here(text: str) -> str:
+        beside = f"pip install --quiet --no-deps --no-build-isolation --no-index --target {site} ."
+        return text.replace("pip install .", beside).replace("/tmp/trial", str(place))
+
+    apart = {
+        "PYTHONPATH": str(site),
+        "STORE_PLUGIN_LISTEN": here,
+        "STORE_PLUGIN_ENDPOINT": here,
+        "STORE_PLUGIN_ADMIN_LISTEN": f"127.0.0.1:{free_port()}",
+        "STORE_PLUGIN_CONNECT_TIMEOUT": "60",
+    }
+    take_walk(AUTHORING, tmp_path, apart, as_here)
+    assert len(list(place.iterdir())) == 1
+
+
 def test_the_example_of_a_store_passes_its_tests(tmp_path: Path) -> None:
-    files = [block for block in blocks(DOCS / "stores-authoring.md", "python") if block.startswith("# ")]
-    names = [re.match(r"# (\S+\.py)\n", block) for block in files]
-    for name, block in zip(names, files, strict=True):
-        assert name
-        (tmp_path / name[1]).write_text(block)
-    assert {path.name for path in tmp_path.iterdir()} == {"folder_store.py", "test_folder_store.py"}
+    write_files("python", tmp_path)
     command = [sys.executable, "-m", "pytest", "-q", "--rootdir", str(tmp_path), "-p", "no:cacheprovider"]
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=110, check=False)
     assert ended.returncode == 0, ended.stdout
