@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from threading import Lock
 
 from store_plugin.access.exec_credential import ExecStatus
+from store_plugin.errors import StoreUnavailable
 
 
 class CertificateFiles:
@@ -19,10 +20,14 @@ class CertificateFiles:
     def __init__(self) -> None:
         self._lock = Lock()
         self._directory: TemporaryDirectory[str] | None = None
+        self._closed = False
 
     def write(self, name: str, status: ExecStatus) -> Path:
-        """The file of the cluster `name` with this certificate and key in it."""
+        """The file of the cluster `name` with this certificate and key in it. StoreUnavailable after
+        `close`: nobody would remove it."""
         with self._lock:
+            if self._closed:
+                raise StoreUnavailable("the access config was closed")
             if self._directory is None:
                 self._directory = TemporaryDirectory(prefix="store-plugin-access-")
             path = Path(self._directory.name) / f"{name}.pem"
@@ -40,8 +45,9 @@ class CertificateFiles:
                 (Path(self._directory.name) / f"{name}.pem").unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Remove them all."""
+        """Remove them all, for good."""
         with self._lock:
+            self._closed = True
             if self._directory is not None:
                 self._directory.cleanup()
                 self._directory = None

@@ -188,6 +188,14 @@ def test_certificates_are_files_that_only_we_read_until_they_are_removed() -> No
     files.close()
 
 
+def test_no_certificate_is_written_after_the_end() -> None:
+    """As by a request that was under way: nobody would remove it."""
+    files = CertificateFiles()
+    files.close()
+    with pytest.raises(StoreUnavailable, match="the access config was closed"):
+        files.write("a", ExecStatus(certificate=b"CERT", key=b"KEY"))
+
+
 def test_an_error_that_many_are_told_keeps_nothing_of_them(bench: Bench) -> None:
     bench.error = LoginRefused("no")
     for _ in range(3):
