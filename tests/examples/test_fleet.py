@@ -22,9 +22,12 @@ from tests.support.operator import running_operator
 from tests.support.sidecar import SidecarProcess, running_sidecar
 from tests.support.waiting import eventually
 
+# Two clusters are started, and each program imports the kubernetes library.
+pytestmark = pytest.mark.timeout(300)
+
 EXAMPLE = Path(__file__).parents[2] / "examples" / "fleet"
 PROFILES = "/apis/multicluster.x-k8s.io/v1alpha1/namespaces/{}/clusterprofiles"
-WITHIN = 30.0
+WITHIN = 90.0
 LIST = [{"apiGroups": [""], "resources": ["namespaces"], "verbs": ["list"]}]
 
 

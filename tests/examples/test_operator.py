@@ -17,7 +17,7 @@ from tests.support.sidecar import SidecarProcess, running_sidecar
 from tests.support.waiting import eventually
 
 GROUP = "/apis/example.org/v1alpha1"
-WITHIN = 30.0
+WITHIN = 60.0
 
 
 @dataclass

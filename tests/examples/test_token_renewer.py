@@ -17,8 +17,11 @@ from tests.support.operator import running_operator
 from tests.support.processes import running_program
 from tests.support.waiting import eventually
 
+# Operators and providers are started one after another.
+pytestmark = pytest.mark.timeout(300)
+
 EXAMPLE = Path(__file__).parents[2] / "examples" / "token-renewer"
-WITHIN = 40.0
+WITHIN = 90.0
 ENDS = "renewer.example.org/ends"
 
 
