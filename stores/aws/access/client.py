@@ -15,9 +15,9 @@ from botocore.loaders import Loader
 from botocore.session import Session
 
 from store_plugin.errors import StoreUnavailable
+from stores._threads import Threads
 from stores.aws import errors
 from stores.aws.access.credentials import Login, provide
-from stores.aws.access.threads import Threads
 from stores.aws.spec import AWSSpec
 
 THREADS = 16

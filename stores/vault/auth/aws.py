@@ -3,11 +3,13 @@ learns who we are: signing makes no call itself."""
 
 import asyncio
 from base64 import b64encode
+from functools import partial
 from typing import ClassVar
 from urllib.parse import quote
 
 from store_plugin.errors import ConfigInvalid
 from store_plugin.store import Credentials
+from stores._threads import Threads
 from stores.vault.auth.grant import AdapterFor, Grant, credential, granted
 from stores.vault.auth_spec import AWSAuth
 
@@ -28,8 +30,14 @@ class AWSMethod:
         self._credentials = credentials
 
     async def login(self, adapter_for: AdapterFor) -> Grant:
-        # Off the event loop: AWS's own chain reads files, and may ask a metadata service.
-        signed = await asyncio.to_thread(_signed, self._spec, self._keys())
+        # AWS's own chain reads files, and may ask a metadata service or STS: on a thread of its own,
+        # for those of the event loop are everybody's.
+        thread = Threads(1, "vault-aws-login")
+        try:
+            signing = partial(_signed, self._spec, self._keys())
+            signed = await asyncio.get_running_loop().run_in_executor(thread, signing)
+        finally:
+            thread.shutdown()
         path = f"/v1/auth/{quote(self._spec.mount_path)}/login"
         return granted(await adapter_for("").login(path, json={"role": self._spec.role, **signed}))
 

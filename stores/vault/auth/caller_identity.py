@@ -6,6 +6,7 @@ from typing import Any
 
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
+from botocore.config import Config
 from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as NoConnection
@@ -16,6 +17,9 @@ from botocore.session import Session
 from store_plugin.errors import ConfigInvalid, LoginRefused, StoreUnavailable
 from stores.vault.auth_spec import AWSAuth
 
+CONNECT_SECONDS = 3.0
+READ_SECONDS = 10.0
+"""For STS, where AWS's chain of credentials asks it."""
 _GLOBAL, _GLOBAL_REGION = "aws-global", "us-east-1"
 _BODY = "Action=GetCallerIdentity&Version=2011-06-15"
 _TYPE = "application/x-www-form-urlencoded; charset=utf-8"
@@ -57,7 +61,7 @@ def _identity(keys: dict[str, str] | None) -> Any:
     if keys is not None:
         return ReadOnlyCredentials(keys["accessKeyID"], keys["secretAccessKey"], keys.get("sessionToken"))
     try:
-        found = Session().get_credentials()
+        found = _session().get_credentials()
         if found is not None:
             return found.get_frozen_credentials()
     except ClientError as refused:
@@ -72,3 +76,16 @@ def _identity(keys: dict[str, str] | None) -> Any:
     except BotoCoreError as error:
         raise ConfigInvalid(f"auth.aws: AWS's chain of credentials fails ({type(error).__name__})") from None
     raise ConfigInvalid("auth.aws: AWS's chain finds no credentials; set static, or give the Pod an identity")
+
+
+def _session() -> Session:
+    """botocore would wait for a minute, and ask five times: the login has patience of its own."""
+    session = Session()
+    session.set_default_client_config(
+        Config(
+            connect_timeout=CONNECT_SECONDS,
+            read_timeout=READ_SECONDS,
+            retries={"mode": "standard", "total_max_attempts": 1},
+        )
+    )
+    return session

@@ -1,9 +1,14 @@
 """AWS IAM, against Vault's own verification and an STS that checks signatures."""
 
 import asyncio
+import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from json import loads
+from pathlib import Path
 
 import pytest
 from botocore.exceptions import (
@@ -15,6 +20,8 @@ from botocore.exceptions import (
 
 from store_plugin.errors import ConfigInvalid, LoginRefused, StorePluginError, StoreUnavailable
 from store_plugin.testing.environment import MemoryCredentials
+from stores.vault.adapter import VaultAdapter
+from stores.vault.auth.aws import AWSMethod
 from stores.vault.auth.caller_identity import signed_request
 from stores.vault.auth_spec import AWSAuth
 from stores.vault.store import VaultStore
@@ -162,6 +169,45 @@ def test_a_chain_that_fails_is_told(
     with pytest.raises(kind, match=r"auth\.aws") as caught:
         signed_request(AWSAuth(), None)
     assert "canary" not in str(caught.value)
+
+
+@pytest.fixture
+def silent_sts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[socket.socket]:
+    """The role of a Pod (IRSA), and an STS that takes connections and never answers."""
+    (tmp_path / "token").write_text("pod.token")
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        server.setblocking(False)
+        monkeypatch.setenv("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/store-plugin")
+        monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(tmp_path / "token"))
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", f"http://127.0.0.1:{server.getsockname()[1]}")
+        monkeypatch.setenv("AWS_REGION", REGION)
+        yield server
+
+
+async def test_a_chain_that_hangs_takes_no_thread_that_others_need(silent_sts: socket.socket) -> None:
+    """Files of configs and certificates are read on those of the event loop."""
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(ThreadPoolExecutor(1))
+    method = AWSMethod(AWSAuth.model_validate({"role": "app"}), MemoryCredentials())
+    login = asyncio.create_task(method.login(lambda token: VaultAdapter(None, {})))  # type: ignore[arg-type]
+    connection, _ = await loop.sock_accept(silent_sts)
+    with closing(connection):
+        async with asyncio.timeout(30):
+            assert await asyncio.to_thread(len, "abc") == 3
+        login.cancel()
+        await asyncio.wait([login])
+
+
+def test_a_chain_is_not_waited_for_without_end(
+    silent_sts: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stores.vault.auth.caller_identity.READ_SECONDS", 0.2)
+    with pytest.raises(StoreUnavailable, match="AWS does not answer") as caught:
+        signed_request(AWSAuth(), None)
+    assert caught.value.retry_after
+    silent_sts.accept()[0].close()
+    with pytest.raises(BlockingIOError):
+        silent_sts.accept()  # what repeats, and backs off, is the login
 
 
 def test_another_login_never_imports_what_signs() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from stores.aws.access.threads import Threads
+from stores._threads import Threads
 from tests.support.waiting import eventually
 
 NAMES = count()
@@ -138,4 +138,4 @@ asyncio.run(main(server))
 
 def test_a_request_that_is_never_answered_does_not_hold_up_the_end_of_the_process() -> None:
     command = [sys.executable, "-c", READ_FROM_A_SERVER_THAT_NEVER_ANSWERS]
-    subprocess.run(command, check=True, timeout=90, cwd=Path(__file__).parents[3])
+    subprocess.run(command, check=True, timeout=90, cwd=Path(__file__).parents[2])
