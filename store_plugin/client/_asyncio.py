@@ -84,11 +84,13 @@ class AsyncioTransport:
         """The channel to try next: a new one where the TLS files have changed. The old one
         is let go, not closed, so that calls on a connection it still has can end."""
         loop = asyncio.get_running_loop()
-        if self._connection.tls_material() != failing.material:
-            with self._lock:
-                if self._opened.get(loop) is failing:
-                    self._opened[loop] = self._open()
-        return self._current()
+        changed = self._connection.tls_material() != failing.material
+        with self._lock:
+            if self._closed:
+                raise closed_during_call()
+            if changed and self._opened[loop] is failing:
+                self._opened[loop] = self._open()
+            return self._opened[loop]
 
     def _open(self) -> OpenChannel[grpc.aio.Channel]:
         return open_channel(self._connection, grpc.aio.insecure_channel, grpc.aio.secure_channel)

@@ -11,6 +11,9 @@ from store_plugin.client._messages import Call
 
 ResultT = TypeVar("ResultT")
 
+_FIRST_LOOK = 1.0
+"""Seconds at most; it takes a thread to start."""
+
 
 class ThreadedTransport:
     """One channel, made with the first call and kept until `close`."""
@@ -37,7 +40,7 @@ class ThreadedTransport:
                 # What gRPC raises for a call on a channel that has just been closed.
                 self._raise_if_closed()
                 raise
-            _await_connection(opened.channel, wait)
+            self._await_connection(opened.channel, wait)
             opened = self._renewed(opened)
 
     def close(self) -> None:
@@ -62,32 +65,39 @@ class ThreadedTransport:
     def _renewed(self, failing: OpenChannel[grpc.Channel]) -> OpenChannel[grpc.Channel]:
         """The channel to try next: a new one where the TLS files have changed. The old one
         is let go, not closed, so that calls on a connection it still has can end."""
-        if self._connection.tls_material() != failing.material:
-            with self._lock:
-                if self._opened is failing:
-                    self._opened = self._open()
-        return self._current()
+        changed = self._connection.tls_material() != failing.material
+        with self._lock:
+            if self._opened is None:
+                raise closed_during_call()
+            if changed and self._opened is failing:
+                self._opened = self._open()
+            return self._opened
 
     def _open(self) -> OpenChannel[grpc.Channel]:
         return open_channel(self._connection, grpc.insecure_channel, grpc.secure_channel)
 
+    def _await_connection(self, channel: grpc.Channel, seconds: float) -> None:
+        """Until the channel is connected, or for so long. Watching it is also what makes it try
+        again: a channel of the synchronous API gets on only while a thread waits for it.
 
-def _await_connection(channel: grpc.Channel, seconds: float) -> None:
-    """Until the channel is connected, or for so long. Watching it is also what makes it try
-    again: a channel of the synchronous API gets on only while a thread waits for it.
+        Not with `grpc.channel_ready_future`, which asks gRPC's watching thread to connect: asked
+        twice, that thread looks at the channel once more after the last one has gone, and writes a
+        traceback to stderr where it is closed by then. So it does where that happens before its first
+        look, which is why `close` waits for that.
+        """
+        looked, ready = threading.Event(), threading.Event()
 
-    Not with `grpc.channel_ready_future`, which asks gRPC's watching thread to connect: asked
-    twice, that thread looks at the channel once more after the last one has gone, and writes a
-    traceback to stderr where it is closed by then.
-    """
-    ready = threading.Event()
+        def look(state: grpc.ChannelConnectivity) -> None:
+            looked.set()
+            if state is grpc.ChannelConnectivity.READY:
+                ready.set()
 
-    def look(state: grpc.ChannelConnectivity) -> None:
-        if state is grpc.ChannelConnectivity.READY:
-            ready.set()
-
-    channel.subscribe(look)
-    try:
-        ready.wait(seconds)
-    finally:
-        channel.unsubscribe(look)
+        with self._lock:
+            if self._closed:
+                raise closed_during_call()
+            channel.subscribe(look)
+            looked.wait(_FIRST_LOOK)
+        try:
+            ready.wait(seconds)
+        finally:
+            channel.unsubscribe(look)

@@ -121,6 +121,29 @@ def test_close_ends_the_calls_of_other_threads_with_an_error(endpoint: str, serv
         release.set()
 
 
+async def test_close_ends_the_calls_of_tasks_that_wait_for_a_server(endpoint: str) -> None:
+    client = AsyncClient(endpoint, connect_timeout=30)
+    task = asyncio.create_task(client.get(CONFIG, "team/x"))
+    await asyncio.sleep(0.2)
+    await client.close()
+    with pytest.raises(Cancelled, match="closed"):
+        await task
+
+
+def test_close_ends_the_calls_of_threads_that_wait_for_a_server(
+    endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, waits = Client(endpoint, connect_timeout=30), threading.Event()
+    wait = client._transport._await_connection
+    monkeypatch.setattr(client._transport, "_await_connection", lambda *told: (waits.set(), wait(*told)))
+    with ThreadPoolExecutor(1) as threads:
+        call = threads.submit(client.get, CONFIG, "team/x")
+        assert waits.wait(20)
+        client.close()
+        with pytest.raises(Cancelled, match="closed"):
+            call.result(20)
+
+
 async def test_the_loop_is_free_while_connecting(endpoint: str) -> None:
     """Another task runs on while a client waits for its server."""
     steps = 0
