@@ -88,9 +88,9 @@ async def visit() -> AsyncIterator[Visit]:
     """A plugin `name` that dials `endpoint` until the test is over; `options` are those of `run`."""
     async with AsyncExitStack() as stack:
 
-        async def start(name: str, endpoint: str, **options: Any) -> Guest:
+        async def start(name: str, endpoint: str, servicer: Echo | None = None, **options: Any) -> Guest:
             guest = Guest(Plugin(name, "1.0", log=(log := RecordingLog())), log)
-            add_echo(Echo(), guest.plugin)
+            add_echo(servicer or Echo(), guest.plugin)
             running = asyncio.create_task(guest.plugin.run(endpoint, signals=(), **options))
             stack.push_async_callback(_end, running)
             return guest

@@ -27,7 +27,7 @@ from tests.hub.authentication.cluster import (
 from tests.hub.authentication.conftest import OpenHub, Visit, WatchedHub
 from tests.hub.conftest import FOR_EVER
 from tests.support.certificates import CertificateAuthority
-from tests.support.echo import EchoStub
+from tests.support.echo import EchoStub, Held
 from tests.support.kubernetes import Cluster
 from tests.support.ports import free_port
 from tests.support.rbac_proxy import RbacProxy, rbac_proxy
@@ -263,6 +263,20 @@ async def test_an_old_stream_is_renewed_through_the_proxy_with_the_token_of_now(
     before = len(hub.told(EventKind.CONNECTED))
     file.write_text(for_hub(gate.cluster, gate.plugin))
     await until(lambda: len(hub.told(EventKind.CONNECTED)) > before, within=30)
+
+
+async def test_calls_under_way_finish_when_the_hub_stops(gate: Gate, open_hub: OpenHub, visit: Visit) -> None:
+    """Which closes its listener, and tells the proxy of it, while they go on."""
+    hub, servicer = await open_hub(gate.upstream, gate.access), Held()
+    await visit("vault", gate.endpoint, servicer, **gate.options())
+    await until(hub.hub.registry.entries)
+    call = EchoStub(hub.hub.plugin("vault")).Say(b"x", timeout=60)
+    await until(lambda: servicer.running)
+    stopping = asyncio.create_task(hub.hub.stop(60.0))
+    await until(lambda: hub.told(EventKind.DRAINING))
+    servicer.may_go.set()
+    await stopping
+    assert await call == b"x"
 
 
 async def test_calls_under_way_fail_when_the_proxy_dies(gate: Gate, open_hub: OpenHub, visit: Visit) -> None:
