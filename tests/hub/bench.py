@@ -15,6 +15,7 @@ from store_plugin.hub.registry import Registry
 from store_plugin.hub.store_kinds.kinds import Kinds
 from store_plugin.store import Store
 from store_plugin.testing.environment import MemoryCredentials, memory_environment
+from tests.hub.conftest import running_hub
 from tests.hub.shelf import API_VERSION, KIND
 
 
@@ -49,8 +50,5 @@ async def hub_bench(endpoint: str) -> AsyncIterator[Bench]:
 
     listener = HubListener(Endpoint.parse(endpoint), anyone, any_name)
     hub = Hub([listener], structlog.get_logger(), registry=registry, admit=admit)
-    await hub.start()
-    try:
+    async with running_hub(hub, endpoint):
         yield Bench(hub, kinds, endpoint)
-    finally:
-        await hub.stop(1.0)

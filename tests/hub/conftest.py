@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 from uuid import uuid4
 
+import grpc
 import pytest
 import structlog
 
@@ -42,11 +43,24 @@ async def start_hub(endpoint: str) -> AsyncIterator[StartHub]:
         async def start(settings: HubSettings | None = None) -> Hub:
             listener = HubListener(Endpoint.parse(endpoint), anyone, any_name)
             hub = Hub([listener], structlog.get_logger(), settings)
-            await hub.start()
-            stack.push_async_callback(hub.stop, 1.0)
-            return hub
+            return await stack.enter_async_context(running_hub(hub, endpoint))
 
         yield start
+
+
+@asynccontextmanager
+async def running_hub(hub: Hub, endpoint: str) -> AsyncIterator[Hub]:
+    """A hub whose plugins may break off half way in before it stops: it does that after a call, which
+    comes after all of them, and with a connection that is whole (docs/decisions/0052)."""
+    options = [("grpc.default_authority", "localhost"), ("grpc.use_local_subchannel_pool", 1)]
+    await hub.start()
+    try:
+        yield hub
+    finally:
+        async with grpc.aio.insecure_channel(Endpoint.parse(endpoint).target, options) as channel:
+            with suppress(grpc.aio.AioRpcError):  # it may have stopped already
+                await channel.unary_unary("/grpc.health.v1.Health/Check")(b"", timeout=20)
+            await hub.stop(1.0)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from store_plugin.errors import CallerUnknown
 from store_plugin.hub import Hub, HubListener, HubSettings, any_name
 from store_plugin.hub.peer import Identity
 from store_plugin.plugin import Plugin
-from tests.hub.conftest import FOR_EVER, running
+from tests.hub.conftest import FOR_EVER, running, running_hub
 from tests.support.echo import Echo, EchoStub, add_echo
 from tests.support.waiting import until
 
@@ -52,7 +52,7 @@ async def hub_behind(door: Door, endpoint: str, grace: float) -> AsyncIterator[H
     settings = HubSettings(
         max_stream_age=0.3, heartbeat_interval=0.05, missed_heartbeats=FOR_EVER, drain_grace=grace
     )
-    async with Hub([listener], structlog.get_logger(), settings) as hub:
+    async with running_hub(Hub([listener], structlog.get_logger(), settings), endpoint) as hub:
         yield hub
 
 

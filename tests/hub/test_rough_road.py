@@ -15,7 +15,7 @@ from store_plugin.endpoints import Endpoint
 from store_plugin.hub import Hub, HubListener, HubSettings, any_name, anyone
 from store_plugin.plugin import Plugin
 from store_plugin.plugin.backoff import Backoff
-from tests.hub.conftest import running
+from tests.hub.conftest import running, running_hub
 from tests.support.echo import LOST, Echo, EchoStub, add_echo, answers
 from tests.support.ports import free_port
 from tests.support.rough_road import RoughRoad
@@ -56,7 +56,7 @@ async def test_no_call_is_lost_without_an_error(monkeypatch: Any) -> None:
     add_echo(Echo(), plugin)
     process = psutil.Process()
     async with (
-        Hub([listener], structlog.get_logger(), settings) as hub,
+        running_hub(Hub([listener], structlog.get_logger(), settings), f"127.0.0.1:{port}") as hub,
         RoughRoad(port, seed=1) as road,
     ):
         tasks_before = len(asyncio.all_tasks())

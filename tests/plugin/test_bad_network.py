@@ -25,7 +25,7 @@ from store_plugin.plugin import Plugin, serving
 from store_plugin.plugin.backoff import Backoff
 from store_plugin.plugin.connecting import dialing, link
 from store_plugin.plugin.serving import HubStream
-from tests.hub.conftest import running
+from tests.hub.conftest import running, running_hub
 from tests.support.bad_network import BadNetwork
 from tests.support.echo import LOST, Echo, EchoStub, add_echo, answers
 from tests.support.fakes import RecordingLog
@@ -52,7 +52,8 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 @asynccontextmanager
 async def hub_behind(address: str) -> AsyncIterator[Hub]:
     log = RecordingLog()
-    async with Hub([HubListener(Endpoint.parse(address), anyone, any_name)], log, SETTINGS) as hub:
+    listener = HubListener(Endpoint.parse(address), anyone, any_name)
+    async with running_hub(Hub([listener], log, SETTINGS), address) as hub:
         yield hub
     assert "error" not in {level for level, _, _ in log.lines}, log.events("error")
 

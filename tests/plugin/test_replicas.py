@@ -14,7 +14,7 @@ from store_plugin.errors import NotReachable
 from store_plugin.hub import Hub, HubListener, any_name, anyone
 from store_plugin.plugin import Plugin
 from store_plugin.plugin.connecting import dialing, following
-from tests.hub.conftest import running
+from tests.hub.conftest import running, running_hub
 from tests.support.echo import Echo, EchoStub, Held, add_echo
 from tests.support.ports import free_port
 from tests.support.waiting import until
@@ -61,8 +61,9 @@ def port() -> int:
 
 @asynccontextmanager
 async def hub_at(address: str, port: int) -> AsyncIterator[Hub]:
-    listener = HubListener(Endpoint.parse(f"{address}:{port}"), anyone, any_name)
-    async with Hub([listener], structlog.get_logger()) as hub:
+    endpoint = f"{address}:{port}"
+    listener = HubListener(Endpoint.parse(endpoint), anyone, any_name)
+    async with running_hub(Hub([listener], structlog.get_logger()), endpoint) as hub:
         yield hub
 
 
