@@ -54,6 +54,7 @@ def write_files(language: str, directory: Path) -> set[str]:
     return set(found)
 
 
+@pytest.mark.timeout(240)
 def test_the_example_of_a_store_is_installed_and_used_as_it_is_shown(tmp_path: Path) -> None:
     """Beside the packages of these tests, not among them."""
     assert write_files("python", tmp_path) == {"folder_store.py", "test_folder_store.py"}
@@ -74,7 +75,7 @@ def test_the_example_of_a_store_is_installed_and_used_as_it_is_shown(tmp_path: P
         "STORE_PLUGIN_ADMIN_LISTEN": f"127.0.0.1:{free_port()}",
         "STORE_PLUGIN_CONNECT_TIMEOUT": "60",
     }
-    take_walk(AUTHORING, tmp_path, apart, as_here)
+    take_walk(AUTHORING, tmp_path, apart, as_here, seconds=200)
     assert len(list(place.iterdir())) == 1
 
 
