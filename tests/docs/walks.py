@@ -10,13 +10,13 @@ from types import MappingProxyType
 
 from tests.docs.pages import blocks
 
-_STEP = re.compile(r"^\$ (.*\n(?:>.*\n)*)((?:[^$].*\n|\n)*)", re.MULTILINE)
+_STEP = re.compile(r"^\$ ((?:.*\\\n)*.*\n(?:>.*\n)*)((?:[^$].*\n|\n)*)", re.MULTILINE)
 _LEAVE_NOTHING = "trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n"
 
 
 def steps(page: Path) -> list[tuple[str, str]]:
-    """(command, what it answers) of all console blocks, in order. A command goes on in lines that
-    begin with `>`."""
+    """(command, what it answers) of all console blocks, in order. A command goes on after a
+    backslash, and in lines that begin with `>`."""
     found = [step for text in blocks(page, "console") for step in _STEP.findall(text)]
     return [
         (re.sub(r"^> ?", "", command, flags=re.MULTILINE).rstrip("\n"), shown) for command, shown in found
