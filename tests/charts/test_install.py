@@ -48,7 +48,8 @@ CROSSPLANE: dict[str, Any] = {
 def fresh(tmp_path_factory: pytest.TempPathFactory, ca: CertificateAuthority) -> Iterator[Cluster]:
     """A cluster of its own, which has nothing of ours, and of Crossplane's what the ways touch."""
     with control_plane(tmp_path_factory.mktemp("install"), ca) as cluster:
-        cluster.api("POST", "/api/v1/namespaces", {"metadata": {"name": "crossplane-system"}})
+        for name in ("crossplane-system", "vault-system"):
+            cluster.api("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
         crossplane = {"metadata": {"name": "crossplane"}, "spec": CROSSPLANE}
         cluster.api("POST", "/apis/apps/v1/namespaces/crossplane-system/deployments", crossplane)
         cluster.define(RUNTIME_CONFIG)
