@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.support.desk import Desk, executable
 from tests.support.local_plugin import NAME
 from tests.support.processes import alive
 from tests.support.sidecar import running_sidecar
 
+pytestmark = pytest.mark.timeout(300)  # many processes, one after the other
 STUBBORN = """\
 import asyncio, signal
 signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -20,6 +20,7 @@ from tests.support.processes import alive
 from tests.support.sidecar import PROGRAM, running_sidecar
 from tests.support.waiting import eventually
 
+pytestmark = pytest.mark.timeout(300)  # many processes, one after the other
 FILES = ConfigReference(API_VERSION, KIND, "files")
 DATA = {"password": b"sesame"}
 

@@ -17,6 +17,7 @@ from tests.support.local_plugin import API_VERSION, KIND, NAME, config
 from tests.support.sidecar import SidecarProcess, running_sidecar
 from tests.support.waiting import eventually
 
+pytestmark = pytest.mark.timeout(300)  # many processes, one after the other
 FILES = ConfigReference(API_VERSION, KIND, "files")
 
 

@@ -16,6 +16,7 @@ from tests.support.ports import free_port
 from tests.support.service import Service
 from tests.support.sidecar import SidecarProcess, running_sidecar
 
+pytestmark = pytest.mark.timeout(300)  # many processes, one after the other
 CALLERS = 8
 REPLICAS = 2
 

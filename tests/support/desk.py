@@ -59,7 +59,7 @@ class Desk:
 
     def run(self, *arguments: str, expect: int = 0) -> str:
         command = [PROGRAM, *arguments, "--plugins-dir", str(self.plugins)]
-        ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=150)  # with --wait, 120
         assert ended.returncode == expect, f"{arguments}: {ended.stdout}{ended.stderr}"
         return ended.stdout + ended.stderr
 
