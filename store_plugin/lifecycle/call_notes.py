@@ -59,18 +59,16 @@ class CallNotes:
                 await self._record(self._waiting.get_nowait())
 
     async def _record(self, note: CallNote) -> None:
+        left_out = self._left_out.pop(note.plugin, 0)
         try:
-            await asyncio.to_thread(self._audit.record, "call", note.plugin, self._fields(note))
+            await asyncio.to_thread(self._audit.record, "call", note.plugin, _fields(note, left_out))
         except StorePluginError as error:
-            self._left_out[note.plugin] += 1
+            self._left_out[note.plugin] += left_out + 1
             self._log.error("a call could not be recorded", plugin=note.plugin, error=error.message)
 
-    def _fields(self, note: CallNote) -> Mapping[str, Value]:
-        fields: dict[str, Value] = {
-            "instance": note.instance,
-            "method": note.method,
-            "keys": list(note.keys),
-        }
-        if left_out := self._left_out.pop(note.plugin, 0):
-            fields["not_recorded"] = left_out
-        return fields
+
+def _fields(note: CallNote, left_out: int) -> Mapping[str, Value]:
+    fields: dict[str, Value] = {"instance": note.instance, "method": note.method, "keys": list(note.keys)}
+    if left_out:
+        fields["not_recorded"] = left_out
+    return fields

@@ -10,12 +10,12 @@ import re
 import secrets
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from store_plugin.errors import InvalidRequest, StoreUnavailable, TooLarge
-from store_plugin.lifecycle.files import settle
+from store_plugin.lifecycle.files import remove_file, settle
 from store_plugin.trust import MAX_EXECUTABLE_BYTES, is_digest
 
 _CHUNK = 1024 * 1024
@@ -49,8 +49,8 @@ class ContentStore:
         return sorted(path.name for path in self._directory.iterdir() if is_digest(path.name))
 
     def remove(self, digest: str) -> None:
-        """Delete an executable; nothing where there is none."""
-        self.path(digest).unlink(missing_ok=True)
+        """Delete an executable; nothing where there is none. StoreUnavailable."""
+        remove_file(self.path(digest))
 
     def sweep(self) -> None:
         """Delete copies that somebody was killed over. Its caller holds the turn of the directory, so
@@ -69,7 +69,8 @@ class ContentStore:
         except OSError as error:
             raise StoreUnavailable(f"the executable cannot be kept: {error.strerror}") from None
         finally:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):  # gone, or never there: a file system may be read-only
+                temporary.unlink()
         return digest
 
 

@@ -6,7 +6,7 @@ import os
 import secrets
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from store_plugin.errors import StoreUnavailable
@@ -53,7 +53,8 @@ def replace_file(file: Path, content: bytes, mode: int = 0o600) -> None:
     except OSError as error:
         raise StoreUnavailable(f"{file} cannot be written: {error.strerror}") from None
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):  # gone, or never there: a file system may be read-only
+            draft.unlink()
 
 
 def remove_file(file: Path) -> None:

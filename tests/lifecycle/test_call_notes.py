@@ -12,6 +12,7 @@ from store_plugin.errors import StoreUnavailable
 from store_plugin.lifecycle.audit import AuditLog
 from store_plugin.lifecycle.call_notes import BURST, MOST_WAITING, CallNote, CallNotes
 from store_plugin.testing.environment import RecordingLog
+from tests.support.waiting import until
 
 NOTE = CallNote("shelves", "1.0-a", "/shop.Shelves/Put", ("reused", "slow"))
 
@@ -80,3 +81,24 @@ async def test_what_cannot_be_written_is_counted_too(
     async with writing(notes):
         notes.take(NOTE)
     assert [record.get("not_recorded") for record in recorded(audit)] == [1]
+
+
+async def test_what_a_record_should_have_told_that_cannot_be_written_is_told_by_the_next(
+    audit: AuditLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, log = 0.0, RecordingLog()
+    notes = CallNotes(audit, log, clock=lambda: now)
+    for _ in range(BURST + 5):
+        notes.take(NOTE)
+
+    def full(*_: object) -> str:
+        raise StoreUnavailable("No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(audit, "record", full)
+        async with writing(notes):
+            await until(lambda: len(log.events("error")) == BURST)
+    now = 1.0
+    async with writing(notes):
+        notes.take(NOTE)
+    assert [record.get("not_recorded") for record in recorded(audit)] == [BURST + 5]

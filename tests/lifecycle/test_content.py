@@ -9,6 +9,7 @@ import pytest
 from store_plugin.errors import ConfigInvalid, InvalidRequest, StoreUnavailable, TooLarge
 from store_plugin.lifecycle import content as content_module
 from store_plugin.lifecycle.content import ContentStore
+from store_plugin.lifecycle.files import replace_file
 from store_plugin.lifecycle.layout import Layout
 
 
@@ -85,6 +86,17 @@ def test_a_full_disk_leaves_nothing(
     with pytest.raises(StoreUnavailable, match="No space left"):
         store.add(tmp_path / "plugin")
     assert list(layout.content.iterdir()) == []
+
+
+def test_where_nothing_can_be_put_is_said_so(store: ContentStore, layout: Layout, tmp_path: Path) -> None:
+    """Nor can a draft be deleted then, as on a file system that is read-only."""
+    (tmp_path / "plugin").write_bytes(b"#!/bin/sh")
+    layout.content.rmdir()
+    layout.content.touch()
+    with pytest.raises(StoreUnavailable, match="Not a directory"):
+        store.add(tmp_path / "plugin")
+    with pytest.raises(StoreUnavailable, match="Not a directory"):
+        replace_file(layout.content / "file", b"x")
 
 
 @pytest.mark.parametrize("name", ["", "..", "../../etc/passwd", "a" * 63, "A" * 64])

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from store_plugin.errors import PluginUntrusted
 from store_plugin.lifecycle.administration.origins import Origin, Origins
+from store_plugin.lifecycle.administration.recording import recorded
 from store_plugin.lifecycle.administration.trust import TrustedKeys
 from store_plugin.lifecycle.audit import AuditLog
 from store_plugin.lifecycle.catalog import now
@@ -67,8 +68,9 @@ class Installer:
         digest = self._content.add(incoming.file)
         try:
             signer = self._checked(incoming, digest)
-            self._audit.record("install", incoming.name or "", _fields(incoming, digest, signer))
-            origin = self._noted(incoming, digest)
+            fields = _fields(incoming, digest, signer)
+            with recorded(self._audit, "install", incoming.name or "", fields):
+                origin = self._noted(incoming, digest)
         except BaseException:
             if digest not in before:
                 self._content.remove(digest)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError
 
-from store_plugin.lifecycle.files import replace_file
+from store_plugin.lifecycle.files import remove_file, replace_file
 from store_plugin.lifecycle.layout import Layout
 from store_plugin.lifecycle.registration import Digest, PluginName, Version
 from store_plugin.spec import Manifest
@@ -52,7 +52,8 @@ class Origins:
         return sorted((one for one in found if one), key=lambda one: one.installed_at, reverse=True)
 
     def remove(self, digest: str) -> None:
-        self._file(digest).unlink(missing_ok=True)
+        """Forget what was noted. StoreUnavailable."""
+        remove_file(self._file(digest))
 
     def _file(self, digest: str) -> Path:
         return self._directory / f"{digest}.json"

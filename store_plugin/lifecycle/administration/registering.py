@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from store_plugin.errors import InvalidRequest, PluginNotFound, PluginUntrusted, StorePluginError
 from store_plugin.given_files import read_given
 from store_plugin.lifecycle.administration.origins import Origins
+from store_plugin.lifecycle.administration.recording import not_done, recorded
 from store_plugin.lifecycle.administration.settings import read_settings
 from store_plugin.lifecycle.administration.trust import TrustedKeys
 from store_plugin.lifecycle.audit import AuditLog, Value
@@ -151,9 +152,9 @@ class Registrar:
         )
 
     def _delete(self, digest: str, name: str) -> None:
-        self._audit.record("remove", name, {"digest": digest})
-        self.content.remove(digest)
-        self.origins.remove(digest)
+        with recorded(self._audit, "remove", name, {"digest": digest}):
+            self.content.remove(digest)
+            self.origins.remove(digest)
 
     def _deregister(self, name: str, version: str) -> Registration:
         return self._change(
@@ -183,7 +184,7 @@ class Registrar:
             return change(confirm)
         except StorePluginError as error:
             if recorded:
-                self._audit.record("not-done", plugin, {"change": event, "reason": error.reason})
+                not_done(self._audit, event, plugin, error)
             raise
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from store_plugin.errors import AlreadyRegistered, InvalidRequest, PluginUntrusted
 from store_plugin.given_files import read_given
+from store_plugin.lifecycle.administration.recording import recorded
 from store_plugin.lifecycle.administration.settings import DirectorySettings, read_settings, write_settings
 from store_plugin.lifecycle.audit import AuditLog
 from store_plugin.lifecycle.files import remove_file, replace_file
@@ -45,21 +46,21 @@ class TrustedKeys:
             raise AlreadyRegistered(
                 f"a key {name} is trusted: remove it first, or give this one another name"
             )
-        self._audit.record("trust", "", {"key": name, "fingerprint": signer.fingerprint})
-        replace_file(target, pem)
+        with recorded(self._audit, "trust", "", {"key": name, "fingerprint": signer.fingerprint}):
+            replace_file(target, pem)
         return signer
 
     def remove(self, name: str) -> None:
         """Trust a key no more. InvalidRequest where there is none of that name."""
         if not _NAME.match(name) or not (target := self._layout.trusted_keys / name).is_file():
             raise InvalidRequest(f"no key {name!r} is trusted: see 'store-plugin plugin trust list'")
-        self._audit.record("distrust", "", {"key": name})
-        remove_file(target)
+        with recorded(self._audit, "distrust", "", {"key": name}):
+            remove_file(target)
 
     def require(self, required: bool) -> None:
         """Have signatures demanded in this directory, or not."""
-        self._audit.record("require-signature", "", {"required": required})
-        write_settings(self._layout, DirectorySettings(require_signature=required))
+        with recorded(self._audit, "require-signature", "", {"required": required}):
+            write_settings(self._layout, DirectorySettings(require_signature=required))
 
     def signer_of(self, executable: Path, signature: str | None, key: Path | None = None) -> str:
         """Name of the key that vouches for it; empty where no signature is given and none demanded.

@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 
+from store_plugin.errors import StorePluginError
 from store_plugin.lifecycle.audit import AuditLog, Value
 from store_plugin.log import Logger
 
@@ -40,10 +41,15 @@ class EnrolmentRecord:
             self._left_out += 1
             return
         fields: dict[str, Value] = {"why": why}
-        if self._left_out:
-            fields["not_recorded"], self._left_out = self._left_out, 0
+        left_out, self._left_out = self._left_out, 0
+        if left_out:
+            fields["not_recorded"] = left_out
         self._log.warning(event, plugin=plugin, **fields)
-        await asyncio.to_thread(self._audit.record, event, plugin, fields)
+        try:
+            await asyncio.to_thread(self._audit.record, event, plugin, fields)
+        except StorePluginError:
+            self._left_out += left_out + 1
+            raise
 
     def _counted(self) -> bool:
         now = self._steady()
