@@ -151,10 +151,16 @@ def _make(target: Target, models: Loader) -> Any:
         tcp_keepalive=True,
         user_agent_extra="store-plugin",
     )
-    variants = Config(use_fips_endpoint=target.use_fips, use_dualstack_endpoint=target.use_dual_stack)
-    # STS is called at an endpoint of the same kind, unless the config names one.
-    plain_sts = bool(target.login.auth.sts_endpoint)
-    provide(session, target.login, config if plain_sts else config.merge(variants))
+    at_aws = config.merge(_variants(fips=target.use_fips, dual_stack=target.use_dual_stack))
+    as_named = config.merge(_variants(fips=False, dual_stack=False))
+    # STS is called as the service is, also by AWS's own chain of credentials, which makes clients
+    # that nobody gives a config; unless the config names its endpoint.
+    session.set_default_client_config(at_aws)
+    provide(session, target.login, as_named if target.login.auth.sts_endpoint else at_aws)
     made = boto3.Session(botocore_session=session, region_name=target.region)
-    own = config if target.endpoint else config.merge(variants)
+    own = as_named if target.endpoint else at_aws
     return made.client(target.service, endpoint_url=target.endpoint, config=own)
+
+
+def _variants(*, fips: bool, dual_stack: bool) -> Config:
+    return Config(use_fips_endpoint=fips, use_dualstack_endpoint=dual_stack)

@@ -12,12 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.awsrequest import AWSPreparedRequest
+from botocore.exceptions import ConnectTimeoutError
+from botocore.httpsession import URLLib3Session
 from botocore.utils import ContainerMetadataFetcher
 
 from store_plugin.errors import ConfigInvalid, LoginRefused, StoreUnavailable
 from store_plugin.model import ABSENT, ScopedName, Secret
 from store_plugin.testing.environment import MemoryCredentials, RecordingLog, memory_environment
 from stores.aws import AWSFactory
+from stores.aws.access.client import CONNECT_SECONDS, READ_SECONDS
 from stores.aws.store import AWSStore
 from tests.stores.aws.opening import GIVEN, KEYS, NO_POD, STATIC, new_prefix, open_static, spec_of
 from tests.support.moto import ACCESS_KEY, Moto
@@ -432,6 +436,66 @@ async def test_a_client_calls_the_endpoint_that_is_meant(fields: dict[str, Any],
     spec = spec_of(auth=STATIC, **fields)
     store = await AWSFactory(NO_POD).open(spec, memory_environment(MemoryCredentials(KEYS)))
     assert store._client._client._client().meta.endpoint_url == endpoint
+    await store.aclose()
+
+
+@pytest.mark.parametrize(
+    ("fields", "sts"),
+    [
+        ({}, "https://sts.us-east-1.amazonaws.com/"),
+        ({"useFIPS": True}, "https://sts-fips.us-east-1.amazonaws.com/"),
+        ({"useDualStack": True}, "https://sts.us-east-1.api.aws/"),
+    ],
+    ids=["plain", "fips", "dual-stack"],
+)
+@pytest.mark.parametrize("chain", ["environment", "roles", "web-identity"])
+async def test_sts_is_asked_as_the_service_is_whichever_way_credentials_come(
+    chain: str, fields: dict[str, Any], sts: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """At an endpoint of the same kind, and with the same patience."""
+    token = tmp_path / "token"
+    token.write_text("pod.token")
+    auth = {
+        "environment": {},
+        "roles": {**STATIC, "roles": [{"roleARN": ROLE}]},
+        "web-identity": {"method": "WebIdentity", "webIdentity": {"roleARN": ROLE}},
+    }[chain]
+    if chain == "environment":
+        monkeypatch.setenv("AWS_ROLE_ARN", ROLE)
+        monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(token))
+    asked = []
+
+    def send(session: URLLib3Session, request: AWSPreparedRequest) -> None:
+        timeout = session._timeout
+        asked.append((request.url, (timeout.connect_timeout, timeout.read_timeout)))
+        raise ConnectTimeoutError(endpoint_url=request.url)
+
+    monkeypatch.setattr(URLLib3Session, "send", send)
+    spec = spec_of(region="us-east-1", auth=auth, **fields)
+    store = await AWSFactory(token).open(spec, memory_environment(MemoryCredentials(KEYS)))
+    with pytest.raises(StoreUnavailable):
+        await store.read(NAME)
+    # Of a pair of calls each asks once: the first one's failure is not kept.
+    assert asked == [(sts, (CONNECT_SECONDS, READ_SECONDS))] * 2
+    await store.aclose()
+
+
+async def test_an_endpoint_of_sts_is_called_as_it_is_beside_a_service_of_fips(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = []
+
+    def send(session: URLLib3Session, request: AWSPreparedRequest) -> None:
+        asked.append(request.url)
+        raise ConnectTimeoutError(endpoint_url=request.url)
+
+    monkeypatch.setattr(URLLib3Session, "send", send)
+    auth = {**STATIC, "roles": [{"roleARN": ROLE}], "stsEndpoint": "https://vpce-1.example.com"}
+    spec = spec_of(region="us-east-1", auth=auth, useFIPS=True)
+    store = await AWSFactory(NO_POD).open(spec, memory_environment(MemoryCredentials(KEYS)))
+    with pytest.raises(StoreUnavailable):
+        await store.read(NAME)
+    assert set(asked) == {"https://vpce-1.example.com/"}
     await store.aclose()
 
 
