@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import uvloop
 
-from store_plugin.lifecycle.supervision.pipes import Pipe
+from store_plugin.lifecycle.supervision.pipes import Pipe, write_all
 
 PIPES = 2000
 WRITERS = 4
@@ -36,6 +36,37 @@ async def test_lines_come_one_by_one_and_the_rest_at_the_end() -> None:
         os.write(given, b"ree")
         os.close(given)
         assert [await reading.line(), await reading.line()] == [b"three", b""]
+
+
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def test_more_than_a_pipe_has_room_for_is_written_while_it_is_read(loop: Any) -> None:
+    content = bytes(range(256)) * 4096
+
+    async def run() -> bytes:
+        with pipe() as (reading, given), os.fdopen(given, "wb", buffering=0) as file:
+            writing = asyncio.create_task(write_all(file, content))
+            found = b""
+            while len(found) < len(content):
+                found += await reading.read(10_000)
+            await writing
+            return found
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        assert runner.run(run()) == content
+
+
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def test_a_writer_is_told_when_nobody_reads_any_more(loop: Any) -> None:
+    async def run() -> None:
+        with pipe() as (reading, given), os.fdopen(given, "wb", buffering=0) as file:
+            writing = asyncio.create_task(write_all(file, bytes(1_000_000)))
+            await reading.read(1)
+            reading.close()
+            with pytest.raises(BrokenPipeError):
+                await writing
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(run())
 
 
 async def test_what_nobody_asks_for_stays_in_the_pipe() -> None:

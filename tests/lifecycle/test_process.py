@@ -16,8 +16,9 @@ from typing import Any
 import psutil
 import pytest
 
-from store_plugin.errors import PluginUntrusted
+from store_plugin.errors import PluginUntrusted, StoreUnavailable
 from store_plugin.lifecycle.supervision import keeper
+from store_plugin.lifecycle.supervision import process as process_module
 from store_plugin.lifecycle.supervision.process import LINES_AT_A_TIME, LONGEST_LINE, Command, PluginProcess
 from tests.support.memory_rules import run_under
 from tests.support.processes import alive
@@ -76,6 +77,31 @@ async def test_it_ignores_no_signal_that_others_do(start: Start, tmp_path: Path,
     assert await (await start(plugin, environment={"PATH": os.environ["PATH"]})).ended() == 0
     await until(lambda: len(lines) == 2)
     assert [int(line.split()[1], 16) for line in lines] == [0, 0], lines
+
+
+LARGE = {f"GIVEN_{number}": "x" * 100_000 for number in range(3)}
+"""An environment that takes more room than a pipe has."""
+
+
+async def test_a_large_environment_reaches_it(start: Start, tmp_path: Path, lines: list[str]) -> None:
+    plugin = script(tmp_path, "import os; print(sum(map(len, os.environ.values())), flush=True)")
+    environment = {**LARGE, "LC_CTYPE": "C"}
+    assert await (await start(plugin, environment=environment)).ended() == 0
+    await until(lambda: lines)
+    assert int(lines[0]) > 300_000
+
+
+async def test_a_keeper_that_listens_to_nothing_holds_nobody_up_and_is_ended(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deaf, told = tmp_path / "deaf.py", tmp_path / "pid"
+    deaf.write_text(f"import os, time; open({str(told)!r}, 'w').write(str(os.getpid())); time.sleep(60)")
+    monkeypatch.setattr(keeper, "__file__", str(deaf))
+    monkeypatch.setattr(process_module, "_START_SECONDS", 3.0)
+    with pytest.raises(StoreUnavailable, match="its keeper does not start it: it does not answer"):
+        await start(script(tmp_path, "print()"), environment=LARGE)
+    pid = told.read_text() if told.exists() else ""
+    await until(lambda: not pid or not alive(int(pid)))
 
 
 async def test_a_zipapp_and_an_elf_file_run(start: Start, tmp_path: Path, lines: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""Pipes of child processes, read when somebody asks, and closed by nobody else.
+"""Pipes of child processes, read and written when somebody asks, and closed by nobody else.
 
 Not with the loop's `connect_read_pipe`: uvloop closes the descriptor, and then the file that it came
 with. In between, the number may have become a file that another thread has just opened, such as the
@@ -47,6 +47,27 @@ class Pipe:
             await ready
         finally:
             loop.remove_reader(descriptor)
+
+
+async def write_all(file: IO[bytes], content: bytes) -> None:
+    """Write to a pipe, also more than it has room for. OSError where nobody reads any more."""
+    descriptor = file.fileno()
+    os.set_blocking(descriptor, False)
+    while content:
+        try:
+            content = content[os.write(descriptor, content) :]
+        except BlockingIOError:
+            await _writable(descriptor)
+
+
+async def _writable(descriptor: int) -> None:
+    loop = asyncio.get_running_loop()
+    ready = loop.create_future()
+    loop.add_writer(descriptor, _tell, ready)
+    try:
+        await ready
+    finally:
+        loop.remove_writer(descriptor)
 
 
 def _tell(ready: "asyncio.Future[None]") -> None:

@@ -18,7 +18,7 @@ from typing import IO
 
 from store_plugin.errors import PluginUntrusted, StoreUnavailable
 from store_plugin.lifecycle.supervision import keeper
-from store_plugin.lifecycle.supervision.pipes import Pipe
+from store_plugin.lifecycle.supervision.pipes import Pipe, write_all
 
 LONGEST_LINE = 4096
 """Bytes of a line of output; of a longer one the rest is left out."""
@@ -84,10 +84,12 @@ class PluginProcess:
         assert keeping.stdout is not None
         reports, lines = Pipe(keeping.stdout), Pipe(output)
         try:
-            os.write(keeping.stdin.fileno(), command.task())
             async with asyncio.timeout(_START_SECONDS):
+                await write_all(keeping.stdin, command.task())
                 first = json.loads(await reports.line() or b"{}")
         except BaseException as error:
+            if isinstance(error, TimeoutError):  # whoever hears nothing does not hear its end either
+                keeping.kill()
             _close(keeping, output)
             if isinstance(error, OSError):  # a TimeoutError is one
                 why = error.strerror or "it does not answer"
