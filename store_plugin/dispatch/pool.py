@@ -115,15 +115,14 @@ class Pool:
         return entry.opened
 
     async def _open(self, entry: Entry) -> None:
+        limit = asyncio.timeout(OPEN_SECONDS)
         try:
-            async with asyncio.timeout(OPEN_SECONDS):
+            async with limit:
                 entry.opened = await self._open_store(entry.config)
             entry.failure = None
-        except TimeoutError:
-            name = entry.config.reference
-            self._fail(entry, StoreUnavailable(f"{name} was not open after {OPEN_SECONDS:g} s"))
         except Exception as error:
-            self._fail(entry, error)
+            slow = StoreUnavailable(f"{entry.config.reference} was not open after {OPEN_SECONDS:g} s")
+            self._fail(entry, slow if limit.expired() else error)
         finally:
             entry.opening = None
             self._close_if_idle(entry)

@@ -141,6 +141,14 @@ async def test_opening_has_an_end(house: House, monkeypatch: pytest.MonkeyPatch)
         await house.router.lease(A)
 
 
+async def test_a_time_out_of_the_stores_own_is_not_told_as_ours(house: House) -> None:
+    house.put("a")
+    house.factory.failure = TimeoutError("s.CAESIcanaryX7f3")
+    with pytest.raises(TimeoutError):
+        await house.router.lease(A)
+    assert [state.last_error for state in house.states()] == ["failed with TimeoutError"]
+
+
 async def test_a_changed_config_swaps_the_store_while_requests_finish_on_the_old(house: House) -> None:
     house.put("a")
     with await house.router.lease(A) as old:
