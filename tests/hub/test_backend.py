@@ -163,13 +163,13 @@ async def test_a_lost_instances_reads_go_to_another(bench: Bench) -> None:
     plugin = shelf_plugin(Hanging(), instance_id="one")
     one = asyncio.create_task(plugin.run(bench.endpoint, signals=()))
     await until(lambda: len(bench.hub.registry) == 1)
-    store = await bench.open({"shelf": "a"})
+    store = await bench.open({"shelf": "a", "timeout": 90.0})
     reading = asyncio.create_task(store.read(NAME))
-    await asyncio.wait_for(hanging.wait(), 10)
+    await asyncio.wait_for(hanging.wait(), 30)
     async with shelves(bench, factory, instance_id="two"):
         one.cancel()
         await asyncio.wait((one,))
-        assert not (await asyncio.wait_for(reading, 10)).present
+        assert not (await asyncio.wait_for(reading, 30)).present
 
 
 async def test_a_store_that_says_it_is_away_is_not_asked_again_at_once(bench: Bench) -> None:
