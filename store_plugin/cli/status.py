@@ -12,6 +12,13 @@ from store_plugin.cli._parameters import output_option
 if TYPE_CHECKING:
     from store_plugin._proto import control_pb2 as proto
 
+_READY = "Ready"
+"""As the sidecar says it (docs/operations.md, "Config states"): what knows it is not loaded here."""
+_NOT_READY = (
+    "which are not Ready, and why: /configs on the sidecar's --admin-listen, "
+    "or 'store-plugin doctor' beside it"
+)
+
 
 @click.command()
 @output_option()
@@ -28,8 +35,12 @@ def status(control: Control, output: str) -> None:
     emit_table(("SIDECAR", ""), _rows(found))
     click.echo()
     emit_table(
-        ("CONFIGS OF KIND", "STATE", "NUMBER"), ((c.kind, c.state, str(c.number)) for c in found.configs)
+        ("CONFIGS OF KIND", "STATE", "NUMBER"),
+        ((c.kind, c.state, str(c.number)) for c in found.configs),
+        empty="no store config is known: see --config-dir of serve, or 'kubectl get store'",
     )
+    if any(c.state != _READY for c in found.configs):
+        click.echo(_NOT_READY, err=True)
 
 
 def _rows(found: "proto.StatusResponse") -> Iterator[tuple[str, str]]:

@@ -53,10 +53,19 @@ def test_the_status_as_a_table_and_for_programs(plugged: Bench) -> None:
     assert f"listening          {plugged.sidecar.endpoint}" in table
     assert ["plugins", "connected", "1"] in [line.split() for line in table.splitlines()]
     assert ["FilesConfig", "Ready", "1"] in [line.split() for line in table.splitlines()]
+    assert "doctor" not in command(socket=plugged.control, of="status").stderr
     document = json.loads(command("-o", "json", socket=plugged.control, of="status").stdout)
     assert document["serving"] is True
     assert document["configs"] == [{"kind": "FilesConfig", "state": "Ready", "number": 1}]
     assert "logLevel: info" in command("-o", "yaml", socket=plugged.control, of="status").stdout
+
+
+def test_people_are_told_where_to_look_for_what_is_not_ready(bench: Bench) -> None:
+    """And that no plugin is there, which is why."""
+    shown = command(socket=bench.control, of="status")
+    assert ["FilesConfig", "Invalid", "1"] in [line.split() for line in shown.stdout.splitlines()]
+    assert "'store-plugin doctor'" in shown.stderr
+    assert "no plugin is connected" in command(socket=bench.control).stderr
 
 
 def test_plugins_as_a_table_and_for_programs(plugged: Bench) -> None:
