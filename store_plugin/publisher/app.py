@@ -8,7 +8,7 @@ from itertools import product
 
 from store_plugin.cluster import connected
 from store_plugin.cluster_api import ApiClient, ClusterApi
-from store_plugin.errors import ConfigInvalid, StorePluginError, StoreUnavailable
+from store_plugin.errors import ConfigInvalid, StorePluginError, StoreUnavailable, Throttled
 from store_plugin.publisher.admin import served
 from store_plugin.publisher.cluster.events import Events
 from store_plugin.publisher.cluster.secrets import ClusterSecrets
@@ -182,7 +182,7 @@ async def _cluster_id(client: ApiClient, log: Logger) -> str:
     while True:
         try:
             found = await ClusterApi(client).find(_SYSTEM)
-        except StoreUnavailable as error:
+        except (StoreUnavailable, Throttled) as error:
             log.warning("the API server does not answer yet", problem=error.message)
         except StorePluginError as error:
             told = f"the namespace kube-system cannot be read: allow get on it, or set --cluster-id ({error})"
