@@ -1,6 +1,8 @@
 """What an API server may say to the watch of StoreConfigs, where a real one cannot be made to."""
 
 import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -8,7 +10,7 @@ import pytest
 from store_plugin.errors import ConfigNotFound, StoreUnavailable
 from store_plugin.runtime import ThreadedStoreConfigs, WatchedStoreConfigs
 from tests.support.cluster_answers import Answer, Answers, error, event, listing
-from tests.support.waiting import until
+from tests.support.waiting import eventually, until
 
 IDLE = ConnectionError("cut")
 
@@ -85,6 +87,27 @@ def test_a_connection_that_never_comes_holds_up_no_thread_for_ever() -> None:
 
     with pytest.raises(StoreUnavailable, match=r"no client of the API server within 0\.2 s"):
         ThreadedStoreConfigs(connect, synced_within=0.2).__enter__()
+
+
+def test_what_connects_and_blocks_its_loop_holds_up_no_thread_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """And what it comes back with in the end is closed."""
+    monkeypatch.setattr("store_plugin.runtime.sources.threaded._LATE", 0.1)
+    client, free = ClosableAnswers(listing("a"), IDLE), threading.Event()
+
+    async def connect() -> ClosableAnswers:
+        free.wait()
+        return client
+
+    configs = ThreadedStoreConfigs(connect, synced_within=0.1)
+    with ThreadPoolExecutor(1) as threads:
+        try:
+            with pytest.raises(StoreUnavailable, match="does connect block its event loop"):
+                threads.submit(configs.__enter__).result(20)
+        finally:
+            free.set()
+    eventually(lambda: client.closed)
 
 
 def test_a_timeout_of_what_connects_is_its_own() -> None:

@@ -12,6 +12,9 @@ from store_plugin.runtime.sources.watched import WatchedStoreConfigs
 from store_plugin.runtime.store_config import DEFAULT_API_VERSION, StoreConfig
 from store_plugin.watching.following import LISTED_WITHIN
 
+_LATE = 10.0
+"""Seconds that a thread may be late, on a busy machine."""
+
 
 class ClosableClient(ApiClient, Protocol):
     """An ApiClient of `kubernetes.aio.client`."""
@@ -53,7 +56,13 @@ class ThreadedStoreConfigs:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        self._entered.wait()
+        # Connecting and listing have a time each; this ends a wait for a loop that does not run.
+        patience = 2 * self._synced_within + _LATE
+        if not self._entered.wait(patience):
+            self._stop()
+            raise StoreUnavailable(
+                f"no StoreConfigs within {patience:g} s: does connect block its event loop?"
+            )
         if self._failure is not None:
             self._thread.join()
             raise self._failure
