@@ -108,7 +108,8 @@ class OpenBao(Logins):
 
     def _requests(self) -> Iterator[dict[str, Any]]:
         with self._log.with_name("audit.log").open() as log:
-            for entry in map(json.loads, log):
+            # What is only half written is of a request that is not answered yet.
+            for entry in (json.loads(line) for line in log if line.endswith("\n")):
                 if entry["type"] == "request":
                     yield entry["request"]
 
