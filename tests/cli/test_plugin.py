@@ -1,8 +1,10 @@
 """The commands about plugins: what they do, what they tell, and what to do next."""
 
 import base64
+import errno
 import json
 import re
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -179,6 +181,20 @@ def test_a_signature_from_a_file_is_checked(run: Run, executable: Path, keys: tu
     executable.write_text("#!/bin/sh\n")
     assert "of another file" in run(*installing, code=1).output
     run("plugin", "trust", "remove", "cosign.pub")
+
+
+def test_only_what_needs_a_temporary_directory_asks_for_one(
+    run: Run, executable: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a container whose file system is read-only."""
+
+    def none() -> str:
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+    monkeypatch.setattr(tempfile, "gettempdir", none)
+    assert "installed" in run("plugin", "install", executable).output
+    refused = run("plugin", "install", project(tmp_path / "project"), code=3).output
+    assert "let TMPDIR name a directory that can be written" in refused
 
 
 REFUSED = {

@@ -1,7 +1,6 @@
 """What a person names to be brought into the plugins directory: a file, a project that is built first,
 or a release of a repository."""
 
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,13 +30,19 @@ class Named:
     @contextmanager
     def incoming(self, what: str) -> Iterator["Incoming"]:
         """Fetched or built, for as long as the block lasts. InvalidRequest, PluginUntrusted,
-        NotReachable."""
-        with tempfile.TemporaryDirectory(prefix="store-plugin-install-") as temporary:
-            if self.repository is not None:
-                yield _fetched(self.repository, what, self.key, Path(temporary))
-            else:
+        StoreUnavailable."""
+        from store_plugin.lifecycle.packages.building import is_buildable
+        from store_plugin.lifecycle.scratch import scratch
+
+        if self.repository is not None:
+            with scratch("install") as directory:
+                yield _fetched(self.repository, what, self.key, directory)
+        elif is_buildable(path := Path(what)):
+            with scratch("install") as directory:
                 given = sources(self.wheels, self.from_index)
-                yield _local(Path(what), self.signature, self.key, given, Path(temporary))
+                yield _built(path, self.signature, self.key, given, directory)
+        else:
+            yield _local(path, self.signature, self.key)
 
 
 def incoming_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -88,16 +93,25 @@ def _fetched(repository: str, what: str, key: Path | None, directory: Path) -> "
     )
 
 
-def _local(
-    path: Path, signature: Path | None, key: Path | None, given: "Sources", temporary: Path
+def _built(
+    path: Path, signature: Path | None, key: Path | None, given: "Sources", directory: Path
 ) -> "Incoming":
     from store_plugin.lifecycle.administration.installing import Incoming
-    from store_plugin.lifecycle.administration.trust import read_signature
-    from store_plugin.lifecycle.packages.building import build, is_buildable
+    from store_plugin.lifecycle.packages.building import build
 
-    text = read_signature(signature) if signature else None
-    if not is_buildable(path):
-        return Incoming(path, str(path.absolute()), signature=text, key=key)
+    text = _signature_in(signature)
     note(f"building {path} with pip")
-    built = build(path, temporary / "plugin.pyz", given)
+    built = build(path, directory / "plugin.pyz", given)
     return Incoming(built.file, str(path.absolute()), built.name, built.version, signature=text, key=key)
+
+
+def _local(path: Path, signature: Path | None, key: Path | None) -> "Incoming":
+    from store_plugin.lifecycle.administration.installing import Incoming
+
+    return Incoming(path, str(path.absolute()), signature=_signature_in(signature), key=key)
+
+
+def _signature_in(file: Path | None) -> str | None:
+    from store_plugin.lifecycle.administration.trust import read_signature
+
+    return read_signature(file) if file else None

@@ -5,7 +5,6 @@ image that runs it; everything else is in the file, so its digest speaks for all
 """
 
 import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import Distribution, EntryPoint, distributions
@@ -17,6 +16,7 @@ from store_plugin.lifecycle.packages import pip
 from store_plugin.lifecycle.packages.archives import check_archive, zipapp
 from store_plugin.lifecycle.packages.pip import Sources
 from store_plugin.lifecycle.packages.provided import is_stand_in, normal, write_stand_ins
+from store_plugin.lifecycle.scratch import scratch
 from store_plugin.trust import digest_of
 
 INTERPRETER = "/usr/bin/env python3"
@@ -43,10 +43,10 @@ def build(
     source: Path, target: Path | None, sources: Sources | None = None, *, interpreter: str = INTERPRETER
 ) -> Built:
     """Build a project directory (with pyproject.toml) or a wheel; `target` left out: NAME-VERSION.pyz
-    in the current directory. Blocking; InvalidRequest says what to change."""
+    in the current directory. Blocking; InvalidRequest says what to change, StoreUnavailable where nothing
+    can be written."""
     sources = sources or Sources()
-    with tempfile.TemporaryDirectory(prefix="store-plugin-build-") as temporary:
-        directory = Path(temporary)
+    with scratch("build") as directory:
         wheel = _wheel(source, directory, sources)
         check_archive(wheel)
         app = directory / "app"

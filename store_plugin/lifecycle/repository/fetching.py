@@ -75,6 +75,8 @@ async def _fetch_by_http(url: str, name: str, version: str | None, directory: Pa
             raise StoreUnavailable(f"{shown(url)} did not answer in time") from None
         except aiohttp.ClientError as error:
             raise StoreUnavailable(f"{shown(url)} cannot be reached: {type(error).__name__}") from None
+        except OSError as error:
+            raise StoreUnavailable(f"what {shown(url)} sends cannot be kept: {error.strerror}") from None
     return Fetched(release, file, shown(url))
 
 

@@ -219,6 +219,14 @@ def test_a_file_that_is_not_the_one_in_the_index_is_refused(
         fetch(url, "shelves", None, tmp_path)
 
 
+def test_a_file_for_which_there_is_no_room_is_told(repository: Path, tmp_path: Path) -> None:
+    there = tmp_path / "there"
+    there.mkdir()
+    (there / "shelves-1.0.pyz").mkdir()  # nothing can be written in its place
+    with web_server(repository) as url, pytest.raises(StoreUnavailable, match="cannot be kept: Is a dir"):
+        fetch(url, "shelves", None, there)
+
+
 def test_what_does_not_answer_as_a_repository_is_told(tmp_path: Path) -> None:
     with web_server(tmp_path) as url, pytest.raises(InvalidRequest, match="answers 404"):
         fetch(url, "shelves", None, tmp_path)
