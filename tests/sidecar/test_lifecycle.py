@@ -28,7 +28,7 @@ def configs(tmp_path: Path) -> Path:
 def refusal(*arguments: str) -> str:
     """What `serve` says when it does not start."""
     command = [PROGRAM, "serve", "--admin-listen", "127.0.0.1:0", *arguments]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=100)
     assert ended.returncode == 1, ended.stderr
     return ended.stderr
 
@@ -124,7 +124,7 @@ def test_settings_that_cannot_work_are_refused(configs: Path, arguments: list[st
 @pytest.mark.parametrize("address", ["8080", "localhost", "@a/b", "127.0.0.1:99999"])
 def test_an_address_for_http_that_is_none_is_wrong_usage(configs: Path, option: str, address: str) -> None:
     command = [PROGRAM, "serve", "--config-dir", str(configs), option, address]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=100)
     assert ended.returncode == 2
     assert f"'{option}'" in ended.stderr
     assert f"'{address}' is not HOST:PORT such as 127.0.0.1:8080" in ended.stderr

@@ -108,7 +108,7 @@ def test_grpc_itself_writes_nothing_into_the_sidecars_log(sidecar: SidecarProces
     """The same handshake is noisy where nobody has silenced gRPC: in a client of its own."""
     environ = {key: value for key, value in os.environ.items() if key != "GRPC_VERBOSITY"}
     command = [sys.executable, "-c", CALL, sidecar.endpoint, str(caller), NAME]
-    called = subprocess.run(command, capture_output=True, text=True, env=environ, timeout=30, check=True)
+    called = subprocess.run(command, capture_output=True, text=True, env=environ, timeout=100, check=True)
     assert "ssl_transport_security" in called.stderr
     assert sidecar.log
     for line in sidecar.log.splitlines():

@@ -238,7 +238,7 @@ def test_a_sidecar_does_not_start_with_files_that_cannot_be_used(
     spoil(certs)
     command = [PROGRAM, "serve", "--config-dir", str(configs), "--certs-dir", str(certs)]
     command += ["--listen", f"127.0.0.1:{free_port()}", "--admin-listen", "127.0.0.1:0"]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
     assert ended.returncode == 1
     assert "tls.key" in ended.stderr or "do not belong together" in ended.stderr
     assert "Traceback" not in ended.stderr

@@ -57,7 +57,7 @@ class Machine:
 
     def run(self, *arguments: str, **environment: str) -> tuple[int, str, str]:
         process = self.start(*arguments, **environment)
-        output, errors = process.communicate(timeout=30)
+        output, errors = process.communicate(timeout=100)
         return process.returncode, output, errors
 
     def built(self) -> list[str]:
@@ -120,7 +120,7 @@ def test_two_runs_at_once_build_once(machine: Machine, tmp_path: Path) -> None:
     assert "another run is building tools" in second.stderr.readline()
     writer.write("go on\n")
     writer.close()
-    assert [first.communicate(timeout=30) and first.returncode, second.wait(30)] == [0, 0]
+    assert [first.communicate(timeout=100) and first.returncode, second.wait(100)] == [0, 0]
     second.communicate()
     assert len(machine.calls.read_text().splitlines()) == 1
 

@@ -69,6 +69,6 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     arguments = ("--hub-listen", hub, "--hub-plugin-groups", "*.example.org", "--hub-heartbeat", "1")
     control = tmp_path / "control.sock"
     arguments += ("--control-socket", str(control))
-    with running_sidecar(configs, *arguments) as sidecar, Client(sidecar.endpoint, timeout=10) as client:
+    with running_sidecar(configs, *arguments) as sidecar, Client(sidecar.endpoint, timeout=30) as client:
         plugin = partial(running_plugin, hub, tmp_path / "plugin.log")
         yield Bench(sidecar, client, hub, tmp_path, control, plugin)

@@ -26,7 +26,7 @@ def commands(bench: Bench) -> list[str]:
     said = []
     for arguments in calls:
         named = (*arguments, "--control-socket", str(bench.control))
-        ended = subprocess.run([PROGRAM, "plugins", *named], capture_output=True, text=True, timeout=30)
+        ended = subprocess.run([PROGRAM, "plugins", *named], capture_output=True, text=True, timeout=100)
         said += [ended.stdout, ended.stderr]
     return said
 

@@ -22,7 +22,7 @@ def command(
     *arguments: str, socket: Path | None = None, of: str = "plugins"
 ) -> "subprocess.CompletedProcess[str]":
     named = ("--control-socket", str(socket)) if socket else ()
-    return subprocess.run([PROGRAM, of, *arguments, *named], capture_output=True, text=True, timeout=30)
+    return subprocess.run([PROGRAM, of, *arguments, *named], capture_output=True, text=True, timeout=100)
 
 
 @pytest.fixture
@@ -180,6 +180,6 @@ def test_names_are_completed(plugged: Bench) -> None:
         },
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=100,
     )
     assert completed.stdout.splitlines() == ["plain,files"]
