@@ -189,6 +189,7 @@ class Hub:
             ("grpc.max_send_message_length", most),
             ("grpc.so_reuseport", 0),
             UNCOMPRESSED,
+            ("grpc.max_connection_idle_ms", int(self.settings.max_connection_idle * 1000)),
             # Plugins behind proxies ping as they like.
             ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
             ("grpc.http2.max_ping_strikes", 0),

@@ -31,5 +31,7 @@ class HubSettings:
     """For the calls of a stream that is replaced or too old."""
     max_stream_age: float = 3600.0
     """After this a stream is drained, so that the plugin shows its credentials again."""
+    max_connection_idle: float = 60.0
+    """For a connection without a call: a plugin opens its stream at once, others keep none of ours."""
     max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES
     aliases: tuple[Alias, ...] = ()
