@@ -29,6 +29,8 @@ _PLUGIN_MAY_COME_SECONDS = 5.0
 
 _LONGEST_KIND = 63
 """Characters of an unknown kind that are compared with those that are known."""
+_MOST_COMPARED = 32
+"""Kinds that a misspelt one is compared with: with all that plugins may bring, it would hold others up."""
 
 
 class Router:
@@ -132,11 +134,12 @@ class Router:
 
     def _likely(self, reference: ConfigReference) -> str:
         """The kind that may be meant: of another group, or spelled otherwise; or else all of them."""
-        kind = reference.kind[:_LONGEST_KIND]
-        meant = spelled_like(kind, (name for _, name in self.kinds))
-        found = sorted(served for served in self.kinds if served[1] == meant)
-        if found:
-            return f"did you mean {' or '.join(f'{version}/{kind}' for version, kind in found)}?"
+        asked = reference.kind[:_LONGEST_KIND]
+        names = {kind for _, kind in self.kinds}
+        meant = asked if asked in names or len(names) > _MOST_COMPARED else spelled_like(asked, names)
+        likely = sorted(f"{version}/{kind}" for version, kind in self.kinds if kind == meant)
+        if likely:
+            return f"did you mean {' or '.join(likely)}?"
         return "served: " + (
             ", ".join(sorted(f"{kind} ({version})" for version, kind in self.kinds)) or "none"
         )

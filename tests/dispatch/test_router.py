@@ -19,7 +19,7 @@ from store_plugin.errors import (
 )
 from store_plugin.model import OWNER_LABEL, ConfigReference, Presence, ScopedName, Secret, StoredSecret
 from tests.dispatch.conftest import House, reference
-from tests.support.fakes import GROUP_VERSION
+from tests.support.fakes import GROUP_VERSION, FakeKind
 from tests.support.waiting import until
 
 NAME = ScopedName.parse("team/db")
@@ -76,6 +76,23 @@ async def test_a_reference_that_leads_nowhere_says_why(
     with pytest.raises(error):
         await house.router.lease(asked)
     assert house.factory.attempts == 0
+
+
+@pytest.mark.parametrize(
+    ("version", "kind", "answer"),
+    [
+        pytest.param(GROUP_VERSION, "Brought7Cofnig", "served: ", id="misspelt"),
+        pytest.param("v2", "Brought7Config", f"did you mean {GROUP_VERSION}/Brought7Config?", id="version"),
+    ],
+)
+async def test_of_very_many_kinds_none_is_guessed_letter_by_letter(
+    version: str, kind: str, answer: str, house: House
+) -> None:
+    """Callers could hold each other up with it; a kind of another group costs nothing to find."""
+    house.router.kinds = {(GROUP_VERSION, f"Brought{n}Config"): FakeKind() for n in range(256)}
+    with pytest.raises(KindNotServed) as caught:
+        house.router.find(ConfigReference(version, kind, "a"))
+    assert f"; {answer}" in caught.value.message
 
 
 async def test_a_config_is_found_without_its_store(house: House) -> None:
