@@ -21,6 +21,7 @@ from store_plugin.stream.features import ALL
 from tests.hub.conftest import FOR_EVER, StartHub, StartPlugin
 from tests.hub.raw import RawPlugin
 from tests.support.echo import Echo, EchoStub, Held, answers
+from tests.support.processes import stop
 from tests.support.waiting import until
 
 PLUGIN = """
@@ -48,7 +49,7 @@ async def test_a_stopped_process_is_noticed_by_its_silence(start_hub: StartHub, 
     with plugin_process(endpoint) as process:
         await asyncio.wait_for(hub.plugin("echo").channel_ready(), 20)
         with hub.registry.events.listen() as events:
-            os.kill(process.pid, signal.SIGSTOP)
+            stop(process.pid)
             call = EchoStub(hub.plugin("echo")).Wait(b"30")
             assert await call.code() is grpc.StatusCode.UNAVAILABLE
             gone = await asyncio.wait_for(anext(events), 10)

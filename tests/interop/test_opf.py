@@ -3,7 +3,6 @@ both directions: as a plugin of our hub, and as the operator of our SDK. `opf/` 
 
 import asyncio
 import json
-import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,7 +16,7 @@ import pytest
 from store_plugin.plugin import Plugin
 from tests.hub.bench import hub_bench
 from tests.hub.conftest import running
-from tests.support.processes import program_beside
+from tests.support.processes import program_beside, stop
 from tests.support.tools import tool
 from tests.support.waiting import until
 
@@ -103,7 +102,7 @@ async def test_a_go_plugin_that_is_killed_is_gone(tmp_path: Path, generated: Gen
         async with program_beside(command, tmp_path / "plugin.log") as process:
             await asyncio.wait_for(bench.hub.plugin("linode").channel_ready(), 20)
             stub = generated[1].TokenProviderServiceStub(bench.hub.plugin("linode"))
-            process.send_signal(signal.SIGSTOP)  # it answers nothing any more
+            stop(process.pid)  # it answers nothing any more
             call = stub.RenewToken(messages.RenewTokenRequest(token="any"), timeout=60)
             await until(lambda: bench.hub.registry.entries()[0].instance.in_flight)
             process.kill()

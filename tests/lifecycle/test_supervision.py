@@ -20,7 +20,7 @@ from store_plugin.lifecycle.supervision.states import State
 from store_plugin.plugin import Plugin
 from tests.lifecycle.conftest import CHECK_THAT_FAILS, CHECK_THAT_HANGS, World, world_in
 from tests.support.echo import Echo, EchoStub, add_echo
-from tests.support.processes import alive
+from tests.support.processes import alive, stop
 from tests.support.waiting import until
 
 
@@ -162,7 +162,7 @@ async def test_one_that_hangs_is_replaced(world: World, monkeypatch: pytest.Monk
     await world.enable("1.0")
     before = await world.ready("1.0")
     assert before.pid is not None
-    os.kill(before.pid, signal.SIGSTOP)
+    stop(before.pid)
     world.hub.registry.entries()[0].instance.end("it gave no sign of life")
     await until(lambda: world.status is not None and "it hung" in world.status.why)
     await world.ready("1.0")
@@ -319,7 +319,7 @@ async def test_an_old_version_that_does_not_end_keeps_no_sidecar_from_ending(wor
     await world.enable("1.0")
     pid = (await world.ready("1.0")).pid
     assert pid is not None
-    os.kill(pid, signal.SIGSTOP)
+    stop(pid)
     await world.enable("2.0")
     await world.ready("2.0")
     world.running.cancel()

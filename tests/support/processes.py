@@ -1,7 +1,10 @@
 """Programs of tests and examples as processes, ended by pid."""
 
 import asyncio
+import os
+import signal
 import subprocess
+import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -32,6 +35,24 @@ def alive(pid: int) -> bool:
     except OSError:
         return False
     return stat.rpartition(")")[2].split()[0] != "Z"
+
+
+def stop(pid: int) -> None:
+    """SIGSTOP, in force: kill(2) returns while threads that are on a processor still run."""
+    os.kill(pid, signal.SIGSTOP)
+    give_up = time.monotonic() + STOPPED_WITHIN
+    while not all(_is_stopped(thread) for thread in Path(f"/proc/{pid}/task").iterdir()):
+        if time.monotonic() > give_up:
+            raise AssertionError(f"process {pid} does not stop")
+        time.sleep(0.001)
+
+
+def _is_stopped(thread: Path) -> bool:
+    try:
+        state = (thread / "stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return True  # it ended meanwhile
+    return state in "TZX"
 
 
 @contextmanager
