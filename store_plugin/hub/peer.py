@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from store_plugin._proto import plugin_stream_pb2 as proto
 from store_plugin.errors import InvalidRequest, PluginRefused
 from store_plugin.model import plural_of
-from store_plugin.stream.features import Feature, known
+from store_plugin.stream.features import PROTOCOL_VERSION, Feature, known
 from store_plugin.stream.frames import is_plugin_name
 
 _MOST_KINDS = 32
@@ -82,6 +82,7 @@ def registered_peer(frame: proto.PluginStreamMessage, identity: Identity, *, pri
             "a plugin's name is a DNS label: 1 to 63 lower-case letters, digits and hyphens, "
             "and no hyphen at either end"
         )
+    _check_versions(found)
     _check_text("version", found.version)
     _check_text("instance_id", found.instance_id)
     instance = _instance(found, identity)
@@ -96,6 +97,16 @@ def registered_peer(frame: proto.PluginStreamMessage, identity: Identity, *, pri
         services=_services(found),
         private=private,
     )
+
+
+def _check_versions(found: proto.PluginRegister) -> None:
+    """Who names none speaks the framework's frames, or whatever it announces as features."""
+    spoken = sorted(found.protocol_versions)
+    if spoken and PROTOCOL_VERSION not in spoken:
+        raise InvalidRequest(
+            f"it speaks version {', '.join(map(str, spoken[:8]))} of the stream's protocol, this hub "
+            f"version {PROTOCOL_VERSION}: run versions of both that have one in common"
+        )
 
 
 def _instance(found: proto.PluginRegister, identity: Identity) -> str:

@@ -26,14 +26,14 @@ class RawPlugin:
     async def send(self, frame: frames.Frame | bytes) -> None:
         await self.call.write(frame if isinstance(frame, bytes) else frame.SerializeToString())
 
-    async def receive(self, within: float = 10.0) -> frames.Frame:
+    async def receive(self, within: float = 40.0) -> frames.Frame:
         """The next frame but pings."""
         while True:
             frame = frames.Frame.FromString(await self.receive_bytes(within))
             if not frame.HasField("ping"):
                 return frame
 
-    async def receive_bytes(self, within: float = 10.0) -> bytes:
+    async def receive_bytes(self, within: float = 40.0) -> bytes:
         """The next frame as it came."""
         data = await asyncio.wait_for(self._received.get(), within)
         assert isinstance(data, bytes), "the hub ended the stream"
@@ -42,7 +42,7 @@ class RawPlugin:
     async def register(self, name: str = "raw", **more: Any) -> None:
         await self.send(frames.register(name, "1.0", **more))
 
-    async def status(self, within: float = 10.0) -> tuple[grpc.StatusCode, str]:
+    async def status(self, within: float = 40.0) -> tuple[grpc.StatusCode, str]:
         """How the hub ended the stream."""
         return await asyncio.wait_for(self._status(), within)
 

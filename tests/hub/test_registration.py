@@ -98,6 +98,30 @@ async def test_features_that_nobody_knows_do_no_harm(start_hub: StartHub, endpoi
         assert hub.registry.entries()[0].peer.features == ALL
 
 
+@pytest.mark.parametrize("spoken", [(), (1,), (1, 2), (7, 1)])
+async def test_one_version_in_common_is_enough(
+    start_hub: StartHub, endpoint: str, spoken: tuple[int, ...]
+) -> None:
+    await start_hub()
+    frame = frames.register("echo", "1", features=ALL)
+    frame.register.protocol_versions[:] = spoken
+    async with RawPlugin(endpoint) as plugin:
+        await plugin.send(frame)
+        assert (await plugin.receive()).HasField("registered")
+
+
+async def test_without_a_version_in_common_it_is_told_both(start_hub: StartHub, endpoint: str) -> None:
+    hub = await start_hub()
+    frame = frames.register("echo", "1", features=ALL)
+    frame.register.protocol_versions[:] = (3, 2)
+    async with RawPlugin(endpoint) as plugin:
+        await plugin.send(frame)
+        code, details = await plugin.status()
+    assert code is grpc.StatusCode.INVALID_ARGUMENT
+    assert "version 2, 3" in details and "this hub version 1" in details
+    assert len(hub.registry) == 0
+
+
 async def test_limits_hold_when_all_come_at_once(start_hub: StartHub, endpoint: str) -> None:
     hub = await start_hub(HubSettings(limits=Limits(plugins=60), register_within=60.0))
     plugins = [RawPlugin(endpoint) for _ in range(100)]
