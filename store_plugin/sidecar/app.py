@@ -91,6 +91,8 @@ class _Sidecar:
         kinds: Kinds = served_kinds() if self._plugins is None else self._plugins.kinds
         self._kinds = kinds
         self._admission = Admission(settings.max_in_flight)
+        token_file = settings.client_token_file
+        self._client_token = TokenFile(token_file, log) if token_file is not None else None
         self._fleet = fleet_of(settings, log)
         self._router = Router(
             table, kinds, LocationLocks(), log, self._metrics.store_call, self._metrics, self._fleet
@@ -144,9 +146,12 @@ class _Sidecar:
         self._serving = False
 
     async def _follow(self, opened: Opened) -> None:
-        """Follow the source; write what it is like, where that is wanted."""
+        """Follow the source and the clients' token; write what the source is like, where that is
+        wanted."""
         async with asyncio.TaskGroup() as group:
             group.create_task(opened.source.run(), name="config source")
+            if self._client_token is not None:
+                group.create_task(self._client_token.follow(), name="client token")
             if opened.cluster is not None and self._settings.write_status:
                 from store_plugin.sidecar.status.running import write_status
 
@@ -268,8 +273,8 @@ class _Sidecar:
     def _authenticator(self, endpoint: Endpoint) -> Authenticate:
         if endpoint.transport is Transport.TCP:
             return holder_of_certificate
-        if self._settings.client_token_file is not None:
-            return bearer_of_token(TokenFile(self._settings.client_token_file, self._log).matches)
+        if self._client_token is not None:
+            return bearer_of_token(self._client_token.matches)
         return anyone_local
 
     def _watch_signals(self) -> None:
