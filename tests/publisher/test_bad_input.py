@@ -162,7 +162,7 @@ def test_a_store_config_deleted_under_its_secrets(place: PublisherPlace, publish
     place.delete("db")
     place.eventually(lambda: place.reason("db") == "RemovalBlocked", publisher)
     assert "deletion-policy: Retain" in place.status("db")["message"]
-    assert "RemovalBlocked" in [one["reason"] for one in place.events("db")]
+    place.eventually(lambda: "RemovalBlocked" in [one["reason"] for one in place.events("db")], publisher)
     place.change("db", deletion_policy="Retain")
     place.eventually(lambda: place.secret("db") is None, publisher)
     assert place.stored("db")["password"] == "while it was away"
