@@ -3,7 +3,7 @@
 A request that cannot be right is refused here, before anything is sent.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -72,14 +72,14 @@ def parse_config(config: ConfigReference | str) -> ConfigReference:
 
 
 def get_call(
-    config: ConfigReference | str, name: ScopedName | str, version: Version | str | None
+    config: ConfigReference | str, name: ScopedName | str, version: Version | str | int | None
 ) -> Call[FetchedSecret]:
     """GetSecret."""
-    _check_said(version, "the version")
+    version = _said_version(version, "the version")
     request = ess_pb2.GetSecretRequest(
         config=wire.reference_to(parse_config(config)), secret=_secret(name, Secret())
     )
-    if version:
+    if version is not None:
         request.options.version = version
     return Call("GetSecret", request.SerializeToString(), _fetched)
 
@@ -91,10 +91,10 @@ def apply_call(
     *,
     owner: str | None,
     dry_run: bool,
-    if_version: Version | str | None,
+    if_version: Version | str | int | None,
 ) -> Call[Applied]:
     """ApplySecret. Without options the request is what first-generation peers know."""
-    _check_said(if_version, "if_version")
+    if_version = _said_version(if_version, "if_version")
     secret = Secret(secret.data, _owned(secret.metadata, owner))
     secret.check_request()
     request = ess_pb2.ApplySecretRequest(
@@ -102,9 +102,9 @@ def apply_call(
     )
     if dry_run:
         request.options.dry_run = True
-    if if_version:
+    if if_version is not None:
         request.options.if_version = if_version
-    return Call("ApplySecret", request.SerializeToString(), _applied, repeatable=not if_version)
+    return Call("ApplySecret", request.SerializeToString(), _applied, repeatable=if_version is None)
 
 
 def delete_call(
@@ -129,16 +129,18 @@ def delete_call(
     return Call("DeleteKeys", request.SerializeToString(), _removed)
 
 
-def named_keys(keys: Collection[str]) -> Collection[str]:
+def named_keys(keys: Iterable[str]) -> Collection[str]:
     """The keys, where there are any: on the wire none would stand for the whole secret.
 
-    A string is refused too, because its characters would be taken for keys.
+    They are counted after they were taken: a generator is true even where it yields nothing. A
+    string is refused too, because its characters would be taken for keys.
     """
     if isinstance(keys, str):
         raise InvalidRequest("keys must be a collection of keys, not a string")
-    if not keys:
+    named = tuple(keys)
+    if not named:
         raise InvalidRequest("no keys to delete; to remove a whole secret call delete")
-    return keys
+    return named
 
 
 def _secret(name: ScopedName | str, secret: Secret) -> ess_pb2.Secret:
@@ -150,6 +152,17 @@ def _owned(metadata: Mapping[str, str], owner: str | None) -> Mapping[str, str]:
     if owner is None:
         return metadata
     return {**metadata, OWNER_LABEL: owner}
+
+
+def _said_version(version: Version | str | int | None, what: str) -> str | None:
+    """A version as it is sent. A number is written out, 0 too: it is a condition like any other, and
+    to leave it away would make the write one without."""
+    if isinstance(version, int) and not isinstance(version, bool):
+        return str(version)
+    if version is not None and not isinstance(version, str):
+        raise InvalidRequest(f"{what} is of type {type(version).__name__}: give the version that was read")
+    _check_said(version, what)
+    return version
 
 
 def _check_said(text: str | None, what: str) -> None:

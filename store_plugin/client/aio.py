@@ -1,6 +1,6 @@
 """The client for asyncio, on grpc.aio. Its calls are those of `Client`, awaited."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -23,7 +23,7 @@ class AsyncClient(ClientBase[AsyncioTransport]):
         config: ConfigReference | str,
         name: ScopedName | str,
         *,
-        version: Version | str | None = None,
+        version: Version | str | int | None = None,
         timeout: float | None = None,
     ) -> FetchedSecret:
         """The secret, or an older version of it; empty where there is none."""
@@ -38,7 +38,7 @@ class AsyncClient(ClientBase[AsyncioTransport]):
         *,
         owner: str | None = None,
         dry_run: bool = False,
-        if_version: Version | str | None = None,
+        if_version: Version | str | int | None = None,
         timeout: float | None = None,
     ) -> Applied:
         """Merge data and metadata into the secret; nothing is removed.
@@ -55,7 +55,7 @@ class AsyncClient(ClientBase[AsyncioTransport]):
         self,
         config: ConfigReference | str,
         name: ScopedName | str,
-        keys: Collection[str],
+        keys: Iterable[str],
         *,
         owner: str | None = None,
         keep_empty: bool = False,
@@ -64,7 +64,7 @@ class AsyncClient(ClientBase[AsyncioTransport]):
     ) -> tuple[KeyChange, ...]:
         """Remove keys; with the last one the secret goes too, unless `keep_empty`.
 
-        InvalidRequest, and nothing is sent, where `keys` is empty.
+        InvalidRequest, and nothing is sent, where `keys` holds or yields none.
         """
         keys = named_keys(keys)
         call = delete_call(config, name, keys, owner=owner, keep_empty=keep_empty, dry_run=dry_run)

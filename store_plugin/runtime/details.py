@@ -1,7 +1,7 @@
 """What publishing, unpublishing, fetching and propagating mean. Told once, for threads and
 for asyncio; docs/runtime.md."""
 
-from collections.abc import Awaitable, Collection, Mapping
+from collections.abc import Awaitable, Collection, Iterable, Mapping
 from typing import Protocol
 
 from store_plugin.client import AsyncClient, Client
@@ -46,11 +46,11 @@ class Details:
             return False
         return await self._write(publisher, publisher.publish_to, details)
 
-    async def unpublish(self, owner: object, keys: Collection[str]) -> None:
+    async def unpublish(self, owner: object, keys: Iterable[str]) -> None:
         publisher = Owner.of(owner)
         if publisher.publish_to is None:
             return
-        _check_are_keys(keys)
+        keys = _taken(keys)
         spec, store = await self._connect(publisher.publish_to)
         with doing(_failures.DELETE):
             name = publisher.secret_name(publisher.publish_to, spec.default_scope)
@@ -107,6 +107,8 @@ def _check_are_bytes(details: Mapping[str, bytes]) -> None:
             )
 
 
-def _check_are_keys(keys: Collection[str]) -> None:
+def _taken(keys: Iterable[str]) -> Collection[str]:
+    """The keys, to be counted and gone through more than once: a generator gives them only once."""
     if isinstance(keys, str | bytes):
         raise InvalidRequest("keys must be a collection of keys, not a string")
+    return frozenset(keys)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -56,7 +56,7 @@ class DetailsManager:
         """Merge details into the owner's secret, and whether that changed it."""
         return run_now(self._details.publish(owner, details))
 
-    def unpublish(self, owner: object, keys: Collection[str] = ()) -> None:
+    def unpublish(self, owner: object, keys: Iterable[str] = ()) -> None:
         """Remove keys from the owner's secret, and the secret with its last one; without
         keys the whole secret. What is not there is no error."""
         run_now(self._details.unpublish(owner, keys))
@@ -102,7 +102,7 @@ class AsyncDetailsManager:
         """Merge details into the owner's secret, and whether that changed it."""
         return await self._details.publish(owner, details)
 
-    async def unpublish(self, owner: object, keys: Collection[str] = ()) -> None:
+    async def unpublish(self, owner: object, keys: Iterable[str] = ()) -> None:
         """Remove keys from the owner's secret, and the secret with its last one; without
         keys the whole secret. What is not there is no error."""
         await self._details.unpublish(owner, keys)

@@ -122,6 +122,23 @@ def test_delete_keys_without_keys_sends_nothing(client: Any, server: EssServer, 
     assert server.received == []
 
 
+@pytest.mark.parametrize(
+    "keys",
+    [lambda: (key for key in ()), lambda: filter(None, [""]), lambda: iter(())],
+    ids=["generator", "filter", "iterator"],
+)
+def test_delete_keys_of_what_yields_no_key_sends_nothing(client: Any, server: EssServer, keys: Any) -> None:
+    """It is true, as every object without a length is: sent without keys it removes all of the secret."""
+    with pytest.raises(InvalidRequest, match="no keys to delete"):
+        client.delete_keys(CONFIG, "team-a/db", keys())
+    assert server.received == []
+
+
+def test_delete_keys_takes_what_yields_keys(client: Any, server: EssServer) -> None:
+    client.delete_keys(CONFIG, "team-a/db", (key for key in ("a", "b")))
+    assert dict(server.received[0].request.secret.data) == {"a": b"", "b": b""}
+
+
 @pytest.mark.parametrize("name", ["", "/", "a/../b", "a//b", "a/%2e", "x" * 2000], ids=lambda name: name[:10])
 def test_bad_names_are_refused_before_anything_is_sent(client: Any, server: EssServer, name: str) -> None:
     for call in (
@@ -155,6 +172,24 @@ def test_empty_version_is_refused(client: Any, server: EssServer) -> None:
         client.apply(CONFIG, "team-a/db", {}, if_version="")
     with pytest.raises(InvalidRequest, match="the version is an empty string"):
         client.get(CONFIG, "team-a/db", version="")
+    assert server.received == []
+
+
+@pytest.mark.parametrize("version", [0, 7], ids=str)
+def test_version_that_is_a_number_is_sent(client: Any, server: EssServer, version: int) -> None:
+    """0 above all: without it the write would replace whatever is there."""
+    client.apply(CONFIG, "team-a/db", {}, if_version=version)
+    client.get(CONFIG, "team-a/db", version=version)
+    applied, read = (call.request.options for call in server.received)
+    assert (applied.if_version, read.version) == (str(version), str(version))
+
+
+@pytest.mark.parametrize("version", [False, True, 1.0, b"1"], ids=repr)
+def test_version_of_another_type_is_refused(client: Any, server: EssServer, version: Any) -> None:
+    with pytest.raises(InvalidRequest, match=f"if_version is of type {type(version).__name__}"):
+        client.apply(CONFIG, "team-a/db", {}, if_version=version)
+    with pytest.raises(InvalidRequest, match=f"the version is of type {type(version).__name__}"):
+        client.get(CONFIG, "team-a/db", version=version)
     assert server.received == []
 
 

@@ -99,6 +99,16 @@ def test_unpublishing_without_keys_removes_the_secret(place: Place, manager: Any
     assert OWNER_LABEL not in place.look(name_of(thing)).metadata
 
 
+@pytest.mark.parametrize("keys", [(), ("username",)], ids=["none", "one"])
+def test_keys_may_come_from_a_generator(
+    place: Place, manager: Any, thing: Thing, keys: tuple[str, ...]
+) -> None:
+    """It is true even where it yields nothing, and gives its keys only once."""
+    manager.publish(thing.manifest(), DETAILS)
+    manager.unpublish(thing.manifest(), (key for key in keys))
+    assert place.look(name_of(thing)).data == ({"password": DETAILS["password"]} if keys else {})
+
+
 def test_unpublishing_what_is_not_there_is_no_error(manager: Any, thing: Thing) -> None:
     manager.unpublish(thing.manifest())
     manager.unpublish(thing.manifest(), ["password"])
