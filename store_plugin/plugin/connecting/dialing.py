@@ -102,12 +102,13 @@ def channel_to(target: str, door: Door) -> grpc.aio.Channel:
     if door.endpoint.transport is not Transport.TCP:
         options.append(("grpc.default_authority", "localhost"))
         return grpc.aio.insecure_channel(target, options)
-    options.append(("grpc.default_authority", door.endpoint.address))
     if door.tls is None:
+        options.append(("grpc.default_authority", door.endpoint.address))
         return grpc.aio.insecure_channel(target, options)
     tls = door.tls if isinstance(door.tls, Tls) else door.tls()
-    name = tls.server_name or _host(door.endpoint.address)
-    options.append(("grpc.ssl_target_name_override", name))
+    # gRPC compares the certificate with both, and refuses a call to an authority that is not in it.
+    options.append(("grpc.default_authority", tls.server_name or door.endpoint.address))
+    options.append(("grpc.ssl_target_name_override", tls.server_name or _host(door.endpoint.address)))
     return grpc.aio.secure_channel(target, _credentials(tls), options)
 
 

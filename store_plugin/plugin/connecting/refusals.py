@@ -6,11 +6,18 @@ from store_plugin.errors import Code, NotReachable, PluginRefused, StorePluginEr
 
 _REFUSED = (Code.UNAUTHENTICATED, Code.PERMISSION_DENIED)
 _AWAY = (Code.UNAVAILABLE, Code.DEADLINE_EXCEEDED)
+_ANOTHER_NAME = "Hostname Verification Check failed"
+"""What gRPC says where the certificate does not name whom we dialled."""
 
 
 def meaning_of(error: grpc.aio.AioRpcError, where: str) -> StorePluginError | None:
     """Of a plain call: PluginRefused, NotReachable; None for what says neither."""
     code = _code(error)
+    if code in _AWAY and _ANOTHER_NAME in (error.details() or ""):
+        return NotReachable(
+            f"the certificate at {where} does not name the host that was dialled, nor the given server_name: "
+            "say with server_name which name is in it"
+        )
     if code in _AWAY:
         return NotReachable(f"nobody answers at {where}: {error.details()}")
     return refusal_of_end(code, error.details(), where)

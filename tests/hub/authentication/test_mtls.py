@@ -1,5 +1,7 @@
 """Plugins with client certificates: a name is bound to what the certificate says."""
 
+import socket
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,13 @@ def shown(bundle: Bundle, directory: Path) -> dict[str, Any]:
     return {option: directory / name for option, name in files.items()}
 
 
+def ipv6_on_loopback() -> bool:
+    with suppress(OSError), socket.socket(socket.AF_INET6) as tried:
+        tried.bind(("::1", 0))
+        return True
+    return False
+
+
 def connected(watched: WatchedHub, name: str) -> bool:
     return any(entry.peer.name == name for entry in watched.hub.registry.entries())
 
@@ -59,6 +68,48 @@ async def test_a_plugin_has_the_name_of_its_certificate(
     assert await hub.say(name, b"hello") == b"hello"
     (entry,) = hub.hub.registry.entries()
     assert (entry.peer.identity.user, entry.peer.identity.names) == (san[0], san)
+
+
+NAME = "hub.team-a.svc"
+
+
+@pytest.mark.parametrize(
+    ("address", "host"), [("127.0.0.1",) * 2, ("127.0.0.1", "localhost"), ("[::1]",) * 2]
+)
+async def test_a_hub_may_be_dialled_by_what_is_not_in_its_certificate(
+    address: str,
+    host: str,
+    tmp_path: Path,
+    ca: CertificateAuthority,
+    open_hub: OpenHub,
+    visit: Visit,
+) -> None:
+    if address == "[::1]" and not ipv6_on_loopback():
+        pytest.skip("there is no IPv6 here")
+    access = HubAccess(auth=HubAuth.MTLS, certs_dir=ca.server(NAME).write(tmp_path / "hub"))
+    hub = await open_hub(f"{address}:0", access)
+    port = hub.hub.endpoints[0].address.rpartition(":")[2]
+    files = shown(ca.client("vault"), tmp_path)
+    await visit("vault", f"https://{host}:{port}", server_name=NAME, **files)
+    await until(lambda: connected(hub, "vault"))
+    assert await hub.say("vault", b"hello") == b"hello"
+
+
+@pytest.mark.parametrize("server_name", [None, "another.team-a.svc"])
+async def test_a_hub_with_the_certificate_of_another_is_told_as_that(
+    server_name: str | None,
+    tmp_path: Path,
+    ca: CertificateAuthority,
+    open_hub: OpenHub,
+    visit: Visit,
+) -> None:
+    access = HubAccess(auth=HubAuth.MTLS, certs_dir=ca.server(NAME).write(tmp_path / "hub"))
+    hub = await open_hub("127.0.0.1:0", access)
+    files = shown(ca.client("vault"), tmp_path)
+    guest = await visit("vault", f"https://{hub.hub.endpoints[0]}", server_name=server_name, **files)
+    await until(lambda: "NOT_REACHABLE" in guest.log.text)
+    assert "say with server_name which name is in it" in guest.log.text
+    assert "PLUGIN_REFUSED" not in guest.log.text
 
 
 @pytest.mark.parametrize(
