@@ -1,10 +1,12 @@
 """One cluster of the fleet: where it is, and our login to it. What both kinds of client share."""
 
 import ssl
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote_to_bytes, urlsplit
 
 from store_plugin.access.clients.certificates import CertificateFiles
 from store_plugin.access.clients.logins import Login
@@ -81,11 +83,26 @@ class Member:
             "verify_ssl": not access.insecure_skip_tls_verify,
             "tls_server_name": access.tls_server_name or None,
             # Left out: what the environment names.
-            **({"proxy": access.proxy_url} if access.proxy_url else {}),
+            **(_proxy(access.proxy_url) if access.proxy_url else {}),
         }
 
 
 def authorized(headers: Mapping[str, Any] | None, status: ExecStatus) -> dict[str, Any]:
+def _proxy(address: str) -> dict[str, Any]:
+    """The proxy, and what it is shown. Of a user in its address urllib3 would send nothing, and
+    aiohttp not what it stands for where a letter is none of Latin-1; client-go sends these bytes."""
+    parts = urlsplit(address)
+    user, at, host = parts.netloc.rpartition("@")
+    if not at:
+        return {"proxy": address}
+    name, _, password = user.partition(":")
+    shown = b64encode(unquote_to_bytes(name) + b":" + unquote_to_bytes(password)).decode()
+    return {
+        "proxy": parts._replace(netloc=host).geturl(),
+        "proxy_headers": {"proxy-authorization": f"Basic {shown}"},
+    }
+
+
     """The headers of a request with the token of `status`, and with no other."""
     given = {name: value for name, value in (headers or {}).items() if name.lower() != "authorization"}
     return {**given, "authorization": f"Bearer {status.token}"} if status.token else given

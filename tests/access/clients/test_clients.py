@@ -21,6 +21,7 @@ from store_plugin.access.exec_credential import API_VERSIONS, ExecStatus, status
 from store_plugin.errors import ConfigInvalid, LoginRefused, StoreUnavailable
 from tests.support.certificates import CertificateAuthority
 from tests.support.exec_plugins import ExecPlugin, access_file, profile, provider
+from tests.support.connect_proxy import connect_proxy
 from tests.support.http_answer import answering
 from tests.support.kubernetes import Cluster
 from tests.support.waiting import eventually
@@ -297,6 +298,19 @@ def test_a_proxy_and_compression_are_the_profiles(fleet: Fleet) -> None:
 
 
 def test_a_hundred_users_of_a_cluster_need_one_run(fleet: Fleet) -> None:
+@CLIENTS
+def test_a_proxy_is_shown_the_credentials_of_its_address(fleet: Fleet, ask: Names) -> None:
+    fleet.good()
+    with connect_proxy("fleet:p@ss:wörd") as proxy:
+        address = f"http://fleet:p%40ss%3Aw%C3%B6rd@{proxy.address}"
+        assert "kube-system" in ask(fleet, fleet.profile(**{"proxy-url": address}))
+        assert set(proxy.tunnels) == {fleet.cluster.address.removeprefix("https://")}
+        assert proxy.refused == 0
+        with pytest.raises(Exception, match=r"407|(?i:tunnel connection failed)"):
+            ask(fleet, fleet.profile(**{"proxy-url": f"http://fleet:other@{proxy.address}"}))
+        assert proxy.refused
+
+
     token = fleet.cluster.token(fleet.user)
     fleet.plugin.answers(token)
 
