@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 
-from store_plugin.access.clients.certificates import CertificateFiles
+from store_plugin.access.clients.certificates import CertificateFile, CertificateFiles
 from store_plugin.access.clients.logins import Login
 from store_plugin.access.clients.member import Member
 from store_plugin.access.exec_credential import info_text
@@ -66,7 +66,7 @@ class AccessConfig:
         self._files = CertificateFiles()
         self._giving_up = GivingUp()
         self._lock = Lock()
-        self._logins: OrderedDict[str, Login] = OrderedDict()
+        self._logins: OrderedDict[str, tuple[Login, CertificateFile]] = OrderedDict()
 
     @classmethod
     def from_file(cls, file: Path, **options: Unpack[AccessOptions]) -> Self:
@@ -108,7 +108,7 @@ class AccessConfig:
         environ, interactive = self._options.get("environ"), self._options.get("interactive", False)
         call = planned(provider, profile, access, environ=environ, interactive=interactive)
         key = _key(provider, call)
-        return Member(str(profile), access, self._login(key, provider, call), self._files, key)
+        return Member(str(profile), access, *self._login(key, provider, call), key)
 
     def build_config(
         self, profile: "ClusterProfile | Mapping[str, Any]"
@@ -154,15 +154,15 @@ class AccessConfig:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _login(self, key: str, provider: Provider, call: ExecCall) -> Login:
-        """One for all users of one cluster."""
+    def _login(self, key: str, provider: Provider, call: ExecCall) -> tuple[Login, CertificateFile]:
+        """One for all users of one cluster, and its certificate's file."""
         with self._lock:
             if key not in self._logins:
-                self._logins[key] = Login(partial(self._runner(provider).run, call), self._pool)
+                login = Login(partial(self._runner(provider).run, call), self._pool)
+                self._logins[key] = login, self._files.file()
             self._logins.move_to_end(key)
             if len(self._logins) > MOST_LOGINS:
-                forgotten, _ = self._logins.popitem(last=False)
-                self._files.remove(forgotten)
+                self._logins.popitem(last=False)
             return self._logins[key]
 
     def _runner(self, provider: Provider) -> Runner:

@@ -1,11 +1,14 @@
 """Client certificates as files, which is the only form that TLS libraries of Python take.
 
-Each cluster has one file, with the certificate and its key, readable by us alone, in a directory
+Each login has one file, with the certificate and its key, readable by us alone, in a directory
 of our own. A renewed pair replaces it in one step, so that a connection never sees half of it.
-The directory goes with whoever made it, at the latest when the process ends.
+A file goes with the last who has it: a client reads it anew for each connection, also one whose
+login was forgotten meanwhile. The directory goes with whoever made it, at the latest when the
+process ends.
 """
 
 import os
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock
@@ -19,12 +22,17 @@ class CertificateFiles:
 
     def __init__(self) -> None:
         self._lock = Lock()
+        self._numbers = count()
         self._directory: TemporaryDirectory[str] | None = None
         self._closed = False
 
+    def file(self) -> "CertificateFile":
+        """For one login; nothing is written yet."""
+        return CertificateFile(self, str(next(self._numbers)))
+
     def write(self, name: str, status: ExecStatus) -> Path:
-        """The file of the cluster `name` with this certificate and key in it. StoreUnavailable after
-        `close`: nobody would remove it."""
+        """The file `name` with this certificate and key in it. StoreUnavailable after `close`:
+        nobody would remove it."""
         with self._lock:
             if self._closed:
                 raise StoreUnavailable("the access config was closed")
@@ -38,12 +46,6 @@ class CertificateFiles:
             renewed.replace(path)
             return path
 
-    def remove(self, name: str) -> None:
-        """The cluster's file; nothing where there is none."""
-        with self._lock:
-            if self._directory is not None:
-                (Path(self._directory.name) / f"{name}.pem").unlink(missing_ok=True)
-
     def close(self) -> None:
         """Remove them all, for good."""
         with self._lock:
@@ -51,3 +53,27 @@ class CertificateFiles:
             if self._directory is not None:
                 self._directory.cleanup()
                 self._directory = None
+
+
+class CertificateFile:
+    """One login's file. Removed when nobody holds this any more."""
+
+    def __init__(self, files: CertificateFiles, name: str) -> None:
+        self._files = files
+        self._name = name
+        self._path: Path | None = None
+
+    def write(self, status: ExecStatus) -> Path:
+        """As `CertificateFiles.write`."""
+        self._path = self._files.write(self._name, status)
+        return self._path
+
+    def remove(self) -> None:
+        """Nothing where there is none. Takes no lock: the interpreter calls it in the midst of anything."""
+        if self._path is not None:
+            try:
+                self._path.unlink(missing_ok=True)
+            except OSError:  # its directory goes too
+                pass
+
+    __del__ = remove

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from store_plugin.access.clients.certificates import CertificateFiles
+from store_plugin.access.clients.certificates import CertificateFile
 from store_plugin.access.clients.logins import Login
 from store_plugin.access.exec_credential import ExecStatus
 from store_plugin.access.profiles import ClusterAccess
@@ -25,19 +25,20 @@ class Member:
     """Its name, for messages."""
     access: ClusterAccess
     login: Login = field(repr=False)
-    files: CertificateFiles = field(repr=False)
+    file: CertificateFile = field(repr=False)
+    """Its certificate's, which stays for as long as somebody has a client of it."""
     key: str = field(repr=False)
-    """Names its certificate's file."""
+    """Tells this login from others."""
 
     def certificate_file(self, status: ExecStatus) -> Path:
         """The certificate and key of `status`, as a file. Blocking; ConfigInvalid where they are
         no pair."""
-        path = self.files.write(self.key, status)
+        path = self.file.write(status)
         try:
             # A password, so that nobody is asked for one where the key has been encrypted.
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(path, password="")
         except (ssl.SSLError, OSError):
-            self.files.remove(self.key)
+            self.file.remove()
         else:
             return path
         raise ConfigInvalid(
@@ -87,7 +88,6 @@ class Member:
         }
 
 
-def authorized(headers: Mapping[str, Any] | None, status: ExecStatus) -> dict[str, Any]:
 def _proxy(address: str) -> dict[str, Any]:
     """The proxy, and what it is shown. Of a user in its address urllib3 would send nothing, and
     aiohttp not what it stands for where a letter is none of Latin-1; client-go sends these bytes."""
@@ -103,6 +103,7 @@ def _proxy(address: str) -> dict[str, Any]:
     }
 
 
+def authorized(headers: Mapping[str, Any] | None, status: ExecStatus) -> dict[str, Any]:
     """The headers of a request with the token of `status`, and with no other."""
     given = {name: value for name, value in (headers or {}).items() if name.lower() != "authorization"}
     return {**given, "authorization": f"Bearer {status.token}"} if status.token else given

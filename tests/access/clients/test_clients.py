@@ -2,6 +2,7 @@
 
 import asyncio
 import copy
+import gc
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,8 +21,8 @@ from store_plugin.access import AccessConfig
 from store_plugin.access.exec_credential import API_VERSIONS, ExecStatus, status_text
 from store_plugin.errors import ConfigInvalid, LoginRefused, StoreUnavailable
 from tests.support.certificates import CertificateAuthority
-from tests.support.exec_plugins import ExecPlugin, access_file, profile, provider
 from tests.support.connect_proxy import connect_proxy
+from tests.support.exec_plugins import ExecPlugin, access_file, profile, provider
 from tests.support.http_answer import answering
 from tests.support.kubernetes import Cluster
 from tests.support.waiting import eventually
@@ -297,7 +298,6 @@ def test_a_proxy_and_compression_are_the_profiles(fleet: Fleet) -> None:
         fleet.access.build_config(fleet.profile(**{"proxy-url": "socks5://proxy:1080"}))
 
 
-def test_a_hundred_users_of_a_cluster_need_one_run(fleet: Fleet) -> None:
 @CLIENTS
 def test_a_proxy_is_shown_the_credentials_of_its_address(fleet: Fleet, ask: Names) -> None:
     fleet.good()
@@ -311,6 +311,7 @@ def test_a_proxy_is_shown_the_credentials_of_its_address(fleet: Fleet, ask: Name
         assert proxy.refused
 
 
+def test_a_hundred_users_of_a_cluster_need_one_run(fleet: Fleet) -> None:
     token = fleet.cluster.token(fleet.user)
     fleet.plugin.answers(token)
 
@@ -378,6 +379,28 @@ def test_what_is_forgotten_first_was_used_longest_ago(fleet: Fleet, monkeypatch:
     fleet.access.member(profile("c"))
     assert fleet.access.member(profile("a")).login is logins["a"]
     assert fleet.access.member(profile("b")).login is not logins["b"]
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["in use", "left"])
+def test_a_certificate_stays_for_as_long_as_there_is_a_client_of_it(
+    fleet: Fleet, ca: CertificateAuthority, monkeypatch: pytest.MonkeyPatch, kept: bool
+) -> None:
+    """Although its login was forgotten meanwhile: the client's next connection takes the file again."""
+    monkeypatch.setattr("store_plugin.access.config.MOST_LOGINS", 1)
+    certificate, key = ca.issue(("ann",), client=True)
+    fleet.plugin.answers(certificate=certificate, key=key)
+    with fleet.access.connect(fleet.profile()) as api:
+        ask = kubernetes.client.AuthenticationV1Api(api).create_self_subject_review
+        assert ask({}).status.user_info.username == "ann"
+        path = Path(api.configuration.cert_file)
+        fleet.access.member(profile("another"))
+        if kept:
+            api.rest_client.pool_manager.clear()
+            assert ask({}).status.user_info.username == "ann"
+    assert path.exists()
+    del ask, api
+    gc.collect()
+    assert not path.exists()
 
 
 def test_closing_ends_the_plugin_that_somebody_waits_for(fleet: Fleet, tmp_path: Path) -> None:

@@ -173,19 +173,23 @@ def test_after_the_end_nothing_is_run(bench: Bench, pool: ThreadPoolExecutor) ->
 
 def test_certificates_are_files_that_only_we_read_until_they_are_removed() -> None:
     files = CertificateFiles()
-    first = files.write("a", ExecStatus(certificate=b"CERT", key=b"KEY"))
+    file, another, left = files.file(), files.file(), files.file()
+    first = file.write(ExecStatus(certificate=b"CERT", key=b"KEY"))
     assert first.read_bytes() == b"CERT\nKEY\n"
     assert first.stat().st_mode & 0o777 == 0o600
     assert first.parent.stat().st_mode & 0o777 == 0o700
-    assert files.write("a", ExecStatus(certificate=b"NEW", key=b"KEY")) == first
+    assert file.write(ExecStatus(certificate=b"NEW", key=b"KEY")) == first
     assert first.read_bytes().startswith(b"NEW")
-    other = files.write("b", ExecStatus(certificate=b"CERT", key=b"KEY"))
-    files.remove("a")
-    files.remove("a")
+    other = another.write(ExecStatus(certificate=b"CERT", key=b"KEY"))
+    left.write(ExecStatus(certificate=b"CERT", key=b"KEY"))
+    file.remove()
+    file.remove()
+    del left
     assert [path.name for path in first.parent.iterdir()] == [other.name]
     files.close()
     assert not Path(first.parent).exists()
     files.close()
+    del another
 
 
 def test_no_certificate_is_written_after_the_end() -> None:
@@ -193,7 +197,7 @@ def test_no_certificate_is_written_after_the_end() -> None:
     files = CertificateFiles()
     files.close()
     with pytest.raises(StoreUnavailable, match="the access config was closed"):
-        files.write("a", ExecStatus(certificate=b"CERT", key=b"KEY"))
+        files.file().write(ExecStatus(certificate=b"CERT", key=b"KEY"))
 
 
 def test_an_error_that_many_are_told_keeps_nothing_of_them(bench: Bench) -> None:
