@@ -20,12 +20,13 @@ from store_plugin.cli._parameters import dry_run_option, parsed_by
 from store_plugin.cli._printable import say
 from store_plugin.client import parse_config
 from store_plugin.errors import StorePluginError
-from store_plugin.model import NO_SECRET, ConfigReference, ScopedName
+from store_plugin.model import NO_SECRET, ConfigReference, ScopedName, Secret
 
 if TYPE_CHECKING:
     from store_plugin.engine import Engine
 
 _SECONDS_PER_SECRET = 30.0
+_KEEPS = "has it with other content, and keeps that: its updatePolicy is IfNotExists"
 
 
 class Outcome(Enum):
@@ -81,7 +82,11 @@ def copy(
     FROM and TO are store configs, KIND/NAME. Without names all secrets are copied that
     FROM can list; where it cannot list, give them. Keys, values and labels, the owner's
     too, arrive as they are. A secret that exists in TO with other content is refused
-    unless --overwrite is given; even then nothing in it is removed.
+    unless --overwrite is given; even then nothing in it is removed. Where TO keeps what it
+    has (updatePolicy: IfNotExists) it is refused with --overwrite too.
+
+    What FROM holds under a name that is no scoped name, such as one with a space in it, is
+    left out without a word: no config can reach it.
 
     Each secret is reported: copied, unchanged, or refused and why. Ends with exit code 1
     where one was refused. Values are never shown.
@@ -148,10 +153,12 @@ class _Job:
             return Report(name, Outcome.REFUSED, f"there is no such secret in {self.source}")
         deadline = asyncio.get_running_loop().time() + _SECONDS_PER_SECRET
         planned = await target.apply(name, found.secret, deadline=deadline, dry_run=True)
+        held = await target.get(name)
         if not planned.changed:
+            if _lacks(held.secret, found.secret):
+                return Report(name, Outcome.REFUSED, f"{self.target} {_KEEPS}")
             return Report(name, Outcome.UNCHANGED)
-        exists = (await target.get(name)).present
-        if exists and not self.overwrite:
+        if held.present and not self.overwrite:
             return Report(
                 name, Outcome.REFUSED, f"it exists in {self.target} with other content (--overwrite)"
             )
@@ -162,6 +169,13 @@ class _Job:
         if_version = NO_SECRET if must_be_new else None
         await target.apply(name, found.secret, deadline=deadline, if_version=if_version)
         return Report(name, Outcome.COPIED)
+
+
+def _lacks(held: Secret, wanted: Secret) -> bool:
+    """Whether a key or label of `wanted` is missing from `held`, or is another there."""
+    from store_plugin.engine.merging import differences, merge
+
+    return bool(differences(held, merge(held, wanted)))
 
 
 def _show_progress(number: int, total: int) -> None:

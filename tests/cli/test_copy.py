@@ -123,6 +123,37 @@ def test_overwrite_merges_and_removes_nothing(copy: Copy, configs: Path) -> None
     assert held(configs, TWO)["team-b/api"] == Secret({"token": CANARY, "more": b"x"})
 
 
+@pytest.mark.parametrize(
+    "options", [(), ("--overwrite",), ("--dry-run",)], ids=["plain", "overwrite", "dry run"]
+)
+@pytest.mark.parametrize(
+    "theirs",
+    [Secret({"token": b"theirs"}), Secret({"token": CANARY[:-1]}), Secret({"more": b"x"})],
+    ids=["other value", "shorter", "key missing"],
+)
+def test_what_the_target_keeps_is_refused(
+    copy: Copy, configs: Path, theirs: Secret, options: tuple[str, ...]
+) -> None:
+    """Its engine answers that nothing changed, and nothing arrived."""
+    put(configs, TWO, {"team-b/api": theirs})
+    manifests.local(configs, "two", configs.parent / "data", updatePolicy="IfNotExists")
+    result = copy(ONE, TWO, "team-b/api", *options)
+    assert result.exit_code == 1
+    assert result.output.splitlines() == [
+        f"refused team-b/api: {TWO} has it with other content, and keeps that: "
+        "its updatePolicy is IfNotExists",
+        "1 refused",
+    ]
+    assert held(configs, TWO)["team-b/api"] == theirs
+
+
+def test_what_the_target_keeps_and_is_the_same_is_unchanged(copy: Copy, configs: Path) -> None:
+    put(configs, TWO, {"team-b/api": Secret({"token": CANARY, "more": b"x"})})
+    manifests.local(configs, "two", configs.parent / "data", updatePolicy="IfNotExists")
+    result = copy(ONE, TWO, "team-b/api")
+    assert (result.exit_code, result.output.splitlines()[-1]) == (0, "1 unchanged")
+
+
 def test_foreign_owner_is_refused_even_with_overwrite(copy: Copy, configs: Path) -> None:
     put(configs, TWO, {"team-a/db": Secret({}, {OWNER_LABEL: "somebody-else"})})
     result = copy(ONE, TWO, "team-a/db", "--overwrite")
