@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,20 @@ def test_a_forgery_is_found(
     file.write_bytes(b"".join(forge(lines)))
     with pytest.raises(Tampered):
         log.verify()
+
+
+def test_every_byte_is_sealed(log: AuditLog, tmp_path: Path) -> None:
+    fill(log, 3)
+    file = files(tmp_path)[0]
+    whole = file.read_bytes()
+    assert whole.count(b"\n") == 3
+    unseen = []
+    for at in range(len(whole)):
+        file.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        with suppress(Tampered):
+            log.verify()
+            unseen.append((at, whole[at : at + 1]))
+    assert unseen == []
 
 
 def test_a_file_that_is_gone_is_found(log: AuditLog, tmp_path: Path) -> None:
