@@ -6,7 +6,7 @@ killed at any time: a change is whole or has not happened, and of two writers on
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -74,14 +74,18 @@ class Catalog:
                     "another version"
                 ) from None
 
-    def deregister(self, name: str, version: str, confirm: Confirm = _unconfirmed) -> Registration:
-        """Take a version out, and return what it was. PluginNotFound; AlreadyRegistered where it
-        is enabled."""
+    def deregister(
+        self, name: str, versions: Iterable[str], confirm: Confirm = _unconfirmed
+    ) -> list[Registration]:
+        """Take versions out, all or none of them, and return what they were. PluginNotFound;
+        AlreadyRegistered where one is enabled."""
         with self._changing(confirm) as db:
-            found = self._version(db, name, version)
-            if self._enabled_version(db, name) == version:
-                raise AlreadyRegistered(f"plugin {name} {version} is enabled: disable it first")
-            db.execute("DELETE FROM versions WHERE name = ? AND version = ?", (name, version))
+            found = [self._version(db, name, version) for version in versions]
+            enabled = self._enabled_version(db, name)
+            for one in found:
+                if one.version == enabled:
+                    raise AlreadyRegistered(f"plugin {name} {enabled} is enabled: disable it first")
+                db.execute("DELETE FROM versions WHERE name = ? AND version = ?", (name, one.version))
             return found
 
     def enable(self, name: str, version: str, confirm: Confirm = _unconfirmed) -> str | None:

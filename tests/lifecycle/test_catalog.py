@@ -81,7 +81,7 @@ def test_there_is_a_version_to_go_back_to_until_the_next_one_has_been_ready(cata
     catalog.enable("echo", "3.0")
     assert runs(catalog) == ("3.0", None)
     catalog.enable("echo", "1.0")
-    catalog.deregister("echo", "3.0")
+    catalog.deregister("echo", ["3.0"])
     assert runs(catalog) == ("1.0", None)
     catalog.enable("echo", "2.0")
     assert catalog.roll_back("echo", "2.0", "1.0")
@@ -96,8 +96,8 @@ def test_one_version_is_enabled_and_the_one_before_is_known(catalog: Catalog) ->
     assert catalog.enable("echo", "2.0") == "2.0"
     assert runs(catalog) == ("2.0", "1.0")
     with pytest.raises(AlreadyRegistered, match="disable it first"):
-        catalog.deregister("echo", "2.0")
-    assert catalog.deregister("echo", "1.0").version == "1.0"
+        catalog.deregister("echo", ["2.0"])
+    assert [one.version for one in catalog.deregister("echo", ["1.0"])] == ["1.0"]
     assert catalog.disable("echo") == "2.0"
     assert catalog.enabled() == {}
 
@@ -124,7 +124,7 @@ UNKNOWN: dict[str, Callable[[Catalog], object]] = {
         catalog.enable("echo", "1.0"),
         catalog.roll_back("echo", "1.0", "9"),
     ),
-    "deregister": lambda catalog: catalog.deregister("echo", "9"),
+    "deregister": lambda catalog: catalog.deregister("echo", ["9"]),
     "look": lambda catalog: catalog.version("echo", "9"),
 }
 

@@ -21,7 +21,8 @@ from store_plugin.cli.plugin._shared import (
 def deregister(name: str, version: str | None, plugins_dir: Path) -> None:
     """Take versions of a plugin out of the catalog.
 
-    VERSION left out: all of them. Executables stay installed. What is enabled has to be disabled first.
+    VERSION left out: all of them, or none where one is enabled: that has to be disabled first.
+    Executables stay installed.
     """
     from store_plugin.lifecycle.administration.registering import Registrar
 
@@ -38,8 +39,8 @@ def deregister(name: str, version: str | None, plugins_dir: Path) -> None:
 def remove(name: str, version: str | None, plugins_dir: Path) -> None:
     """Take versions out, and delete what nothing needs any more.
 
-    VERSION left out: all of them. What is enabled has to be disabled first. An executable that is
-    installed and not registered is removed by its digest.
+    VERSION left out: all of them, or none where one is enabled: that has to be disabled first. An
+    executable that is installed and not registered is removed by its digest.
     """
     from store_plugin.lifecycle.administration.removing import remove as removed
 

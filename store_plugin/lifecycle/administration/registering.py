@@ -5,7 +5,7 @@ it cannot be written the change does not happen; where the disk stops the change
 record is told so.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -113,11 +113,16 @@ class Registrar:
 
     def deregister(self, name: str, version: str | None) -> list[Registration]:
         """Take a version out of the catalog, or all. PluginNotFound; AlreadyRegistered where it
-        is enabled."""
+        is enabled, or one of all: then none is taken out."""
         versions = [version] if version else [one.version for one in self.catalog.versions(name)]
         if not versions:
             raise PluginNotFound(f"no plugin {name} is registered: see 'store-plugin plugin available'")
-        return [self._deregister(name, one) for one in versions]
+        return self._changes(
+            "deregister",
+            name,
+            [{"version": one} for one in versions],
+            lambda confirm: self.catalog.deregister(name, versions, confirm),
+        )
 
     def remove(self, name: str, version: str | None) -> tuple[list[Registration], list[str]]:
         """Deregister, and delete executables that nothing refers to any more; returns both, the
@@ -156,14 +161,6 @@ class Registrar:
             self.content.remove(digest)
             self.origins.remove(digest)
 
-    def _deregister(self, name: str, version: str) -> Registration:
-        return self._change(
-            "deregister",
-            name,
-            {"version": version},
-            lambda confirm: self.catalog.deregister(name, version, confirm),
-        )
-
     def _newest(self, name: str) -> str:
         versions = self.catalog.versions(name)
         if not versions:
@@ -173,17 +170,28 @@ class Registrar:
     def _change(
         self, event: str, plugin: str, fields: Mapping[str, Value], change: Callable[[Confirm], ResultT]
     ) -> ResultT:
-        recorded = False
+        return self._changes(event, plugin, [fields], change)
+
+    def _changes(
+        self,
+        event: str,
+        plugin: str,
+        each: Sequence[Mapping[str, Value]],
+        change: Callable[[Confirm], ResultT],
+    ) -> ResultT:
+        """One transaction, with a record for each thing that it changes."""
+        recorded = 0
 
         def confirm() -> None:
             nonlocal recorded
-            self._audit.record(event, plugin, fields)
-            recorded = True
+            for fields in each:
+                self._audit.record(event, plugin, fields)
+                recorded += 1
 
         try:
             return change(confirm)
         except StorePluginError as error:
-            if recorded:
+            for _ in range(recorded):
                 not_done(self._audit, event, plugin, error)
             raise
 

@@ -3,6 +3,7 @@
 import multiprocessing
 import resource
 import sqlite3
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ from store_plugin.lifecycle.administration.discovering import Offer, available
 from store_plugin.lifecycle.administration.exporting import exported, imported
 from store_plugin.lifecycle.administration.installing import Incoming, Installer
 from store_plugin.lifecycle.administration.registering import Registrar, read_config
-from store_plugin.lifecycle.audit import AuditLog
+from store_plugin.lifecycle.audit import AuditLog, Value
 from store_plugin.lifecycle.catalog import now
 from store_plugin.lifecycle.layout import Layout
 from store_plugin.lifecycle.registration import Registration
@@ -51,6 +52,40 @@ def test_a_whole_life(registrar: Registrar, layout: Layout, digest: str) -> None
     assert registrar.content.digests() == []
     told = "install register register enable enable disable deregister deregister remove"
     assert events(layout) == told.split()
+
+
+@pytest.mark.parametrize("ask", ["deregister", "remove"])
+def test_a_plugin_that_is_enabled_keeps_all_its_versions(
+    registrar: Registrar, layout: Layout, digest: str, ask: str
+) -> None:
+    for number in ("1.0", "2.0", "3.0"):
+        registrar.register(version(digest, number))
+    registrar.enable("shelves", "2.0")
+    before = registrar.catalog.versions(), events(layout)
+    with pytest.raises(AlreadyRegistered, match=r"shelves 2\.0 is enabled: disable it first"):
+        getattr(registrar, ask)("shelves", None)
+    assert (registrar.catalog.versions(), events(layout)) == before
+    assert registrar.content.digests() == [digest]
+
+
+def test_versions_go_together_or_not_at_all(
+    registrar: Registrar, layout: Layout, digest: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The record has room for one of them, and for that it was not done."""
+    for number in ("1.0", "2.0"):
+        registrar.register(version(digest, number))
+    record = AuditLog.record
+
+    def short_of_room(log: AuditLog, event: str, plugin: str, fields: Mapping[str, Value]) -> str:
+        if fields.get("version") == "2.0":
+            raise StoreUnavailable("the audit record cannot be written: No space left on device")
+        return record(log, event, plugin, fields)
+
+    monkeypatch.setattr(AuditLog, "record", short_of_room)
+    with pytest.raises(StoreUnavailable, match="audit record"):
+        registrar.deregister("shelves", None)
+    assert [one.version for one in registrar.catalog.versions()] == ["1.0", "2.0"]
+    assert events(layout) == ["install", "register", "register", "deregister", "not-done"]
 
 
 def test_only_what_is_installed_is_registered(registrar: Registrar) -> None:
