@@ -139,7 +139,7 @@ class PluginStreams:
                 await entrance.authorize(identity, peer.name)
                 self._check_running()  # whoever was asked above may have taken long
                 hold = bool(self._admit(peer))
-                most = self._settings.max_message_bytes
+                most = self._most_bytes(peer) - codec.around
                 session = Session(peer, Outbox(_writer(codec, context)), most_bytes=most, noted=self._noted)
                 entry = self._registry.add(session, lambda: self._drain_later(session), hold=hold)
                 told = await self._attend(session, entry, codec, context)
@@ -248,6 +248,11 @@ class PluginStreams:
         if self._streams >= most:
             raise Overloaded(f"{most} streams are open, the limit", retry_after=10.0)
         self._streams += 1
+
+    def _most_bytes(self, peer: Peer) -> int:
+        """Of a message to that peer, which knows of the hub's limit where it is acknowledged."""
+        most = self._settings.max_message_bytes
+        return most if peer.features else min(most, frames.UNTOLD_MESSAGE_BYTES)
 
     def _acknowledgement(self, session: Session) -> frames.Frame:
         beats = Feature.HEARTBEAT in session.peer.features

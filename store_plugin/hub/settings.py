@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass, field
 
+from store_plugin.errors import InvalidRequest
 from store_plugin.hub.registry import Limits, OnDuplicate
-from store_plugin.stream.frames import DEFAULT_MAX_MESSAGE_BYTES
+from store_plugin.stream.frames import DEFAULT_MAX_MESSAGE_BYTES, MOST_MESSAGE_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,7 @@ class Alias:
 
 @dataclass(frozen=True, slots=True)
 class HubSettings:
-    """Everything about a hub but its listeners."""
+    """Everything about a hub but its listeners. InvalidRequest for a size that plugins do not take."""
 
     limits: Limits = field(default_factory=Limits)
     on_duplicate: OnDuplicate = OnDuplicate.REPLACE
@@ -34,4 +35,12 @@ class HubSettings:
     max_connection_idle: float = 60.0
     """For a connection without a call: a plugin opens its stream at once, others keep none of ours."""
     max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES
+    """Up to 64 MiB; plugins that announce no features get up to 4 MiB, however much it is."""
     aliases: tuple[Alias, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not 0 < self.max_message_bytes <= MOST_MESSAGE_BYTES:
+            raise InvalidRequest(
+                f"max_message_bytes is {self.max_message_bytes}: it may be 1 to {MOST_MESSAGE_BYTES}, "
+                "which is what plugins take"
+            )

@@ -81,8 +81,8 @@ class HubStream:
         self._heartbeat = 0.0
         """How often the hub pings, in seconds; 0: never."""
         self._silent_beats = 0
-        self._most_bytes = frames.DEFAULT_MAX_MESSAGE_BYTES
-        """Of a frame, which the hub tells."""
+        self._most_bytes = frames.UNTOLD_MESSAGE_BYTES
+        """Of a frame, until the hub tells: before its first call, unless it is one of the framework."""
 
     @property
     def in_flight(self) -> int:
@@ -219,6 +219,10 @@ class HubStream:
             frame = self._failure(call.request_id, failure)
         except Exception as error:  # neither is what it failed with
             frame = self._failure(call.request_id, self._invoker.unexpected(state, error))
+        try:
+            self._check(frame)
+        except CallFailed as too_large:
+            frame = self._failure(call.request_id, too_large)
         await self._put(frame)
 
     async def _answer(self, call: proto.PluginRPCCall, state: CallState) -> None:
@@ -234,16 +238,20 @@ class HubStream:
             await self._reply(frames.response(call.request_id, response, more=True))
 
         await self._invoker.streamed(handler, call.payload, state, send)
-        await self._put(frames.response(call.request_id, b"", trailing=self._trailing(state)))
+        await self._reply(frames.response(call.request_id, b"", trailing=self._trailing(state)))
 
     async def _reply(self, frame: frames.Frame) -> None:
-        """A response. CallFailed for one that would end the stream, and all calls with it."""
+        """A response. CallFailed."""
+        self._check(frame)
+        await self._put(frame)
+
+    def _check(self, frame: frames.Frame) -> None:
+        """CallFailed for an answer that would end the stream, and all calls with it."""
         if (size := frame.ByteSize()) > self._most_bytes:
             raise failed(
                 Code.RESOURCE_EXHAUSTED,
                 f"the response takes {size} bytes, and {self._most_bytes} is the limit",
             )
-        await self._put(frame)
 
     async def _put(self, frame: frames.Frame) -> None:
         """A reply; where the stream has ended meanwhile there is nobody to get it."""

@@ -18,7 +18,11 @@ Metadata = tuple[tuple[str, str | bytes], ...]
 
 METHOD_PATH = "/pluginframework.v1.PluginFrameworkService/PluginStream"
 DEFAULT_MAX_MESSAGE_BYTES = 10 * 1024 * 1024
-"""Largest frame, in bytes."""
+"""Largest frame, in bytes, of a hub that is not set otherwise."""
+MOST_MESSAGE_BYTES = 64 * 1024 * 1024
+"""Most that a hub may be set to: what every plugin of ours takes, which is dialled before it is told."""
+UNTOLD_MESSAGE_BYTES = 4 * 1024 * 1024
+"""Most for a peer that does not tell, nor is told: of the framework, which leaves gRPC's limit as it is."""
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
 HUB_MARK = ("store-plugin-hub", "acknowledges")

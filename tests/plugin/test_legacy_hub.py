@@ -86,6 +86,23 @@ async def test_a_go_operator_is_served_with_its_own_frames(endpoint: str) -> Non
         assert (await asyncio.wait_for(said.get(), 10)).error.code == "Internal"
 
 
+async def test_a_response_that_the_operator_would_not_take_fails_its_call_only(endpoint: str) -> None:
+    """A frame over gRPC's own limit ends the stream, and the operator never says that it has another."""
+    said: asyncio.Queue[Any] = asyncio.Queue()
+
+    async def talk(context: Any) -> None:
+        await context.read()
+        for request in (b"x" * frames.UNTOLD_MESSAGE_BYTES, b"x" * (frames.UNTOLD_MESSAGE_BYTES - 100)):
+            await context.write(frames.call("1", "Say", request))
+            said.put_nowait(await context.read())
+        await context.read()
+
+    async with operator(endpoint, talk), running(endpoint):
+        refused = (await asyncio.wait_for(said.get(), 20)).error
+        assert (refused.request_id, refused.code) == ("1", "ResourceExhausted")
+        assert len((await asyncio.wait_for(said.get(), 20)).rpc_response.payload) > 4_000_000
+
+
 async def test_a_stream_that_the_operator_tears_down_is_opened_again(endpoint: str) -> None:
     opened: asyncio.Queue[int] = asyncio.Queue()
 

@@ -13,10 +13,12 @@ from store_plugin.stream.frames import Frame
 
 @dataclass(frozen=True, slots=True)
 class Codec:
-    """How frames of one service are written and read. `read`: InvalidRequest."""
+    """How frames of one service are written and read. `read`: InvalidRequest. `around`: bytes, at
+    most, that a frame is longer for it."""
 
     write: Callable[[Frame], bytes]
     read: Callable[[bytes], Frame]
+    around: int = 0
 
 
 def _read(data: bytes) -> Frame:
@@ -37,5 +39,7 @@ def _read_enveloped(data: bytes) -> Frame:
 
 PLAIN = Codec(Frame.SerializeToString, _read)
 ENVELOPED = Codec(
-    lambda frame: proto.PluginEnvelope(data=frame.SerializeToString()).SerializeToString(), _read_enveloped
+    lambda frame: proto.PluginEnvelope(data=frame.SerializeToString()).SerializeToString(),
+    _read_enveloped,
+    around=5,
 )

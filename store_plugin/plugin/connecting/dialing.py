@@ -40,7 +40,6 @@ class Door:
     endpoint: Endpoint
     tls: Tls | Callable[[], Tls] | None = None
     token: TokenSource | None = field(default=None, repr=False)
-    max_message_bytes: int = frames.DEFAULT_MAX_MESSAGE_BYTES
 
     def __post_init__(self) -> None:
         if self.token is not None and self.tls is None and not self._private():
@@ -93,8 +92,9 @@ def channel_to(target: str, door: Door) -> grpc.aio.Channel:
     """A channel; NotReachable where a TLS file cannot be read."""
     options: list[tuple[str, Any]] = [
         ("grpc.enable_http_proxy", 0),
-        ("grpc.max_send_message_length", door.max_message_bytes),
-        ("grpc.max_receive_message_length", door.max_message_bytes),
+        # The hub's limit comes with its first frame, and is kept to from there on.
+        ("grpc.max_send_message_length", frames.MOST_MESSAGE_BYTES),
+        ("grpc.max_receive_message_length", frames.MOST_MESSAGE_BYTES),
         # Streams to different hubs, or after a change of certificates, share nothing.
         ("grpc.use_local_subchannel_pool", 1),
         UNCOMPRESSED,
