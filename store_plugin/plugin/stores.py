@@ -21,6 +21,7 @@ from store_plugin._proto import backend_pb2 as proto
 from store_plugin.errors import ConfigInvalid, KindNotServed, StoreUnavailable
 from store_plugin.log import Logger
 from store_plugin.store import Environment, Store, StoreFactory
+from store_plugin.stream.exits import contained
 
 MOST_STORES = 256
 """Open at a time; of more the one used longest ago is closed."""
@@ -125,7 +126,8 @@ class OpenStores:
         environment = Environment(f"{config.kind}/{config.name}", credentials, self._log)
         try:
             async with asyncio.timeout(OPEN_SECONDS) as patience:
-                return await factory.open(spec, environment)
+                with contained():
+                    return await factory.open(spec, environment)
         except TimeoutError:
             if not patience.expired():
                 raise
@@ -162,6 +164,7 @@ class OpenStores:
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
                 store = await held.opening
-                await store.aclose()
+                with contained():
+                    await store.aclose()
         except Exception as error:  # a store that fails to close must not keep others open
             self._log.warning("store failed to close", error=type(error).__name__)

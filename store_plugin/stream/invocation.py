@@ -16,6 +16,7 @@ from store_plugin.errors import Code, StorePluginError
 from store_plugin.log import Logger
 from store_plugin.stream.audit_notes import noting
 from store_plugin.stream.context import AioContext, CallState, ThreadContext
+from store_plugin.stream.exits import contained
 from store_plugin.stream.handlers import MethodHandler
 from store_plugin.stream.outcomes import CallFailed, failed, failed_with
 
@@ -79,8 +80,10 @@ class Invoker:
         def called() -> Any:
             try:
                 return within.run(found, *arguments)
-            except StopIteration as error:  # no future takes it, and the call would wait for ever
-                raise RuntimeError("the method raised StopIteration") from error
+            # No future takes the first, and the call would wait for ever; the others are the method's own,
+            # on a thread: nobody is interrupted there, nor closed.
+            except (StopIteration, KeyboardInterrupt, GeneratorExit) as error:
+                raise RuntimeError(f"the method raised {type(error).__name__}") from error
 
         return await asyncio.get_running_loop().run_in_executor(self._threads, called)
 
@@ -92,7 +95,7 @@ class Invoker:
     @contextmanager
     def _ending(self, state: CallState) -> Iterator[None]:
         try:
-            with noting() as state.notes:
+            with contained(), noting() as state.notes:
                 yield
         except CallFailed:
             raise

@@ -1,6 +1,8 @@
 """Calls to a connected plugin are gRPC calls: requests, failures, deadlines, metadata, streams."""
 
 import asyncio
+import sys
+from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
@@ -100,6 +102,51 @@ async def test_what_a_method_gives_up_itself_is_a_failure_and_its_caller_hears_o
     stub = EchoStub(hub.plugin("echo"))
     assert await getattr(stub, method)(b"x", timeout=20).code() is grpc.StatusCode.INTERNAL
     assert await stub.Say(b"x") == b"x"
+
+
+class Leaves(Echo):
+    """Its methods end the process, or would."""
+
+    async def Break(self, request: bytes, context: Any) -> bytes:
+        sys.exit(3)
+
+    def SayInThread(self, request: bytes, context: Any) -> bytes:
+        raise {b"exit": SystemExit, b"interrupt": KeyboardInterrupt, b"close": GeneratorExit}[request]
+
+    async def Count(self, request: bytes, context: Any) -> AsyncIterator[bytes]:
+        yield b"1"
+        sys.exit(3)
+
+
+@pytest.mark.parametrize(
+    ("method", "how"),
+    [
+        ("Break", b""),
+        ("SayInThread", b"exit"),
+        ("SayInThread", b"interrupt"),
+        ("SayInThread", b"close"),
+        ("Count", b""),
+    ],
+)
+@pytest.mark.parametrize("where", ["plugin", "hub"])
+async def test_a_method_that_exits_ends_its_call_and_nothing_else(
+    start_hub: StartHub, start_plugin: StartPlugin, where: str, method: str, how: bytes
+) -> None:
+    hub = await start_hub()
+    if where == "hub":
+        table = HandlerTable()
+        add_echo(Leaves(), table)
+        hub.register("echo", table)
+    else:
+        await start_plugin(servicer=Leaves())
+        await hub.plugin("echo").channel_ready()
+    stub = EchoStub(hub.plugin("echo"))
+    beside = stub.Wait(b"0.1", timeout=20)
+    call = getattr(stub, method)(how, timeout=20)
+    assert await call.code() is grpc.StatusCode.INTERNAL
+    assert "the plugin's log tells more" in await call.details()
+    assert await beside == b"0.1"
+    assert hub.registry.entries()[0].generation == 1
 
 
 class Odd(Echo):

@@ -1,6 +1,7 @@
 """Stores that a plugin opens for the configs that come: what hangs or fails holds nobody up for long."""
 
 import asyncio
+import sys
 
 import pytest
 
@@ -22,7 +23,7 @@ class Slow:
 
     spec_model = StoreSpec
 
-    def __init__(self, seconds: float, failure: Exception | None = None) -> None:
+    def __init__(self, seconds: float, failure: BaseException | None = None) -> None:
         self.seconds = seconds
         self.failure = failure
         self.asked = 0
@@ -88,6 +89,28 @@ def test_a_timeout_of_the_factorys_own_stays_its_own() -> None:
         stores = OpenStores({KIND: Slow(1, TimeoutError("mine"))}, RecordingLog())
         with pytest.raises(TimeoutError, match="mine"):
             await lease(stores, 30)
+
+    virtually(main())
+
+
+class Leaving(MemoryStore):
+    """Would end the process that closes it."""
+
+    async def aclose(self) -> None:
+        sys.exit(3)
+
+
+def test_a_store_that_exits_ends_nothing_but_itself() -> None:
+    async def main() -> None:
+        factory, log = Slow(0, SystemExit(3)), RecordingLog()
+        factory.made = Leaving(MemoryData("leaves"))
+        stores = OpenStores({KIND: factory}, log)
+        with pytest.raises(RuntimeError, match="SystemExit was raised"):
+            await lease(stores, 30)
+        factory.failure = None
+        await lease(stores, 30)
+        await stores.aclose()
+        assert "store failed to close" in log.text
 
     virtually(main())
 
