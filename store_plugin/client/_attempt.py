@@ -13,6 +13,7 @@ may come at the end of a drain's grace, so only a call that may be carried out t
 again, and twice at most: reads, merges and deletions that name no version.
 """
 
+import math
 import time
 from collections.abc import Iterable
 from typing import Protocol, cast
@@ -20,13 +21,14 @@ from typing import Protocol, cast
 import grpc
 
 from store_plugin import wire
-from store_plugin.client._connection import Connection
+from store_plugin.client._connection import LONGEST_CALL, Connection
 from store_plugin.endpoints import Endpoint, Transport
 from store_plugin.errors import (
     Cancelled,
     Code,
     ConnectionLost,
     DeadlineExceeded,
+    InvalidRequest,
     NotReachable,
     RemoteError,
     StorePluginError,
@@ -55,11 +57,18 @@ class _Ended(Protocol):
 class Attempt:
     """One call's time, from now on: `timeout` seconds for all of it (None: as the
     connection says), of which the connection's `connect_timeout` to reach the server.
-    `repeatable`: carrying it out twice does the same as once."""
+    `repeatable`: carrying it out twice does the same as once.
+
+    InvalidRequest where `timeout` is nan. One that is spent, 0 or less, is what is left of
+    a caller's own time: DeadlineExceeded, and nothing is sent.
+    """
 
     def __init__(self, connection: Connection, timeout: float | None, *, repeatable: bool) -> None:
         self._endpoint = connection.endpoint
-        self._timeout = connection.timeout if timeout is None else timeout
+        seconds = connection.timeout if timeout is None else timeout
+        if math.isnan(seconds):
+            raise InvalidRequest("the timeout is not a number: give seconds")
+        self._timeout = min(seconds, LONGEST_CALL)
         self._connect_timeout = min(self._timeout, connection.connect_timeout)
         self._started = time.monotonic()
         self._repeats = _REPEATS if repeatable else 0

@@ -25,7 +25,7 @@ class ClientBase(ABC, Generic[TransportT]):
     are used as soon as the old ones no longer do; an open connection lives on with those
     it began with.
     server_name: the name in the server's certificate where it differs from the host.
-    timeout: seconds a call may take unless it says otherwise.
+    timeout: seconds a call may take unless it says otherwise; a day at most, whatever is said.
     connect_timeout: seconds of these to wait for a server that does not listen yet, and for its
     name to be resolved.
 

@@ -16,6 +16,8 @@ from store_plugin.endpoints import Endpoint, Transport
 from store_plugin.errors import InvalidRequest, NotReachable
 from store_plugin.grpc_options import UNCOMPRESSED
 
+LONGEST_CALL = 86_400.0
+"""Seconds: a day. gRPC takes a deadline that is centuries away, or never, for one that has passed."""
 _MAX_MESSAGE_BYTES = 8 * 1024 * 1024
 """Above the largest secret (1 MiB of data, names and metadata) with room to spare."""
 _FIRST_BACKOFF_MS = 100
@@ -72,11 +74,12 @@ class Connection:
             raise InvalidRequest(f"{self.endpoint} is a socket: it takes no certificates")
         if self.tls and (self.tls.certificate is None) != (self.tls.key is None):
             raise InvalidRequest("cert_file and key_file belong together: give both or none")
-        if self.timeout <= 0 or self.connect_timeout <= 0:
+        if not (self.timeout > 0 and self.connect_timeout > 0):  # so written, nan is refused too
             raise InvalidRequest("timeouts are seconds above 0")
 
     def options(self) -> Options:
         """Channel options."""
+        to_connect = int(min(self.connect_timeout, LONGEST_CALL) * 1000)
         options: Options = [
             ("grpc.enable_http_proxy", 0),
             ("grpc.max_send_message_length", _MAX_MESSAGE_BYTES),
@@ -85,9 +88,9 @@ class Connection:
             ("grpc.initial_reconnect_backoff_ms", _FIRST_BACKOFF_MS),
             ("grpc.max_reconnect_backoff_ms", _LONGEST_BACKOFF_MS),
             # Its name notwithstanding, the longest that one attempt to connect may take.
-            ("grpc.min_reconnect_backoff_ms", int(self.connect_timeout * 1000)),
+            ("grpc.min_reconnect_backoff_ms", to_connect),
             # A name server that is silent, too, is none of the call's own time.
-            ("grpc.dns_ares_query_timeout", max(1, int(self.connect_timeout * 1000))),
+            ("grpc.dns_ares_query_timeout", max(1, to_connect)),
         ]
         if self.endpoint.transport is not Transport.TCP:
             # Otherwise the percent-encoded path, which strict HTTP/2 servers refuse.

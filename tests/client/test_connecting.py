@@ -3,6 +3,7 @@
 import os
 import socket
 from collections.abc import Callable
+from math import nan
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -74,6 +75,8 @@ def test_sockets_are_called_localhost(client: Any, server: EssServer) -> None:
         ("unix:///@x", {"token": "a", "token_file": "/b"}, "not both"),
         ("unix:///@x", {"timeout": 0}, "above 0"),
         ("unix:///@x", {"connect_timeout": -1}, "above 0"),
+        ("unix:///@x", {"timeout": nan}, "above 0"),
+        ("unix:///@x", {"connect_timeout": nan}, "above 0"),
     ],
 )
 def test_options_that_contradict_each_other_are_refused(

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 import time
+from math import inf, nan
 from typing import Any
 from uuid import uuid4
 
@@ -20,6 +21,7 @@ from store_plugin.errors import (
     Conflict,
     ConnectionLost,
     DeadlineExceeded,
+    InvalidRequest,
     NotReachable,
     RemoteError,
     StorePluginError,
@@ -99,6 +101,27 @@ def test_deadline_travels_to_the_server(make_client: MakeClient, endpoint: str, 
     make_client(endpoint, timeout=60).get(CONFIG, "team-a/db")
     assert 0 < left[0] <= 31  # gRPC rounds up
     assert 31 < left[1] <= 61
+
+
+@pytest.mark.parametrize("timeout", [inf, 1e12], ids=str)
+def test_a_call_may_wait_for_as_long_as_it_likes(
+    make_client: MakeClient, endpoint: str, server: EssServer, timeout: float
+) -> None:
+    """gRPC's own clock ends before such a deadline: it would have passed at once."""
+    make_client(endpoint).get(CONFIG, "team-a/db", timeout=timeout)
+    make_client(endpoint, timeout=timeout, connect_timeout=timeout).get(CONFIG, "team-a/db")
+    assert server.methods() == ["GetSecret"] * 2
+
+
+@pytest.mark.parametrize(
+    ("timeout", "expected"), [(nan, InvalidRequest), (0, DeadlineExceeded), (-1, DeadlineExceeded)], ids=str
+)
+def test_a_call_without_time_is_not_sent(
+    client: Any, server: EssServer, timeout: float, expected: type[Exception]
+) -> None:
+    with pytest.raises(expected):
+        client.get(CONFIG, "team-a/db", timeout=timeout)
+    assert server.received == []
 
 
 @pytest.mark.parametrize(
