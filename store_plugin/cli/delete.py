@@ -16,6 +16,7 @@ from store_plugin.cli._parameters import (
     with_client,
 )
 from store_plugin.client import Client
+from store_plugin.errors import DocumentInvalid
 from store_plugin.model import ChangeKind, ConfigReference, KeyChange, ScopedName
 
 
@@ -53,7 +54,9 @@ def delete(
             _confirm(config, name)
         changes = client.delete(config, name, owner=owner, keep_empty=keep_empty, dry_run=dry_run)
     if output == "table":
-        click.echo("\n".join([_headline(name, changes, dry_run), *change_lines(changes)]))
+        whole = not (changes or keys or keep_empty)
+        headline = _without_keys(client, config, name, dry_run) if whole else _headline(changes, dry_run)
+        click.echo("\n".join([f"{name}: {headline}", *change_lines(changes)]))
     else:
         emit(
             {
@@ -72,10 +75,24 @@ def _confirm(config: ConfigReference, name: ScopedName) -> None:
     click.confirm(f"Remove all of {name} from {config}?", abort=True, err=True)
 
 
-def _headline(name: ScopedName, changes: tuple[KeyChange, ...], dry_run: bool) -> str:
+def _headline(changes: tuple[KeyChange, ...], dry_run: bool) -> str:
     if not changes:
-        return f"{name}: no key to remove"
+        return "no key to remove"
     # Of how much: "removed" alone reads as if the whole secret were gone.
     keys = sum(change.kind is ChangeKind.REMOVED for change in changes)
     number = f"{keys} key{'s' * (keys != 1)}"
-    return f"{name}: {'would remove' if dry_run else 'removed'} {number}"
+    return f"{'would remove' if dry_run else 'removed'} {number}"
+
+
+def _without_keys(client: Client, config: ConfigReference, name: ScopedName, dry_run: bool) -> str:
+    """What deleting all of a secret does that has no keys, or none that can be read: the answer
+    names no key, and is the same where there is no secret."""
+    if not dry_run:
+        return "no key to remove; a secret that was empty, or could not be read, is gone"
+    try:
+        found = client.get(config, name)
+    except DocumentInvalid:
+        return "would remove the secret, which cannot be read"
+    if found.version or found.metadata:
+        return "would remove the secret, which has no keys"
+    return "no key to remove; a secret that is empty would go"

@@ -6,6 +6,7 @@ import pytest
 
 from store_plugin._proto import ess_pb2
 from store_plugin.cli import delete as delete_module
+from store_plugin.errors import DocumentInvalid
 from tests.cli.conftest import Run
 from tests.client.ess_server import EssServer
 
@@ -56,6 +57,46 @@ def test_nothing_to_remove_is_no_error(run: Run, server: EssServer) -> None:
     server.answers.clear()
     result = run(*WHERE, "nothing")
     assert (result.exit_code, result.output) == (0, "team-a/db: no key to remove\n")
+
+
+EMPTY = ess_pb2.GetSecretResponse(version="3")
+LABELLED = ess_pb2.GetSecretResponse(secret=ess_pb2.Secret(metadata={"env": "prod"}))
+NOTHING = ess_pb2.GetSecretResponse()
+
+
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        (EMPTY, "would remove the secret, which has no keys"),
+        (LABELLED, "would remove the secret, which has no keys"),
+        (NOTHING, "no key to remove; a secret that is empty would go"),
+    ],
+    ids=["empty", "without versions", "nothing"],
+)
+def test_dry_run_tells_that_a_secret_without_keys_would_go(
+    run: Run, server: EssServer, found: ess_pb2.GetSecretResponse, told: str
+) -> None:
+    """What was deleted names no key then, as where there is no secret."""
+    server.answers = {"GetSecret": lambda *_: found}
+    result = run(*WHERE, "--dry-run")
+    assert (result.exit_code, result.output) == (0, f"team-a/db: {told}\n")
+
+
+def test_dry_run_tells_that_a_secret_that_cannot_be_read_would_go(run: Run, server: EssServer) -> None:
+    server.answers.clear()
+    server.fail("GetSecret", DocumentInvalid("not JSON"))
+    result = run(*WHERE, "--dry-run")
+    told = "team-a/db: would remove the secret, which cannot be read\n"
+    assert (result.exit_code, result.output) == (0, told)
+
+
+def test_removing_a_secret_without_keys_does_not_say_that_nothing_was_done(
+    run: Run, server: EssServer
+) -> None:
+    server.answers.clear()
+    told = "no key to remove; a secret that was empty, or could not be read, is gone"
+    assert run(*WHERE, "--yes").output == f"team-a/db: {told}\n"
+    assert server.methods() == ["DeleteKeys"]
 
 
 def test_whole_secret_needs_yes_where_nobody_can_be_asked(run: Run, server: EssServer) -> None:
