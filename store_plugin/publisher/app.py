@@ -25,6 +25,7 @@ from store_plugin.publisher.work.outages import Outages
 from store_plugin.publisher.work.publishing import Publishing
 from store_plugin.publisher.work.reconciling import Reconciler
 from store_plugin.publisher.work.removing import Removing
+from store_plugin.publisher.work.restoring import Restoring
 from store_plugin.publisher.work.turns import Turns
 from store_plugin.publisher.workers import Workers
 from store_plugin.runtime import AsyncClientPool, AsyncDetailsManager
@@ -147,6 +148,7 @@ class _Publisher:
             publishing,
             Fetching(secrets, self._configs, external),
             Removing(secrets, publishing, events, defaults),
+            Restoring(secrets, defaults),
             self._turns,
             events,
             self._records,

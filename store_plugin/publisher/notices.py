@@ -62,4 +62,6 @@ class Notices:
             return
         if said.target.name.startswith(f"{seen.key.namespace}/"):
             self._records.hold(seen.key, said.target)
-            self._records.of(seen.key).store_config = said.target.store_config
+            record = self._records.of(seen.key)
+            record.uid, record.said = seen.uid, seen.said or ""
+            record.store_config = said.target.store_config

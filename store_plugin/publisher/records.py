@@ -38,6 +38,7 @@ class Fingerprints:
 class Record:
     """One Secret."""
 
+    uid: str = ""
     version: str = ""
     """resourceVersion that was worked on, our own writes included."""
     store_config: str = ""
@@ -50,6 +51,8 @@ class Record:
     """Whether there is a change that has not been worked on with success."""
     failures: int = 0
     failing_since: float = 0.0
+    said: str = ""
+    """The condition as it is written, or was until somebody took it away."""
     told_at: float = 0.0
     """When an Event last said that its removal is blocked."""
 

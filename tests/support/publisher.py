@@ -119,10 +119,12 @@ class PublisherPlace:
         **words: str,
     ) -> None:
         """A new Secret; `words` are annotations of ours, `publish_to="vault"`."""
-        annotations = {f"{WORDS}/{word.replace('_', '-')}": value for word, value in words.items()}
-        metadata = {"name": name, "annotations": annotations, "labels": dict(labels or {})}
-        body = {"metadata": metadata, "type": kind, "data": _encoded(data)}
+        body = _secret(name, data, kind, labels or {}, words)
         self.cluster.api("POST", f"/api/v1/namespaces/{namespace or self.namespace}/secrets", body)
+
+    def replace(self, name: str, data: Mapping[str, str], **words: str) -> None:
+        """All of a Secret, with what the publisher has written into it, as `kubectl replace` does."""
+        self.cluster.api("PUT", self._path(name), _secret(name, data, "Opaque", {}, words))
 
     def change(self, name: str, data: Mapping[str, str | None] | None = None, **words: str | None) -> None:
         """A merge patch of data and of annotations of ours."""
@@ -271,6 +273,14 @@ def _sample(page: str, name: str, **labels: str) -> float:
     start = f"store_plugin_publisher_{name}" + (f"{{{shown}}} " if labels else " ")
     lines = [line for line in page.splitlines() if line.startswith(start)]
     return float(lines[0].rpartition(" ")[2]) if lines else 0.0
+
+
+def _secret(
+    name: str, data: Mapping[str, str], kind: str, labels: Mapping[str, str], words: Mapping[str, str]
+) -> dict[str, Any]:
+    annotations = {f"{WORDS}/{word.replace('_', '-')}": value for word, value in words.items()}
+    metadata = {"name": name, "annotations": annotations, "labels": dict(labels)}
+    return {"metadata": metadata, "type": kind, "data": _encoded(data)}
 
 
 def _encoded(data: Mapping[str, str | None]) -> dict[str, str | None]:

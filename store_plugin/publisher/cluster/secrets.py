@@ -7,7 +7,7 @@ values are in memory for no longer than one Secret is worked on.
 import binascii
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 from store_plugin.cluster_api import MERGE_PATCH, ApiClient, ClusterApi, Json
@@ -116,6 +116,14 @@ class ClusterSecrets:
     async def say(self, secret: FoundSecret, version: str, said: str) -> str:
         """Write the condition."""
         return await self._change(secret.key, version, "status", {"annotations": {STATUS: said}})
+
+    async def put_back(self, secret: FoundSecret, said: str) -> FoundSecret:
+        """The finalizer and the condition at once; the Secret as it is then."""
+        finalizers, annotations = secret.finalizers(True), {**secret.head.annotations, STATUS: said}
+        change = {"finalizers": finalizers, "annotations": {STATUS: said}}
+        version = await self._change(secret.key, secret.version, "status", change)
+        metadata = {**secret.metadata, "finalizers": finalizers, "resourceVersion": version}
+        return replace(secret, head=replace(secret.head, annotations=annotations), metadata=metadata)
 
     async def fill(self, secret: FoundSecret, version: str, data: Mapping[str, bytes | None]) -> str:
         """Write keys, remove those that are None. Refused where the API server will not have it."""

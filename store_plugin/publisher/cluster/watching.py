@@ -29,6 +29,7 @@ class Seen:
     key: Key
     version: str
     said: str | None
+    uid: str = ""
 
 
 class MetadataApi(ClusterApi):
@@ -120,4 +121,5 @@ def _key(metadata: Json) -> Key:
 
 def _seen(key: Key, metadata: Json) -> Seen:
     annotations = metadata.get("annotations") or {}
-    return Seen(key, str(metadata.get("resourceVersion", "")), annotations.get(STATUS))
+    version, uid = str(metadata.get("resourceVersion", "")), str(metadata.get("uid", ""))
+    return Seen(key, version, annotations.get(STATUS), uid)

@@ -13,6 +13,7 @@ from store_plugin.publisher.wishes.wish import Defaults, Direction, Wish, read_w
 from store_plugin.publisher.work.fetching import Fetching
 from store_plugin.publisher.work.publishing import Publishing
 from store_plugin.publisher.work.removing import Removing
+from store_plugin.publisher.work.restoring import Restoring
 from store_plugin.publisher.work.turns import NotYet, Turns
 
 _FIRST_PAUSE = 0.5
@@ -31,6 +32,7 @@ class Reconciler:
         publishing: Publishing,
         fetching: Fetching,
         removing: Removing,
+        restoring: Restoring,
         turns: Turns,
         events: Events,
         records: Records,
@@ -40,6 +42,7 @@ class Reconciler:
         self._publishing = publishing
         self._fetching = fetching
         self._removing = removing
+        self._restoring = restoring
         self._turns = turns
         self._events = events
         self._records = records
@@ -62,12 +65,27 @@ class Reconciler:
             self._publishing.give_up(key)
             self._records.forget(key)
             return None
-        record, said = self._records.of(key), Condition.read(secret.head.annotations.get(STATUS))
+        record = self._record_of(secret)
+        if _said(secret) is None:
+            secret = await self._restoring.put_back(secret, record)
+        said = _said(secret)
+        if said is not None:
+            record.said = secret.head.annotations[STATUS]
         record.version = secret.version
         try:
             return await self._as_it_should_be(secret, record, said)
         except Refused as error:
             return await self._tell_failure(secret, record, said, error)
+
+    def _record_of(self, secret: FoundSecret) -> Record:
+        """What is remembered of this Secret, and not of one that had its name before."""
+        key = secret.key
+        if self._records.of(key).uid not in ("", secret.uid):
+            self._publishing.give_up(key)
+            self._records.forget(key)
+        record = self._records.of(key)
+        record.uid = secret.uid
+        return record
 
     async def _as_it_should_be(
         self, secret: FoundSecret, record: Record, said: Condition | None
@@ -138,10 +156,15 @@ class Reconciler:
         """Where it is news. An Event tells of what is wrong, and that it is right again."""
         if not condition.says_more_than(said):
             return
-        record.version = await self._secrets.say(secret, record.version, condition.following(said).written())
+        record.said = condition.following(said).written()
+        record.version = await self._secrets.say(secret, record.version, record.said)
         changed = said.reason is not condition.reason if said else not condition.good
         if changed and condition.reason is not Reason.REMOVAL_BLOCKED:  # which tells by itself
             await self._events.tell(secret.key, secret.uid, condition.reason, condition.message)
+
+
+def _said(secret: FoundSecret) -> Condition | None:
+    return Condition.read(secret.head.annotations.get(STATUS))
 
 
 def _pause(failures: int, reason: Reason) -> float:
