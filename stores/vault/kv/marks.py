@@ -8,6 +8,8 @@ entries (docs/decisions/0009-half-finished-creates.md). Callers never see either
 
 from collections.abc import Mapping
 
+from store_plugin.model import OWNER_LABEL
+
 UNFINISHED = "store-plugin.unfinished"
 """The version that begins a new secret: the entries beside it are of the secret before."""
 FINISHED = "store-plugin.finished"
@@ -24,6 +26,12 @@ def shown(entries: Entries) -> Entries:
     if entries.keys().isdisjoint(MARKS):
         return entries
     return {key: value for key, value in entries.items() if key not in MARKS}
+
+
+def of_others(entries: Entries) -> Entries:
+    """What we do not write by ourselves: neither marks nor an owner. Of a secret that is not
+    yet there, or no longer, those are leftovers."""
+    return {key: value for key, value in entries.items() if key not in MARKS and key != OWNER_LABEL}
 
 
 def of_the_past(entries: Entries, version: str) -> bool:

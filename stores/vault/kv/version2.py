@@ -140,7 +140,8 @@ def _after(
         nothing = not wanted.metadata and (base.present or not marks.shown(held.metadata))
         return now if nothing else marks.finished(wanted.metadata, version)
     if not base.present:
-        return wanted.metadata
+        # What lies there already, others wrote before the first version.
+        return {**marks.of_others(now), **wanted.metadata}
     return marks.fitting(_merged(base.secret.metadata, now, wanted.metadata))
 
 

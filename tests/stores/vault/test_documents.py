@@ -9,6 +9,7 @@ from store_plugin.engine import Engine, LocationLocks, OwnershipPolicy, Rules
 from store_plugin.errors import ConfigInvalid, DocumentInvalid, InvalidRequest, TooLarge, VersionNotFound
 from store_plugin.model import ABSENT, OWNER_LABEL, Presence, ScopedName, Secret, Version
 from stores.vault.http.answer import Answer
+from stores.vault.kv import marks
 from stores.vault.kv.held import stored_in
 from stores.vault.store import VaultStore
 from tests.stores.vault.opening import engine_over, open_with_token, soon
@@ -141,6 +142,32 @@ async def test_foreign_metadata_and_settings_stay(v2: Place) -> None:
     stored = v2.stored(f"metadata/{NAME}")
     assert stored["custom_metadata"] == {**OWNED, "theirs": "x", "ours": "y"}
     assert settings.items() <= stored.items()
+
+
+@pytest.mark.parametrize("patch", [True, False], ids=["patch", "no-patch"])
+async def test_metadata_from_before_the_first_version_stays(bao: OpenBao, v2: Place, patch: bool) -> None:
+    """As of a place that somebody has prepared. Leftovers of ours are not taken over: an owner, a mark."""
+    left = {"team": "x", "ours": "old", OWNER_LABEL: "uid-of-the-past", marks.UNFINISHED: "2"}
+    v2.put("POST", f"metadata/{NAME}", {"custom_metadata": left, "max_versions": 3})
+    rights = {"data/*": ["create", "read", "update"], "metadata/*": ["update", *["patch"] * patch]}
+    policy = bao.policy({f"{v2.mount}/{path}": list(given) for path, given in rights.items()})
+    store = await open_with_token(bao, v2.mount, token=bao.token([policy]))
+    await apply(engine_over(store), {"a": b"1"}, {"ours": "y"})
+    await store.aclose()
+    stored = v2.stored(f"metadata/{NAME}")
+    assert stored["custom_metadata"] == {"team": "x", "ours": "y"}
+    assert stored["max_versions"] == 3
+
+
+async def test_metadata_from_before_the_first_version_costs_no_request_without_need(
+    bao: OpenBao, v2: Place
+) -> None:
+    v2.put("POST", f"metadata/{NAME}", {"custom_metadata": {"team": "x"}})
+    policy = bao.policy({f"{v2.mount}/data/*": ["create", "read", "update"]})
+    store = await open_with_token(bao, v2.mount, token=bao.token([policy]))
+    await apply(engine_over(store), {"a": b"1"}, {})
+    await store.aclose()
+    assert v2.stored(f"metadata/{NAME}")["custom_metadata"] == {"team": "x"}
 
 
 async def test_metadata_added_since_the_read_stays(v2: Place) -> None:
