@@ -24,6 +24,8 @@ MOST_MESSAGE_BYTES = 64 * 1024 * 1024
 UNTOLD_MESSAGE_BYTES = 4 * 1024 * 1024
 """Most for a peer that does not tell, nor is told: of the framework, which leaves gRPC's limit as it is."""
 
+_LONGEST_DURATION = 315_576_000_000.0
+"""Seconds: 10,000 years."""
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
 HUB_MARK = ("store-plugin-hub", "acknowledges")
 """In the headers of a hub's health checks: it acknowledges registrations, so that one without an
@@ -159,9 +161,9 @@ def _pair(entry: proto.PluginMetadata) -> tuple[tuple[str, str | bytes], ...]:
 
 
 def duration(seconds: float) -> Duration:
-    """Seconds as protobuf has them."""
+    """Seconds as protobuf has them, `inf` too: the longest that it has."""
     made = Duration()
-    made.FromNanoseconds(max(0, int(seconds * 1e9)))
+    made.FromNanoseconds(int(min(max(0.0, seconds), _LONGEST_DURATION) * 1e9))
     return made
 
 

@@ -1,7 +1,10 @@
 """Calls to a connected plugin are gRPC calls: requests, failures, deadlines, metadata, streams."""
 
 import asyncio
+import gc
+import math
 import sys
+import warnings
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -204,6 +207,34 @@ async def test_a_cancelled_call_ends_the_method(stub: Any, servicer: Echo) -> No
     with pytest.raises(asyncio.CancelledError):
         await call
     await until(lambda: servicer.cancelled == 1)
+
+
+@pytest.mark.parametrize("method", ["Say", "Count"])
+async def test_a_call_that_is_cancelled_before_it_starts_leaves_nothing_behind(
+    stub: Any, hub: Hub, servicer: Echo, method: str
+) -> None:
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        call = getattr(stub, method)(b"1")
+        assert call.cancel()
+        assert await call.code() is grpc.StatusCode.CANCELLED
+        del call
+        gc.collect()
+    assert [str(one.message) for one in told if issubclass(one.category, RuntimeWarning)] == []
+    assert hub.registry.entries()[0].instance.in_flight == 0
+    assert servicer.seen == []
+
+
+@pytest.mark.parametrize("where", ["plugin", "hub"])
+async def test_a_call_may_have_no_deadline(hub: Hub, stub: Any, servicer: Echo, where: str) -> None:
+    if where == "hub":
+        table = HandlerTable()
+        add_echo(servicer, table)
+        hub.register("echo", table)
+    assert await stub.Say(b"x", timeout=math.inf) == b"x"
+    assert [response async for response in stub.Count(b"2", timeout=math.inf)] == [b"0", b"1"]
+    _, remaining = servicer.seen[-1]
+    assert remaining > 3600 * 24 * 365
 
 
 async def test_a_slow_call_holds_up_no_other(stub: Any, servicer: Echo) -> None:

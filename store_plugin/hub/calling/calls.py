@@ -4,7 +4,7 @@ callers know: awaitables and async iterators with code, details and trailing met
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Generator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator
 from contextlib import aclosing
 from typing import Any
 
@@ -21,13 +21,14 @@ _MOST_AHEAD = 16
 
 
 class _Call:
-    """What both kinds have in common: a task that does the call."""
+    """What both kinds have in common: a task that does the call. `work` is called there: a task that is
+    cancelled before it starts never gets to it."""
 
     _channel = None
     """Closing any grpc.aio channel walks over all calls of the process, asks each for the channel
     it belongs to, and fails where one does not tell."""
 
-    def __init__(self, work: Coroutine[Any, Any, None], timeout: float) -> None:
+    def __init__(self, work: Callable[[], Awaitable[None]], timeout: float) -> None:
         self._deadline = time.monotonic() + timeout
         self._trailing: Metadata = ()
         self._failure: CallFailed | None = None
@@ -35,9 +36,9 @@ class _Call:
         self._task = asyncio.create_task(self._run(work), name="plugin call")
         self._task.add_done_callback(self._tell)
 
-    async def _run(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _run(self, work: Callable[[], Awaitable[None]]) -> None:
         try:
-            await work
+            await work()
         except CallFailed as failure:
             self._failure, self._trailing = failure, failure.trailing_metadata
 
@@ -101,13 +102,15 @@ class _Call:
 class UnaryCall(_Call, grpc.aio.UnaryUnaryCall[Any, Any]):
     """A call with one response."""
 
-    def __init__(self, reply: Awaitable[Reply], timeout: float, deserialize: Callable[[bytes], Any]) -> None:
+    def __init__(
+        self, reply: Callable[[], Awaitable[Reply]], timeout: float, deserialize: Callable[[bytes], Any]
+    ) -> None:
         self._response: Any = None
         self._deserialize = deserialize
-        super().__init__(self._take(reply), timeout)
+        super().__init__(lambda: self._take(reply), timeout)
 
-    async def _take(self, reply: Awaitable[Reply]) -> None:
-        found = await reply
+    async def _take(self, reply: Callable[[], Awaitable[Reply]]) -> None:
+        found = await reply()
         self._trailing = found.trailing
         self._response = _deserialized(self._deserialize, found)
 
@@ -131,7 +134,7 @@ class StreamCall(_Call, grpc.aio.UnaryStreamCall[Any, Any]):
         self._responses: deque[Any] = deque()
         self._more = asyncio.Event()
         self._room = asyncio.Event()
-        super().__init__(self._take(replies), timeout)
+        super().__init__(lambda: self._take(replies), timeout)
         self._task.add_done_callback(lambda _: self._more.set())
 
     async def read(self) -> Any:

@@ -7,6 +7,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
+from functools import partial
 from typing import Any, Self, TypeAlias
 
 import grpc
@@ -146,7 +147,8 @@ class _Unary(_Method, grpc.aio.UnaryUnaryMultiCallable[Any, Any]):
         compression: Any = None,
     ) -> UnaryCall:
         seconds = self._channel.timeout_of(timeout)
-        reply = self._reply(self._serialize(request), seconds, metadata_of(metadata), bool(wait_for_ready))
+        payload = self._serialize(request)
+        reply = partial(self._reply, payload, seconds, metadata_of(metadata), bool(wait_for_ready))
         return UnaryCall(reply, seconds, self._deserialize)
 
     async def _reply(self, payload: bytes, timeout: float, metadata: Metadata, wait: bool) -> Reply:
@@ -187,4 +189,4 @@ class _Impossible(_Method):
         async def refused() -> Reply:
             raise failed(Code.UNIMPLEMENTED, f"{self._method} sends a stream, which plugins do not take")
 
-        return UnaryCall(refused(), DEFAULT_TIMEOUT, self._deserialize)
+        return UnaryCall(refused, DEFAULT_TIMEOUT, self._deserialize)
