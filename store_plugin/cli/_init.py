@@ -1,7 +1,7 @@
 """Process 1 of a container: starts the command as its child, and looks after what is left.
 
 In a container without an init the kernel gives orphans to process 1: what `kubectl exec` left
-behind, or a plugin whose keeper was killed. A sidecar that reaped them itself would take the
+behind, or a plugin whose keepers were killed. A sidecar that reaped them itself would take the
 ends of its own children away from whoever waits for them. So process 1 only hands signals on,
 reaps whoever ends, and ends as the command does. It forks before anything is imported: both
 processes share the interpreter's memory, and no image needs another init.

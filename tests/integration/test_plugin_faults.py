@@ -54,7 +54,7 @@ def test_a_killed_sidecar_leaves_no_process_behind_and_its_state_whole(desk: Des
         eventually(lambda: served(client), within=60)
         assert client.apply(FILES, "team/db", DATA).changed
         below = [process.pid for process in psutil.Process(sidecar.pid).children(recursive=True)]
-        assert len(below) == 2  # the keeper and the plugin
+        assert len(below) == 3  # the guard, the keeper and the plugin
         sidecar.kill()
         eventually(lambda: not any(map(alive, below)), within=10)
     assert "the chain holds" in desk.run("audit", "verify")

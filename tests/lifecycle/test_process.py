@@ -21,7 +21,7 @@ from store_plugin.lifecycle.supervision import keeper
 from store_plugin.lifecycle.supervision import process as process_module
 from store_plugin.lifecycle.supervision.process import LINES_AT_A_TIME, LONGEST_LINE, Command, PluginProcess
 from tests.support.memory_rules import run_under
-from tests.support.processes import alive
+from tests.support.processes import alive, stop
 from tests.support.waiting import until
 
 Start = Callable[..., Any]
@@ -253,16 +253,48 @@ asyncio.run(main())
 """
 
 
-async def test_nothing_outlives_a_killed_sidecar(tmp_path: Path) -> None:
-    plugin = script(tmp_path, STUBBORN)
-    host = subprocess.Popen([sys.executable, "-c", HOST, str(plugin)], stdout=subprocess.PIPE, text=True)
+KILLED: dict[str, tuple[str, ...]] = {
+    "sidecar": ("sidecar",),
+    "sidecar and keeper": ("sidecar", "keeper"),
+    "sidecar and guard": ("sidecar", "guard"),
+    "all of its group": ("group",),
+}
+
+
+@pytest.mark.parametrize("killed", KILLED.values(), ids=KILLED)
+async def test_nothing_outlives_a_killed_sidecar(tmp_path: Path, killed: tuple[str, ...]) -> None:
+    command = [sys.executable, "-c", HOST, str(script(tmp_path, STUBBORN))]
+    host = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
     assert host.stdout is not None
     found = pids([host.stdout.readline(), host.stdout.readline()])
     assert all(alive(pid) for pid in found.values())
-    host.kill()
+    found |= keeping(found["plugin"])
+    those = found | {"sidecar": host.pid, "group": -host.pid}
+    for name in killed:
+        os.kill(those[name], signal.SIGKILL)
     host.wait(10)
-    await until(lambda: not any(alive(pid) for pid in found.values()), within=10)
+    await until(lambda: not any(alive(pid) for pid in found.values()), within=30)
     host.stdout.close()
+
+
+def keeping(plugin: int) -> dict[str, int]:
+    """Who keeps a plugin, by pid."""
+    its_keeper = psutil.Process(plugin).ppid()
+    return {"keeper": its_keeper, "guard": psutil.Process(its_keeper).ppid()}
+
+
+@pytest.mark.parametrize("killed", ["keeper", "guard"])
+async def test_nothing_outlives_a_killed_keeper(
+    start: Start, tmp_path: Path, lines: list[str], killed: str
+) -> None:
+    """A child with a session of its own neither, which neither the plugin's end nor its group reaches."""
+    process = await start(script(tmp_path, STUBBORN))
+    await until(lambda: len(pids(lines)) == 2)
+    its_keepers = keeping(process.pid)
+    os.kill(its_keepers[killed], signal.SIGKILL)
+    assert await process.ended() == -signal.SIGKILL
+    assert not any(alive(pid) for pid in pids(lines).values())
+    await until(lambda: not any(alive(pid) for pid in its_keepers.values()))
 
 
 async def test_limits_hold(start: Start, tmp_path: Path, lines: list[str]) -> None:
@@ -316,21 +348,24 @@ async def test_what_has_ended_can_be_stopped(start: Start, tmp_path: Path) -> No
     assert await process.stop() == 3
 
 
-async def test_a_killed_keeper_takes_the_children_of_its_plugin_along(
+async def test_who_is_killed_with_both_of_its_keepers_takes_its_group_along(
     start: Start, tmp_path: Path, lines: list[str]
 ) -> None:
     text = """
         import os, subprocess, sys, time
         child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
-        print(os.getppid(), child.pid, flush=True)
+        print("child", child.pid, flush=True)
         time.sleep(60)
     """
     process = await start(script(tmp_path, text))
     await until(lambda: lines)
-    its_keeper, child = map(int, lines[0].split())
-    os.kill(its_keeper, signal.SIGKILL)
+    found = pids(lines) | keeping(process.pid)
+    for name in ("guard", "keeper"):
+        stop(found[name])
+    for name in ("guard", "keeper"):
+        os.kill(found[name], signal.SIGKILL)
     assert await process.ended() == -signal.SIGKILL
-    await until(lambda: not alive(child) and not alive(process.pid))
+    await until(lambda: not any(alive(pid) for pid in (process.pid, *found.values())))
 
 
 MEMORY_RULES = {

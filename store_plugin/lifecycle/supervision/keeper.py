@@ -5,6 +5,10 @@ input what to do, says on standard output what happened, and takes the end of st
 the death of the sidecar: then everything below it is killed at once. It is a subreaper, so no
 child of the plugin escapes to somebody else.
 
+It is killed itself at times. Therefore it is two processes: the guard, which only waits for the end of
+the keeper below it and kills what is left then, and the keeper, which hears of the guard's end as it
+does of the sidecar's. Each leads a process group, so that no signal to a group reaches two of the three.
+
 What is executed is a sealed memory file whose digest was checked after it was sealed: nobody can
 change it between the check and the start, whatever happens to the file on disk.
 """
@@ -146,16 +150,18 @@ def _become(memory: int, task: dict[str, Any], output: int, told: int, keeper: i
 class Keeper:
     """Watches one plugin until nothing of it is left."""
 
-    def __init__(self, pid: int, grace: float, wakeup: int) -> None:
+    def __init__(self, pid: int, grace: float, wakeup: int, guard: int) -> None:
         self._pid = pid
         self._grace = grace
         self._wakeup = wakeup
+        self._guard = guard
+        """Is at its end when the guard has ended."""
         self._status: int | None = None
         self._kill_at: float | None = None
 
     def run(self) -> int:
         """Until the plugin has ended, by itself or by what comes in; returns its wait status."""
-        watched = [CONTROL, self._wakeup]
+        watched = [CONTROL, self._guard, self._wakeup]
         while True:
             self._reap()
             if self._status is not None:
@@ -173,15 +179,9 @@ class Keeper:
                 if not heard:
                     self._kill_all()
                     watched.remove(CONTROL)
-
-    def clear(self) -> None:
-        """Kill and reap whatever the plugin left behind."""
-        give_up = time.monotonic() + 10
-        while (left := descendants()) and time.monotonic() < give_up:
-            for pid in left:
-                _kill(pid, signal.SIGKILL)
-            self._reap()
-            time.sleep(0.005)
+            if self._guard in readable:
+                self._kill_all()
+                watched.remove(self._guard)
 
     def _end(self) -> None:
         if self._kill_at is None:
@@ -195,15 +195,30 @@ class Keeper:
         time.sleep(0.005)
 
     def _reap(self) -> None:
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if pid == 0:
-                return
-            if pid == self._pid:
-                self._status = status
+        self._status = reaped().get(self._pid, self._status)
+
+
+def clear() -> None:
+    """Kill and reap whatever the plugin left behind."""
+    give_up = time.monotonic() + 10
+    while (left := descendants()) and time.monotonic() < give_up:
+        for pid in left:
+            _kill(pid, signal.SIGKILL)
+        reaped()
+        time.sleep(0.005)
+
+
+def reaped() -> dict[int, int]:
+    """Who has ended since the last time, with its wait status."""
+    ended: dict[int, int] = {}
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return ended
+        if pid == 0:
+            return ended
+        ended[pid] = status
 
 
 def descendants() -> list[int]:
@@ -228,9 +243,11 @@ def descendants() -> list[int]:
 def main() -> None:
     """Read one line of JSON, start what it says, and keep it. The argument is the descriptor
     that the plugin writes its output to."""
-    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # the sidecar decides
+    _catch_orphans()
+    guard = guarded()
+    _catch_orphans()  # a child does not inherit that
     wakeup, notify = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.set_wakeup_fd(notify, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -242,10 +259,30 @@ def main() -> None:
         return
     report(started=pid)
     os.close(int(sys.argv[1]))  # its end is the plugin's end
-    keeper = Keeper(pid, task["grace"], wakeup)
-    status = keeper.run()
-    keeper.clear()
+    status = Keeper(pid, task["grace"], wakeup, guard).run()
+    clear()
     report(exited=os.waitstatus_to_exitcode(status))
+
+
+def guarded() -> int:
+    """Fork: the child goes on, with a descriptor that is at its end when the parent has ended. The
+    parent stays as the guard: it kills what the child leaves behind, and leaves too."""
+    at_its_end, held = os.pipe2(os.O_CLOEXEC)
+    keeper = os.fork()
+    if keeper == 0:
+        os.close(held)
+        return at_its_end
+    os.close(CONTROL)
+    os.close(int(sys.argv[1]))
+    os.waitpid(keeper, 0)
+    clear()
+    os._exit(0)
+
+
+def _catch_orphans() -> None:
+    """Be the one that they come to, and lead a group of its own."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    os.setpgid(0, 0)
 
 
 def report(**what: object) -> None:

@@ -147,9 +147,10 @@ class PluginProcess:
         finally:
             self._reports.close()
         await asyncio.to_thread(self._keeping.wait)
-        if code is None:  # somebody killed the keeper: the plugin died with it, and its children go now
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.pid, signal.SIGKILL)
+        if code is None:  # somebody killed the keeper: the plugin died with it
+            if self._keeping.returncode < 0:  # and its guard, which would have cleared up
+                with suppress(ProcessLookupError, PermissionError):
+                    os.killpg(self.pid, signal.SIGKILL)
             code = -signal.SIGKILL
         if self._keeping.stdin is not None:
             self._keeping.stdin.close()
