@@ -30,7 +30,7 @@ from store_plugin.stream.handlers import HandlerTable
 
 _MOST_THREADS = 16
 _LAST_WORDS = 0.5
-"""Seconds for the ends of streams to reach their plugins."""
+"""Seconds, of a hub's grace, for the ends of streams to reach their plugins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,16 +125,18 @@ class Hub:
         self._watching = asyncio.create_task(self._streams.watch(), name="hub heartbeats")
 
     async def stop(self, grace: float = 20.0) -> None:
-        """Take no more plugins, let calls under way finish for `grace` seconds, close."""
+        """Take no more plugins, let calls under way finish, close: all within `grace` seconds, the last
+        half of one for telling plugins the end, or half of a grace that is shorter than one."""
         if self._watching is not None:
             self._watching.cancel()
         # Nobody new comes in before those who are there are told to go: they dial again at once, and a
         # connection that is half made when its listener goes can end the process (docs/decisions/0052).
-        closing = asyncio.gather(*(server.stop(grace + _LAST_WORDS) for server in self._servers))
+        closing = asyncio.gather(*(server.stop(grace) for server in self._servers))
+        last_words = min(_LAST_WORDS, grace / 2)
         try:
-            await self._streams.drain(grace)
+            await self._streams.drain(grace - last_words)
         finally:
-            await self._close()
+            await self._close(last_words)
             await closing
 
     async def __aenter__(self) -> Self:
@@ -154,10 +156,10 @@ class Hub:
         self._endpoints.append(endpoint)
         self._log.info("hub listening", endpoint=str(endpoint))
 
-    async def _close(self) -> None:
+    async def _close(self, grace: float = _LAST_WORDS) -> None:
         if self._watching is not None:
             await asyncio.wait((self._watching,))
-        await asyncio.gather(*(server.stop(_LAST_WORDS) for server in self._servers))
+        await asyncio.gather(*(server.stop(grace) for server in self._servers))
         await self._streams.aclose()
         self._threads.shutdown(wait=False, cancel_futures=True)
 

@@ -15,6 +15,7 @@ import pytest
 
 from store_plugin.hub.events import EventKind
 from store_plugin.hub.registry import OnDuplicate
+from store_plugin.hub.service import PluginStreams
 from store_plugin.hub.settings import HubSettings
 from store_plugin.stream import frames
 from store_plugin.stream.features import ALL
@@ -152,6 +153,36 @@ async def test_stop_waits_for_calls_and_not_longer_than_its_grace(
     assert await quick == b"0.1"
     assert await slow.code() is grpc.StatusCode.UNAVAILABLE
     assert (await stub.Say(b"x").code()) is grpc.StatusCode.UNAVAILABLE
+
+
+@pytest.mark.parametrize(("grace", "for_calls"), [(3.0, 2.5), (0.5, 0.25), (0.0, 0.0)])
+async def test_the_last_words_of_a_hub_that_stops_are_within_its_grace(
+    start_hub: StartHub, endpoint: str, monkeypatch: pytest.MonkeyPatch, grace: float, for_calls: float
+) -> None:
+    given, drained = list[float](), list[float]()
+    stop_server, drain = type(grpc.aio.server()).stop, PluginStreams.drain
+
+    async def server_stopped(server: grpc.aio.Server, seconds: float) -> None:
+        given.append(seconds)
+        await stop_server(server, seconds)
+
+    async def streams_drained(streams: PluginStreams, seconds: float) -> None:
+        drained.append(seconds)
+        await drain(streams, seconds)
+
+    hub = await start_hub()
+    async with RawPlugin(endpoint) as plugin:
+        await plugin.register(features=ALL)
+        await plugin.receive()
+        hanging = EchoStub(hub.plugin("raw")).Wait(b"60", timeout=60)
+        assert (await plugin.receive()).HasField("rpc_call")
+        with monkeypatch.context() as patched:
+            patched.setattr(type(grpc.aio.server()), "stop", server_stopped)
+            patched.setattr(PluginStreams, "drain", streams_drained)
+            await asyncio.wait_for(hub.stop(grace), 30)
+        assert await hanging.code() is grpc.StatusCode.UNAVAILABLE
+    assert drained == [for_calls]
+    assert given == [grace, grace - for_calls]
 
 
 def listens(endpoint: str) -> bool:
