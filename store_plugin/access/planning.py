@@ -9,7 +9,6 @@ from copy import deepcopy
 from typing import Any
 
 from store_plugin.access.exec_credential import (
-    EXEC_INFO,
     GROUP,
     PROFILE_NAME,
     PROFILE_NAMESPACE,
@@ -20,23 +19,13 @@ from store_plugin.access.execution.environment import inherited
 from store_plugin.access.execution.runner import ExecCall
 from store_plugin.access.profiles import ClusterAccess, ClusterProfile
 from store_plugin.access.providers import ExecConfig, Provider
+from store_plugin.access.refused import is_refused
 from store_plugin.errors import ConfigInvalid
 
 CONFIG_EXTENSION = f"{GROUP}/exec"
 """What the plugin gets as `spec.cluster.config`."""
 ARGUMENTS_EXTENSION = "clusterprofiles.multicluster.x-k8s.io/exec/additional-args"
 VARIABLES_EXTENSION = "clusterprofiles.multicluster.x-k8s.io/exec/additional-envs"
-
-_NEVER_PREFIXES = (
-    "LD_", "DYLD_", "GCONV_", "BASH_", "PYTHON", "PERL", "RUBY", "NODE_", "JAVA_", "GIT_",
-    "OPENSSL_", "GRPC_", "STORE_PLUGIN_",
-)  # fmt: skip
-_NEVER_NAMES = {
-    "PATH", "HOME", "XDG_CONFIG_HOME", "ENV", "IFS", "SHELLOPTS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS",
-    "HOSTALIASES", "SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
-    "AWS_CA_BUNDLE", "HTTP_PROXY", "ALL_PROXY", EXEC_INFO,
-}  # fmt: skip
-"""What decides which code runs, whom it believes, who can read along, or what our own plugin answers."""
 
 
 def planned(
@@ -117,7 +106,7 @@ def _more_variables(profile: ClusterProfile, access: ClusterAccess) -> Mapping[s
     if not isinstance(more, Mapping) or not all(map(_is_variable, more.items())):
         raise ConfigInvalid(f"profile {profile}: {VARIABLES_EXTENSION} must be names with texts")
     for name in more:
-        if name.upper() in _NEVER_NAMES or name.upper().startswith(_NEVER_PREFIXES):
+        if is_refused(name):
             raise ConfigInvalid(f"profile {profile}: {VARIABLES_EXTENSION} may not set {name}")
     return more
 

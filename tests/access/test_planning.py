@@ -20,7 +20,9 @@ from store_plugin.access.planning import (
     VARIABLES_EXTENSION,
     planned,
 )
+from store_plugin.access.refused import NAMES, PREFIXES
 from store_plugin.errors import ConfigInvalid
+from tests.docs.pages import DOCS, rows, section
 from tests.support.certificates import CertificateAuthority
 from tests.support.exec_plugins import profile, provider
 
@@ -156,6 +158,26 @@ def test_an_extension_that_cannot_be_used_is_told(extension: str, value: object,
 
 
 def test_w3_all_of_the_cluster_reaches_the_plugin() -> None:
+@pytest.mark.parametrize(
+    "name", ["AWS_REGION", "AWS_PROFILE", "CLOUDSDK_CORE_PROJECT", "HTTPS_PROXY", "ZONE"]
+)
+def test_a_variable_that_says_what_is_wanted_passes(name: str) -> None:
+    found = call(provider("p", **REPLACE), profile(extensions={VARIABLES_EXTENSION: {name: "x"}}))
+    assert found.environment[name] == "x"
+
+
+def test_the_variables_that_are_refused_are_those_of_the_page() -> None:
+    """Each of them, in both spellings; and the page names no other."""
+    page = rows(section(DOCS / "cluster-access.md", "What a profile may say"))
+    told = {name for row in page if ", " in row[0] for name in row[0].replace("`", "").split(", ")}
+    assert told == {*NAMES, *(f"{prefix}…" for prefix in PREFIXES)}
+    for name in (one.replace("…", "X") for one in told):
+        for spelled in (name, name.lower()):
+            extensions = {VARIABLES_EXTENSION: {spelled: "x"}}
+            with pytest.raises(ConfigInvalid, match=f"may not set {spelled}"):
+                call(provider("p", **REPLACE), profile(extensions=extensions))
+
+
     found = profile(
         extensions={CONFIG_EXTENSION: {"audience": "x"}},
         **{
