@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from store_plugin.access.authority import certificates_in
+from store_plugin.access.authority import without_comments
 from store_plugin.errors import ConfigInvalid
 
 GROUP = "multicluster.x-k8s.io"
@@ -38,7 +38,7 @@ class ClusterAccess:
     tls_server_name: str = ""
     insecure_skip_tls_verify: bool = False
     certificate_authority_data: bytes = b""
-    """PEM; empty: the authorities of the system."""
+    """PEM without comments; empty: the authorities of the system."""
     proxy_url: str = ""
     disable_compression: bool = False
     extensions: Mapping[str, Any] = field(default_factory=dict, repr=False)
@@ -148,13 +148,14 @@ def _address(text: str) -> tuple[str, str, bool] | None:
 def _authority(cluster: Mapping[str, Any], where: str) -> bytes:
     data = _text(cluster, "certificate-authority-data", where)
     try:
-        authority = b64decode(data, validate=True)
+        given = b64decode(data, validate=True)
     except (binascii.Error, ValueError):
-        authority = b"?"
+        given = b"?"
     # Whether a TLS library takes it is seen when a client is made: asking one takes a while.
-    if authority and not (authority.isascii() and certificates_in(authority)):
+    authority = without_comments(given) if given else b""
+    if authority is None:
         raise ConfigInvalid(
-            f"{where}: certificate-authority-data must be certificates in PEM and nothing else, in base64"
+            f"{where}: certificate-authority-data must be certificates in PEM and no other blocks, in base64"
         )
     return authority
 

@@ -32,6 +32,7 @@ TWO_NAMES = b64encode(
     + CertificateAuthority.create("Other").pem.replace(b"CERTIFICATE", b"X509 CERTIFICATE")
 ).decode()
 """What OpenSSL takes for two authorities, and Go for one."""
+NOT_ASCII = b64encode(CertificateAuthority.create().pem.replace(b"MII", b"M\xffI")).decode()
 IGNORED: dict[str, str] = {}
 APPEND = {"profileSourcedCLIArgsPolicy": "Append", "profileSourcedEnvVarsPolicy": "AppendIfNotExists"}
 REPLACE = {"profileSourcedCLIArgsPolicy": "Append", "profileSourcedEnvVarsPolicy": "Replace"}
@@ -157,7 +158,6 @@ def test_an_extension_that_cannot_be_used_is_told(extension: str, value: object,
     call(provider("p"), profile(extensions={extension: value}))  # nothing of it is looked at
 
 
-def test_w3_all_of_the_cluster_reaches_the_plugin() -> None:
 @pytest.mark.parametrize(
     "name", ["AWS_REGION", "AWS_PROFILE", "CLOUDSDK_CORE_PROJECT", "HTTPS_PROXY", "ZONE"]
 )
@@ -178,6 +178,7 @@ def test_the_variables_that_are_refused_are_those_of_the_page() -> None:
                 call(provider("p", **REPLACE), profile(extensions=extensions))
 
 
+def test_w3_all_of_the_cluster_reaches_the_plugin() -> None:
     found = profile(
         extensions={CONFIG_EXTENSION: {"audience": "x"}},
         **{
@@ -302,9 +303,10 @@ def test_a_profile_that_names_no_provider_of_ours_is_told(
         ({"server": "https://u:p@host"}, "server must be"),
         ({"server": "https://host:99999"}, "server must be"),
         ({"server": 5}, "server must be text"),
-        ({"certificate-authority-data": "%"}, "certificates in PEM and nothing else, in base64"),
-        ({"certificate-authority-data": "aGVsbG8="}, "certificates in PEM and nothing else"),
-        ({"certificate-authority-data": TWO_NAMES}, "certificates in PEM and nothing else"),
+        ({"certificate-authority-data": "%"}, "certificates in PEM and no other blocks, in base64"),
+        ({"certificate-authority-data": "aGVsbG8="}, "certificates in PEM and no other blocks"),
+        ({"certificate-authority-data": TWO_NAMES}, "certificates in PEM and no other blocks"),
+        ({"certificate-authority-data": NOT_ASCII}, "certificates in PEM and no other blocks"),
         ({"insecure-skip-tls-verify": "yes"}, "insecure-skip-tls-verify must be true or false"),
         ({"proxy-url": "ftp://x"}, "proxy-url must be"),
         ({"extensions": {}, "tls-server-name": []}, "tls-server-name must be text"),
@@ -321,6 +323,15 @@ def test_what_a_profile_says_wrong_of_its_cluster_is_told(cluster: dict[str, Any
     found = profile(**{"server": "https://a", **cluster})
     with pytest.raises(ConfigInvalid, match=rf"profile fleet/member, provider 'tests': .*{problem}"):
         ClusterProfile.from_object(found).access("tests")
+
+
+@pytest.mark.parametrize("between", [b"# Issuer: X\n", "# Kibocsátó\n".encode(), b"\xff\xfe\r\n"])
+def test_what_stands_around_the_certificates_reaches_nobody(between: bytes) -> None:
+    """As files of authorities have comments, in any encoding; kubectl takes them."""
+    first, second = CertificateAuthority.create().pem, CertificateAuthority.create("Other").pem
+    data = b64encode(between + first + between + second + between).decode()
+    found = ClusterProfile.from_object(profile(**{"certificate-authority-data": data})).access("tests")
+    assert found.certificate_authority_data == first + second
 
 
 def test_a_path_to_a_certificate_authority_is_never_followed() -> None:
