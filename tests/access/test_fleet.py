@@ -177,6 +177,16 @@ def test_list_shows_profiles_and_providers_without_asking_any(place: Place) -> N
     assert place.plugin.runs == 0
 
 
+def test_list_shows_what_only_kubectl_can_use(place: Place) -> None:
+    place.apply("a", **{"proxy-url": "socks5://proxy:1080"})
+    (found,) = json.loads(place.run("list", "-n", place.namespace, "-o", "json").output)
+    assert (found["provider"], found["server"]) == ("tests", place.member.address)
+    assert "proxy-url is of a kind that this client cannot use" in found["problem"]
+    assert f"tests: {found['problem']}" in place.run("list", "-n", place.namespace).output
+    written = yaml.safe_load(place.run("kubeconfig", f"{place.namespace}/a").output)
+    assert written["clusters"][0]["cluster"]["proxy-url"] == "socks5://proxy:1080"
+
+
 def test_check_tells_which_clusters_answer_and_as_whom(place: Place) -> None:
     place.apply("a")
     shown = place.run("check", f"{place.namespace}/a")

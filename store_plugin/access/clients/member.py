@@ -71,11 +71,7 @@ class Member:
     def arguments(self) -> dict[str, Any]:
         """What both kinds of Configuration are made with."""
         access = self.access
-        if access.proxy_url.startswith("socks"):
-            raise ConfigInvalid(
-                f"profile {self.profile}: proxy-url is of a kind that this client cannot use; "
-                "http:// and https:// are"
-            )
+        check_usable(self.profile, access)
         # An empty text would be taken for authorities, none of which is there.
         authority = access.certificate_authority_data.decode("ascii") or None
         return {
@@ -86,6 +82,15 @@ class Member:
             # Left out: what the environment names.
             **(_proxy(access.proxy_url) if access.proxy_url else {}),
         }
+
+
+def check_usable(profile: str, access: ClusterAccess) -> None:
+    """ConfigInvalid where the profile says what kubectl can use, and these clients cannot."""
+    if access.proxy_url.startswith("socks"):
+        raise ConfigInvalid(
+            f"profile {profile}: proxy-url is of a kind that this client cannot use; "
+            "http:// and https:// are, and kubectl takes it as it is (store-plugin access kubeconfig)"
+        )
 
 
 def _proxy(address: str) -> dict[str, Any]:

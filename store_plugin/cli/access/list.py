@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from store_plugin.access.clients.member import check_usable
 from store_plugin.access.config import AccessConfig
 from store_plugin.access.profiles import ClusterProfile
 from store_plugin.cli._output import Plain, emit, emit_table
@@ -37,6 +38,7 @@ def _row(access: AccessConfig, profile: ClusterProfile) -> dict[str, Plain]:
     provider = server = problem = None
     try:
         chosen, cluster = access.choose(profile)
+        check_usable(str(profile), cluster)
         provider, server = chosen.name, cluster.server
     except ConfigInvalid as error:
         problem = error.message
@@ -53,7 +55,7 @@ def _row(access: AccessConfig, profile: ClusterProfile) -> dict[str, Plain]:
 def _cells(row: dict[str, Plain]) -> tuple[str, ...]:
     offered = row["offered"]
     assert isinstance(offered, list)
-    served = str(row["provider"] or row["problem"])
+    served = ": ".join(str(row[name]) for name in ("provider", "problem") if row[name])
     return (
         str(row["profile"]),
         str(row["displayName"]),
