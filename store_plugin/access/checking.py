@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from store_plugin.access.config import AccessConfig
+from store_plugin.access.fleet import find_profile_async
 from store_plugin.access.profiles import ClusterProfile
-from store_plugin.cluster_api import ClusterApi
-from store_plugin.errors import StorePluginError
+from store_plugin.cluster_api import ApiClient, ClusterApi
+from store_plugin.errors import ConfigNotFound, StoreDenied, StorePluginError
 
 _AT_ONCE = 16
 _REVIEWS = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
@@ -39,6 +40,24 @@ async def check(access: AccessConfig, profiles: Sequence[ClusterProfile], timeou
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(in_turn(profile)) for profile in profiles]
     return [task.result() for task in tasks]
+
+
+async def check_named(
+    access: AccessConfig, hub: ApiClient, names: Sequence[str], timeout: float
+) -> list[Checked]:
+    """The same of profiles by name, in their order. One that is not there, or that we may not read, has
+    that for its problem. What else `find_profile_async` raises is raised."""
+    found = [await _found(hub, name) for name in names]
+    checked = iter(await check(access, [one for one in found if isinstance(one, ClusterProfile)], timeout))
+    return [next(checked) if isinstance(one, ClusterProfile) else one for one in found]
+
+
+async def _found(hub: ApiClient, name: str) -> ClusterProfile | Checked:
+    try:
+        return await find_profile_async(hub, name)
+    except (ConfigNotFound, StoreDenied) as error:
+        namespace, _, own = name.partition("/")
+        return Checked(ClusterProfile(namespace, own), problem=error.message)
 
 
 async def _check(access: AccessConfig, profile: ClusterProfile, timeout: float) -> Checked:

@@ -209,6 +209,26 @@ def test_check_tells_which_clusters_answer_and_as_whom(place: Place) -> None:
     assert "no provider for profile" in checked["other"]["problem"]
 
 
+def test_check_tells_of_each_profile_that_is_named(place: Place) -> None:
+    """Also of one that is not there, which is no reason not to ask the others."""
+    place.apply("a")
+    names = [f"{place.namespace}/missing", f"{place.namespace}/a"]
+    shown = place.run("check", *names, "-o", "json")
+    assert shown.exit_code == 1
+    missing, there = json.loads(shown.stdout)
+    assert [missing["profile"], there["profile"]] == names
+    assert "there is no ClusterProfile" in missing["problem"]
+    assert (missing["answers"], there["answers"]) == (False, True)
+
+
+@pytest.mark.parametrize("output", ["table", "json"])
+def test_a_check_of_no_cluster_is_no_success(place: Place, output: str) -> None:
+    shown = place.run("check", "-n", place.namespace, "-o", output)
+    assert shown.exit_code == 1
+    assert f"there are no ClusterProfiles in the namespace {place.namespace}" in shown.stderr
+    assert output == "table" or json.loads(shown.stdout) == []
+
+
 @pytest.mark.parametrize(
     ("body", "seconds", "problem"),
     [

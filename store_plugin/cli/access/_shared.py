@@ -1,6 +1,6 @@
 """What the commands about clusters share: where the profiles are, and what opens the clusters."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -41,15 +41,20 @@ def fleet_options(command: Command) -> Command:
 
 
 async def found(
-    kubeconfig: Path | None, context: str | None, namespace: str, names: Sequence[str] = ()
+    kubeconfig: Path | None, context: str | None, namespace: str, name: str = ""
 ) -> list[ClusterProfile]:
-    """The profiles of these names, or all there are."""
+    """The profile of this name, or all there are."""
     from store_plugin.cluster import connected
 
     async with connected(kubeconfig, context) as api:
-        if names:
-            return [await find_profile_async(api, name) for name in names]
+        if name:
+            return [await find_profile_async(api, name)]
         return await list_profiles_async(api, namespace)
+
+
+def none_found(namespace: str) -> str:
+    """Told where there are no profiles."""
+    return f"there are no ClusterProfiles{f' in the namespace {namespace}' * bool(namespace)}"
 
 
 def opened(

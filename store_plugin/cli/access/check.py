@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from store_plugin.cli._failures import EXIT_REFUSED
+from store_plugin.cli._failures import EXIT_REFUSED, Failure
 from store_plugin.cli._output import emit, emit_table
 from store_plugin.cli._parameters import output_option, timeout_option
 from store_plugin.cli._trust_options import trust_options
@@ -17,6 +17,7 @@ from store_plugin.cli.access._shared import (
     fleet_options,
     found,
     namespace_option,
+    none_found,
     opened,
     profiles_argument,
 )
@@ -48,7 +49,8 @@ def check(
     """Log in to clusters and tell which of them answer.
 
     All of them are asked, or those that are named, and nothing is written to them. What plugins
-    complain of goes to standard error. Ends with exit code 1 where a cluster does not answer.
+    complain of goes to standard error. Ends with exit code 1 where a cluster does not answer, and
+    where there is none to ask.
     """
     opening = partial(opened, providers, interactive=sys.stdin.isatty(), timeout=timeout, **trust)
     checked = asyncio.run(_checked(opening, kubeconfig, context, namespace, profiles, timeout))
@@ -60,6 +62,8 @@ def check(
         emit_table(("PROFILE", "PROVIDER", "SERVER", "VERSION", "STATE"), rows)
     else:
         emit([_document(one) for one in checked], output)
+    if not checked:
+        raise Failure(none_found(namespace))
     if any(one.problem for one in checked):
         raise SystemExit(EXIT_REFUSED)
 
@@ -73,10 +77,13 @@ async def _checked(
     timeout: float,
 ) -> "list[Checked]":
     from store_plugin.access import checking
+    from store_plugin.cluster import connected
 
     with opening() as access:
-        profiles = await found(kubeconfig, context, namespace, names)
-        return await checking.check(access, profiles, timeout)
+        if not names:
+            return await checking.check(access, await found(kubeconfig, context, namespace), timeout)
+        async with connected(kubeconfig, context) as hub:
+            return await checking.check_named(access, hub, names, timeout)
 
 
 def _document(checked: "Checked") -> dict[str, str | bool]:

@@ -29,7 +29,7 @@ def kubeconfig(
     It has no credential in it: kubectl runs the provider's plugin, as controllers do.
     """
     with opened(providers) as access:
-        (there,) = asyncio.run(found(kubeconfig, context, "", [profile]))
+        (there,) = asyncio.run(found(kubeconfig, context, "", profile))
         chosen, cluster = access.choose(there)
     document = kubeconfigs.kubeconfig(chosen, there, cluster)
     text = yaml.safe_dump(document, sort_keys=False)

@@ -10,7 +10,7 @@ from store_plugin.access.config import AccessConfig
 from store_plugin.access.profiles import ClusterProfile
 from store_plugin.cli._output import Plain, emit, emit_table
 from store_plugin.cli._parameters import output_option
-from store_plugin.cli.access._shared import fleet_options, found, namespace_option, opened
+from store_plugin.cli.access._shared import fleet_options, found, namespace_option, none_found, opened
 from store_plugin.errors import ConfigInvalid
 
 
@@ -30,16 +30,15 @@ def list_(providers: Path, kubeconfig: Path | None, context: str | None, namespa
         emit(rows, output)
         return
     columns = ("PROFILE", "NAME", "PROVIDER", "SERVER", "OFFERED")
-    empty = f"there are no ClusterProfiles{f' in the namespace {namespace}' * bool(namespace)}"
-    emit_table(columns, [_cells(row) for row in rows], empty=empty)
+    emit_table(columns, [_cells(row) for row in rows], empty=none_found(namespace))
 
 
 def _row(access: AccessConfig, profile: ClusterProfile) -> dict[str, Plain]:
     provider = server = problem = None
     try:
         chosen, cluster = access.choose(profile)
-        check_usable(str(profile), cluster)
         provider, server = chosen.name, cluster.server
+        check_usable(str(profile), cluster)
     except ConfigInvalid as error:
         problem = error.message
     return {
