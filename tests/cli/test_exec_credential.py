@@ -468,3 +468,19 @@ def test_kubectl_shows_why_there_is_no_credential(
     ended = kubectl(tmp_path, config, "get", "namespaces")
     assert "secret fleet/a in VaultConfig/prod: the kubeconfig has no context of the name" in ended.stderr
     assert CANARY not in ended.stderr
+
+
+@pytest.mark.parametrize("missing", ["pydantic", "yaml", "watchfiles"])
+def test_what_a_directory_of_configs_needs_is_told_where_it_is_not_installed(
+    tmp_path: Path, missing: str
+) -> None:
+    start = f"import sys; sys.modules[{missing!r}] = None; from store_plugin.cli import main; main()"
+    arguments = ["exec-credential", "LocalConfig/a", "fleet/a", "--config-dir", str(tmp_path)]
+    ended = subprocess.run(
+        [sys.executable, "-c", start, *arguments], env={}, capture_output=True, text=True, timeout=60
+    )
+    assert (ended.returncode, ended.stdout) == (1, "")
+    told = (
+        f"store-plugin exec-credential: --config-dir needs the module {missing!r}: pip install 'store-plugin["
+    )
+    assert ended.stderr.startswith(told)

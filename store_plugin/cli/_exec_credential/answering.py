@@ -83,8 +83,15 @@ def _from_sidecar(
 async def _from_directory(
     directory: Path, config: ConfigReference, name: ScopedName, seconds: float
 ) -> Secret:
-    from store_plugin.cli._opening import open_directory
-
+    try:
+        from store_plugin.cli._opening import open_directory
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("store_plugin"):
+            raise  # not something to install
+        raise ConfigInvalid(
+            f"--config-dir needs the module {error.name!r}: pip install 'store-plugin[sidecar]', and the "
+            "extra of the store, as in 'store-plugin[sidecar,vault]'"
+        ) from None
     try:
         async with asyncio.timeout(seconds), open_directory(directory) as opened:
             with await opened.router.lease(config) as lease:
