@@ -34,13 +34,14 @@ from store_plugin.access.exec_credential import (
     parse_status,
     status_text,
 )
-from store_plugin.errors import ConfigInvalid, LoginRefused, StorePluginError
+from store_plugin.errors import ConfigInvalid, InvalidRequest, LoginRefused, StorePluginError
 
 __all__ = ["DEFAULT_TIMEOUT", "ExecCluster", "ExecInfo", "ExecStatus", "Provider", "run"]
 
 DEFAULT_TIMEOUT = 30.0
 """Seconds; kubectl itself waits without bound."""
 _REFUSED = 1
+_STANDARD_ERROR = 2
 
 Provider = Callable[[ExecInfo], ExecStatus]
 """Makes the credential. What it raises of `store_plugin.errors` is told with its message, of any
@@ -61,20 +62,40 @@ def run(
     version, and the provider is told of no cluster. After `timeout` seconds the process ends,
     whatever the provider does.
     """
-    told, answers = name or PurePath(sys.argv[0]).name, _set_aside(sys.stdout.fileno())
+    told = name or PurePath(sys.argv[0]).name
     try:
+        answers = _set_aside()
         answer = _answered(provider, environ.get(EXEC_INFO, ""), timeout)
     except StorePluginError as error:
-        _end(sys.stderr.fileno(), f"{told}: {_one_line(error)}\n", _REFUSED)
+        fail(told, error)
     _end(answers, answer + "\n", 0)
 
 
-def _set_aside(output: int) -> int:
+def fail(name: str, error: StorePluginError) -> NoReturn:
+    """End the process as `run` does where there is no answer."""
+    _end(_standard_error(), f"{name}: {_one_line(error)}\n", _REFUSED)
+
+
+def _set_aside() -> int:
     """Standard output, for the answer alone: what the provider's own processes and libraries
     write there goes to standard error from now on."""
+    complaints = _standard_error()
+    if sys.stdout is None:
+        raise InvalidRequest("standard output, where the answer goes, is closed")
+    output = sys.stdout.fileno()
     answers = os.dup(output)
-    os.dup2(sys.stderr.fileno(), output)
+    os.dup2(complaints, output)
     return answers
+
+
+def _standard_error() -> int:
+    """Its descriptor. Where it was closed, one for nobody takes its place, so that no file that is
+    opened later does, the answer's least of all."""
+    if sys.stderr is None:
+        nobody = os.open(os.devnull, os.O_RDWR)
+        os.dup2(nobody, _STANDARD_ERROR)
+        sys.stderr = os.fdopen(_STANDARD_ERROR, "w", closefd=False)
+    return sys.stderr.fileno()
 
 
 def _answered(provider: Provider, request: str, timeout: float) -> str:

@@ -78,6 +78,37 @@ def test_what_a_program_that_it_runs_prints_is_not_either(plugin: Run) -> None:
     assert ended.stderr == "from a child\n"
 
 
+@pytest.fixture
+def closing(tmp_path: Path) -> Callable[[str, str], "subprocess.CompletedProcess[str]"]:
+    """Runs a plugin whose provider has this body, with what a shell does to its descriptors."""
+    path = tmp_path / "my-plugin.py"
+
+    def run(body: str, redirections: str) -> "subprocess.CompletedProcess[str]":
+        path.write_text(f"{HEAD}    {body}\nrun(provide)\n")
+        command = ["sh", "-c", f'exec "$0" "$1" {redirections}', sys.executable, str(path)]
+        return subprocess.run(command, env={}, capture_output=True, text=True, timeout=60)
+
+    return run
+
+
+@pytest.mark.parametrize("redirections", [">&-", "<&- >&-"])
+def test_without_a_standard_output_there_is_one_line(closing: Run, redirections: str) -> None:
+    ended = closing("return ExecStatus(token='t')", redirections)
+    assert ended.returncode == 1
+    assert (
+        ended.stderr == "my-plugin.py: standard output, where the answer goes, is closed (INVALID_REQUEST)\n"
+    )
+
+
+@pytest.mark.parametrize("redirections", ["2>&-", "<&- 2>&-"])
+def test_without_a_standard_error_there_is_the_answer(closing: Run, redirections: str) -> None:
+    """Nor is it mixed with what the provider and its programs print."""
+    ended = closing("print('a'); os.system('echo b'); return ExecStatus(token='t')", redirections)
+    assert (ended.returncode, json.loads(ended.stdout)["status"]) == (0, {"token": "t"})
+    ended = closing("raise ConfigInvalid('no')", redirections)
+    assert (ended.returncode, ended.stdout) == (1, "")
+
+
 REQUESTS = {
     "garbage": "{",
     "an array": "[]",
