@@ -155,7 +155,7 @@ def _provide(provider: Provider, info: ExecInfo, outcome: _Outcome) -> None:
 
 def _one_line(error: StorePluginError) -> str:
     text = " ".join("".join(c if c.isprintable() else " " for c in error.message).split())
-    return f"{text} ({error.reason})" if error.reason else text
+    return f"{text} ({error.reason or error.code.name})"
 
 
 def _end(descriptor: int, text: str, code: int) -> NoReturn:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -57,6 +58,7 @@ def ask_with(arguments: Sequence[str], info: ExecInfo, environ: Mapping[str, str
     if ended.returncode:
         assert ended.stdout == ""
         assert ended.stderr.startswith("store-plugin exec-credential: ")
+        assert re.search(r" \([A-Z_]+\)\n$", ended.stderr), "it ends with the reason of the table"
         assert ended.stderr.count("\n") == 1
         assert ended.returncode == 1
     assert CANARY not in ended.stderr

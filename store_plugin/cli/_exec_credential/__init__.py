@@ -5,11 +5,10 @@ So it is no command of click, nor has it a library of its own to read its argume
 """
 
 import os
-import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from store_plugin.access.credential_plugin import run
+from store_plugin.access.credential_plugin import fail, run
 from store_plugin.access.exec_credential import ExecInfo, ExecStatus
 from store_plugin.cli._exec_credential.options import read
 from store_plugin.errors import InvalidRequest
@@ -22,8 +21,7 @@ def main(arguments: Sequence[str]) -> NoReturn:
     try:
         options = read(arguments, os.environ)
     except InvalidRequest as error:
-        print(f"{PROGRAM}: {error.message}", file=sys.stderr)
-        sys.exit(1)
+        fail(PROGRAM, error)
 
     def provide(info: ExecInfo) -> ExecStatus:
         # The client and gRPC are imported only for a request that can be answered.
