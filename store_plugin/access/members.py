@@ -19,9 +19,6 @@ from store_plugin.cluster_api import ApiClient, ClusterApi
 from store_plugin.errors import ConfigInvalid
 from store_plugin.store import MemberCluster
 
-_PLUGIN_SECONDS = 10.0
-"""Longest that one run of a plugin may take: a process that is told to end waits for it."""
-
 Connect = Callable[[], AbstractAsyncContextManager[ApiClient]]
 """Opens the cluster that holds the profiles."""
 
@@ -58,7 +55,6 @@ class FleetMembers:
             options.access_config,
             require_digest=options.require_digest,
             trusted_keys=options.trusted_keys,
-            timeout=_PLUGIN_SECONDS,
             on_output=on_output,
         )
         return cls(access, partial(connected, options.kubeconfig, options.context))

@@ -196,6 +196,22 @@ async def test_a_plugin_that_fails_is_told_as_what_it_is(
     assert CANARY not in repr(caught.value)
 
 
+async def test_a_sidecar_gives_a_plugin_the_time_that_others_do(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that a check does not find good what the sidecar cannot use."""
+    monkeypatch.setattr("store_plugin.access.config.TIMEOUT", 0.5)
+    place.apply()
+    hanging(place)
+    file = access_file(place.directory, provider(place.plugin.path))
+    fleet = FleetMembers.of(FleetOptions(file, kubeconfig=Path(place.hub_file)))
+    found = await fleet.member(place.namespace, "member")
+    async with found.connect() as api:
+        with pytest.raises(StoreUnavailable, match=r"gave no answer within 0\.5 s"):
+            await api.call_api("GET", f"{place.member.address}/version")
+    await fleet.aclose()
+
+
 async def test_an_executable_that_nobody_vouched_for_is_not_run(place: Place) -> None:
     place.apply()
     async with place.store(require_digest=True) as store:
