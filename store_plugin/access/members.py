@@ -59,6 +59,12 @@ class FleetMembers:
         )
         return cls(access, partial(connected, options.kubeconfig, options.context))
 
+    def look(self) -> str:
+        """What is wrong with the access config now; empty: nothing. The one that was read before is
+        in force then. Blocking: it is looked at."""
+        _ = self._access.providers
+        return self._access.problem
+
     async def member(self, namespace: str, name: str) -> MemberCluster:
         """As the profile says now. What the lookup raises; ConfigInvalid for a profile that is
         not there, or that no provider serves."""

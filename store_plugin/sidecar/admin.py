@@ -14,6 +14,7 @@ from typing import Protocol
 
 from aiohttp import web
 
+from store_plugin.config.declarations import Problem
 from store_plugin.config.source import ConfigSource
 from store_plugin.dispatch.state import ConfigState, Counts
 from store_plugin.errors import InvalidRequest
@@ -54,6 +55,13 @@ class View:
     metrics: Metrics
     plugins: Callable[[], Sequence[Shown]] | None = None
     """Of a sidecar that listens for plugins."""
+    other_problems: Callable[[], Sequence[Problem]] = tuple
+    """In files other than the manifests."""
+
+    @property
+    def problems(self) -> Sequence[Problem]:
+        """In all that it reads."""
+        return [*self.source.problems, *self.other_problems()]
 
 
 class AdminServer:
@@ -126,7 +134,7 @@ class AdminServer:
 
     async def _configs(self, _request: web.Request) -> web.Response:
         configs = await _as_json(state.as_json() for state in self._view.configs.states())
-        problems = await _as_json(asdict(problem) for problem in self._view.source.problems)
+        problems = await _as_json(asdict(problem) for problem in self._view.problems)
         state = self._view.source.state
         watches = await _as_json(asdict(watch) for watch in state.watches)
         head = f'"synced": {json.dumps(state.synced)}, "behind_seconds": {state.behind:.1f}'

@@ -24,7 +24,7 @@ from store_plugin.errors import InvalidRequest
 from store_plugin.sidecar.admin import AdminServer, View
 from store_plugin.sidecar.call import Handler, Interceptor, compose
 from store_plugin.sidecar.crds import bring_crds
-from store_plugin.sidecar.fleet import fleet_of
+from store_plugin.sidecar.fleet import AccessConfigWatch, fleet_of
 from store_plugin.sidecar.interceptors.access_log import Strangers, access_log
 from store_plugin.sidecar.interceptors.admission import Admission
 from store_plugin.sidecar.interceptors.authentication import (
@@ -94,6 +94,7 @@ class _Sidecar:
         token_file = settings.client_token_file
         self._client_token = TokenFile(token_file, log) if token_file is not None else None
         self._fleet = fleet_of(settings, log)
+        self._access_config = self._access_config_watch()
         self._router = Router(
             table, kinds, LocationLocks(), log, self._metrics.store_call, self._metrics, self._fleet
         )
@@ -146,12 +147,14 @@ class _Sidecar:
         self._serving = False
 
     async def _follow(self, opened: Opened) -> None:
-        """Follow the source and the clients' token; write what the source is like, where that is
-        wanted."""
+        """Follow the source, the clients' token and the access config; write what the source is
+        like, where that is wanted."""
         async with asyncio.TaskGroup() as group:
             group.create_task(opened.source.run(), name="config source")
             if self._client_token is not None:
                 group.create_task(self._client_token.follow(), name="client token")
+            if self._access_config is not None:
+                group.create_task(self._access_config.follow(), name="access config")
             if opened.cluster is not None and self._settings.write_status:
                 from store_plugin.sidecar.status.running import write_status
 
@@ -171,6 +174,12 @@ class _Sidecar:
             stopping.cancel()
         if work.done():
             work.result()
+
+    def _access_config_watch(self) -> AccessConfigWatch | None:
+        file = self._settings.access_config
+        if self._fleet is None or file is None:
+            return None
+        return AccessConfigWatch(self._fleet, file, self._log)
 
     def _plugin_hub(self) -> "PluginHub | None":
         if not self._settings.takes_plugins:
@@ -222,13 +231,21 @@ class _Sidecar:
         await plugins.stop(max(_LAST_GRACE, self._stop_by - asyncio.get_running_loop().time()))
 
     async def _start_admin(self, stack: AsyncExitStack, source: ConfigSource) -> None:
+        plugins = self._plugins
+        view = View(
+            lambda: self._serving,
+            self._router,
+            source,
+            self._metrics,
+            plugins.states if plugins is not None else None,
+            lambda: self._access_config.problems if self._access_config is not None else (),
+        )
         self._metrics.watch(
             in_flight=lambda: self._admission.in_flight,
             configs=self._router.counts,
-            problems=lambda: len(source.problems),
+            problems=lambda: len(view.problems),
             source=lambda: source.state,
         )
-        plugins = self._plugins
         if plugins is not None:
             self._metrics.watch_plugins(
                 connected=lambda: len(plugins.registry),
@@ -237,8 +254,7 @@ class _Sidecar:
             )
             if plugins.managed is not None:
                 self._metrics.watch_managed(plugins.managed.statuses)
-        shown = plugins.states if plugins is not None else None
-        admin = AdminServer(View(lambda: self._serving, self._router, source, self._metrics, shown))
+        admin = AdminServer(view)
         stack.push_async_callback(admin.stop)
         settings = self._settings
         await admin.start(settings.admin_listen, settings.health_listen, settings.metrics_listen)

@@ -1,7 +1,11 @@
 """Members of a fleet as stores: only where an access config says how they are logged in to."""
 
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from store_plugin.config.declarations import Problem
 from store_plugin.sidecar.settings import Settings
 from store_plugin.store import Logger
 
@@ -9,6 +13,8 @@ if TYPE_CHECKING:
     from store_plugin.access.members import FleetMembers
 
 _LONGEST_LINE = 500
+_LOOK_EVERY = 1.0
+"""Seconds between two looks at the access config."""
 
 
 def fleet_of(settings: Settings, log: Logger) -> "FleetMembers | None":
@@ -31,3 +37,34 @@ def fleet_of(settings: Settings, log: Logger) -> "FleetMembers | None":
         ),
         on_output,
     )
+
+
+class AccessConfigWatch:
+    """Tells what is wrong with the access config, also where no call needs it just now: a mistake is
+    to be seen when it is made. Of one event loop."""
+
+    def __init__(self, fleet: "FleetMembers", file: Path, log: Logger) -> None:
+        self._fleet = fleet
+        self._file = file
+        self._log = log
+        self._problem = ""
+
+    @property
+    def problems(self) -> Sequence[Problem]:
+        """At most one, as it was at the last look."""
+        return [Problem(str(self._file), 0, self._problem)] if self._problem else []
+
+    async def follow(self) -> None:
+        """Look at it for ever."""
+        while True:
+            await asyncio.sleep(_LOOK_EVERY)
+            await self.look()
+
+    async def look(self) -> None:
+        """Once."""
+        problem = await asyncio.to_thread(self._fleet.look)
+        if problem and problem != self._problem:
+            self._log.warning("access config not renewed, the last one stays in force", problem=problem)
+        elif self._problem and not problem:
+            self._log.info("access config renewed")
+        self._problem = problem

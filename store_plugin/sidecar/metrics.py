@@ -114,7 +114,7 @@ class Metrics:
         Gauge("store_plugin_in_flight", "Calls in flight.", registry=self.registry).set_function(in_flight)
         Gauge(
             "store_plugin_config_problems",
-            "Problems in the manifests as they are now; config check lists them.",
+            "Problems in the manifests and the access config as they are now; /configs lists them.",
             registry=self.registry,
         ).set_function(problems)
         Gauge(
