@@ -21,6 +21,8 @@ else:
 
 from store_plugin.sidecar.call import current_call  # noqa: E402
 
+_ALWAYS = "store_plugin.audit"
+
 
 def configure_logs(level: str, log_format: str) -> structlog.stdlib.BoundLogger:
     """Set up logging for the process and return the logger to hand around."""
@@ -42,6 +44,7 @@ def configure_logs(level: str, log_format: str) -> structlog.stdlib.BoundLogger:
     root.setLevel(level.upper())
     # It tells of each change that it sees; what a change came to is told by us.
     logging.getLogger("watchfiles").setLevel(logging.WARNING)
+    logging.getLogger(_ALWAYS).setLevel(logging.INFO)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -52,6 +55,13 @@ def configure_logs(level: str, log_format: str) -> structlog.stdlib.BoundLogger:
         cache_logger_on_first_use=True,
     )
     logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("store_plugin")
+    return logger
+
+
+def always_logged() -> structlog.stdlib.BoundLogger:
+    """The logger for what somebody elsewhere has to be able to find in the log: its `info` is logged
+    whatever the level is, now or later. To be called after `configure_logs`."""
+    logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(_ALWAYS)
     return logger
 
 

@@ -145,7 +145,7 @@ async def world_in(directory: Path) -> AsyncIterator[World]:
         return {"STORE_PLUGIN_HUB": str(endpoint), "STORE_PLUGIN_INSTANCE": instance}
 
     ground = Ground(hub.registry, content, Vouching(layout, audit), welcome, environ)
-    supervisor = Supervisor(catalog, audit, ground, log)
+    supervisor = Supervisor(catalog, audit, ground, log, log)
     async with hub:
         running = asyncio.create_task(supervisor.run())
         worlds.append(

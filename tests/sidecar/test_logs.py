@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from store_plugin.sidecar.logs import configure_logs
+from store_plugin.cli._settings import LOG_LEVELS
+from store_plugin.sidecar.logs import always_logged, configure_logs
 
 HOSTILE = "no\n2026-01-01T00:00:00Z [info     ] certificates renewed\x1b]0;owned\x07\u009b2J\u202e"
 
@@ -32,6 +33,18 @@ def test_a_line_stays_one_line_of_text(capsys: pytest.CaptureFixture[str], log_f
         assert line.isprintable()
     if log_format == "json":
         assert json.loads(lines[0])["message"] == HOSTILE
+
+
+def test_what_is_always_logged_is_told_at_any_level(capsys: pytest.CaptureFixture[str]) -> None:
+    log, always = configure_logs("info", "json"), always_logged()
+    for level in LOG_LEVELS:
+        logging.getLogger().setLevel(level.upper())  # as a running sidecar's is set
+        log.info("at level info")
+        always.info("always")
+    told = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [one["event"] for one in told].count("always") == len(LOG_LEVELS)
+    assert [one["event"] for one in told].count("at level info") == 2  # debug, info
+    assert {one["level"] for one in told} == {"info"}
 
 
 def test_a_traceback_keeps_its_lines(capsys: pytest.CaptureFixture[str]) -> None:

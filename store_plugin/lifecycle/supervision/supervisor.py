@@ -24,13 +24,17 @@ HEAD_SECONDS = 300.0
 
 
 class Supervisor:
-    """Of all plugins of one plugins directory. Belongs to one event loop."""
+    """Of all plugins of one plugins directory. Belongs to one event loop. `outside`: where the head of
+    the audit record is told, at level info; who keeps that log can check the record."""
 
-    def __init__(self, catalog: Catalog, audit: AuditLog, ground: Ground, log: Logger) -> None:
+    def __init__(
+        self, catalog: Catalog, audit: AuditLog, ground: Ground, log: Logger, outside: Logger
+    ) -> None:
         self._catalog = catalog
         self._audit = audit
         self._ground = ground
         self._log = log
+        self._outside = outside
         self._runners: dict[str, Runner] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._looking = asyncio.Lock()
@@ -132,7 +136,7 @@ class Supervisor:
     async def _tell_head(self) -> None:
         while True:
             try:
-                self._log.info("audit head", head=await asyncio.to_thread(self._audit.head))
+                self._outside.info("audit head", head=await asyncio.to_thread(self._audit.head))
             except StorePluginError as error:
                 self._log.error("the audit record cannot be read; what runs goes on", error=error.message)
             await asyncio.sleep(HEAD_SECONDS)

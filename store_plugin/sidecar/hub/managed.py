@@ -30,6 +30,7 @@ from store_plugin.lifecycle.supervision.instance import Ground
 from store_plugin.lifecycle.supervision.output import Output
 from store_plugin.lifecycle.supervision.states import PluginStatus
 from store_plugin.lifecycle.supervision.supervisor import Supervisor
+from store_plugin.sidecar.logs import always_logged
 from store_plugin.store import Logger
 
 _ANY_PORT = Endpoint.parse("127.0.0.1:0")
@@ -66,7 +67,7 @@ class ManagedPlugins:
         vouching = Vouching(layout, self.audit)
         content = ContentStore(layout.content)
         ground = Ground(registry, content, vouching, self._enrolment.environment, environ)
-        self.supervisor = Supervisor(self._catalog, self.audit, ground, log)
+        self.supervisor = Supervisor(self._catalog, self.audit, ground, log, always_logged())
         self._running: asyncio.Task[None] | None = None
         self._notes = CallNotes(self.audit, log)
         self._noting: asyncio.Task[None] | None = None

@@ -56,7 +56,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         return {**invitation, "STORE_PLUGIN_INSTANCE": "its own word"}
 
     ground = Ground(hub.registry, content, Vouching(layout, audit), welcome, {})
-    supervisor = Supervisor(catalog, audit, ground, log)
+    supervisor = Supervisor(catalog, audit, ground, log, log)
     supervisors.append(supervisor)
     await server.start()
     async with hub:

@@ -10,13 +10,14 @@ from typing import Any
 from store_plugin.enrolment import PluginInstance
 from store_plugin.hub.events import EventKind, Events, RegistryEvent
 from store_plugin.lifecycle.audit import AuditLog
+from store_plugin.lifecycle.layout import Layout
 from store_plugin.plugin import Plugin
 from store_plugin.sidecar.hub.recording import AT_ONCE, Recorder
 from tests.hub.conftest import running
 from tests.support.echo import Echo, add_echo
 from tests.support.fakes import RecordingLog
 from tests.support.sidecar import running_sidecar
-from tests.support.waiting import until
+from tests.support.waiting import eventually, until
 
 
 def recorded(audit: AuditLog) -> list[dict[str, Any]]:
@@ -99,3 +100,17 @@ async def test_a_sidecar_with_a_plugins_directory_records_who_dials_in(tmp_path:
 
 def events_of(plugins: Path) -> list[str]:
     return [line["event"] for line in recorded(AuditLog(plugins / "audit"))]
+
+
+def test_the_head_is_told_whatever_is_logged(tmp_path: Path) -> None:
+    layout = Layout(tmp_path / "plugins")
+    layout.prepare()
+    head = AuditLog(layout.audit).record("install", "shelves")
+    (tmp_path / "configs").mkdir()
+    options = ("--plugins-dir", str(layout.root), "--log-level", "error")
+    with running_sidecar(tmp_path / "configs", *options) as sidecar:
+        eventually(lambda: "audit head" in sidecar.log)
+        (told,) = (
+            line for line in map(json.loads, sidecar.log.splitlines()) if line["event"] == "audit head"
+        )
+    assert (told["head"], told["level"]) == (head, "info")
