@@ -5,6 +5,7 @@ that stood in the file: a token may have been pasted anywhere.
 """
 
 import re
+from collections.abc import Mapping
 
 from pydantic import ValidationError
 
@@ -16,7 +17,7 @@ from store_plugin.config.declarations import (
     SecretName,
     broken_file,
 )
-from store_plugin.config.kinds import Kinds, awaited, may_come, spelled_like
+from store_plugin.config.kinds import KindName, Kinds, awaited, may_come, spelled_like
 from store_plugin.config.manifests.documents import (
     Document,
     DocumentError,
@@ -95,7 +96,11 @@ class _FileReader:
         if not isinstance(manifest, dict):
             raise _Unidentified((), "a manifest is a block with apiVersion, kind, metadata and spec")
         kind = _kind_of(manifest, self._kinds)
-        name = _name_of(manifest)
+        try:
+            name = _name_of(manifest)
+        except _Unidentified:
+            self._problems += self._mistakes(document, manifest, kind)
+            raise
         if kind == _SECRET:
             self._secrets.append(self._secret(document, manifest, name))
         else:
@@ -106,9 +111,7 @@ class _FileReader:
         self, document: Document, manifest: dict[str, Value], reference: ConfigReference
     ) -> DeclaredConfig:
         line = document.line(())
-        problems = self._unknown_fields(document, manifest, _CONFIG_FIELDS)
-        spec, spec_problems = self._spec(document, manifest, reference)
-        problems = [*problems, *spec_problems][:MOST_ERRORS]
+        spec, problems = self._checked(document, manifest, (reference.api_version, reference.kind))
         if problems or spec is None:
             self._problems += problems
             error = "; ".join(map(str, problems))
@@ -118,17 +121,31 @@ class _FileReader:
             file=self._file, line=line, reference=reference, spec=spec, credential_lines=lines
         )
 
-    def _spec(
-        self, document: Document, manifest: dict[str, Value], reference: ConfigReference
+    def _mistakes(self, document: Document, manifest: dict[str, Value], kind: KindName) -> list[Problem]:
+        """What is wrong besides the name, so that who mends that is not told the rest one by one."""
+        if kind == _SECRET:
+            return self._data(document, manifest)[1]
+        return [] if may_come(self._kinds, *kind) else self._checked(document, manifest, kind)[1]
+
+    def _checked(
+        self, document: Document, manifest: dict[str, Value], kind: KindName
     ) -> tuple[StoreSpec | None, list[Problem]]:
-        if may_come(self._kinds, reference.api_version, reference.kind):
-            return None, [self._problem(document, ("kind",), f"kind: {awaited(reference.kind)}")]
+        problems = self._unknown_fields(document, manifest, _CONFIG_FIELDS)
+        spec, spec_problems = self._spec(document, manifest, kind)
+        return spec, [*problems, *spec_problems][:MOST_ERRORS]
+
+    def _spec(
+        self, document: Document, manifest: dict[str, Value], of_kind: KindName
+    ) -> tuple[StoreSpec | None, list[Problem]]:
+        kind = of_kind[1]
+        if may_come(self._kinds, *of_kind):
+            return None, [self._problem(document, ("kind",), f"kind: {awaited(kind)}")]
         try:
-            model = self._kinds[reference.api_version, reference.kind].load().spec_model
+            model = self._kinds[of_kind].load().spec_model
         except StorePluginError as error:
             return None, [self._problem(document, ("kind",), error.message)]
         except Exception as error:  # an installed store of somebody else may fail in any way
-            message = f"the store of kind {reference.kind} cannot be imported ({type(error).__name__})"
+            message = f"the store of kind {kind} cannot be imported ({type(error).__name__})"
             return None, [self._problem(document, ("kind",), message)]
         try:
             return model.model_validate({} if manifest.get("spec") is None else manifest["spec"]), []
@@ -136,24 +153,31 @@ class _FileReader:
             told = explain(error, model, document, ("spec",))
             return None, [Problem(self._file, one.line, one.message) for one in told]
         except Exception as error:  # so may its validators
-            message = f"spec: kind {reference.kind} cannot check it ({type(error).__name__})"
+            message = f"spec: kind {kind} cannot check it ({type(error).__name__})"
             return None, [self._problem(document, ("spec",), message)]
 
     def _secret(self, document: Document, manifest: dict[str, Value], name: str) -> DeclaredSecret:
         metadata = manifest["metadata"]
         namespace = metadata.get("namespace", "default") if isinstance(metadata, dict) else "default"
         if not isinstance(namespace, str) or not NAME.match(namespace):
+            self._problems += self._mistakes(document, manifest, _SECRET)
             raise _Unidentified(("metadata", "namespace"), f"metadata.namespace: {_NAME_RULE}")
-        problems = self._unknown_fields(document, manifest, _SECRET_FIELDS)
-        data, errors = decode_secret(document, manifest)
-        problems += [Problem(self._file, error.line, error.message) for error in errors]
-        self._problems += problems[:MOST_ERRORS]
+        data, problems = self._data(document, manifest)
+        self._problems += problems
         return DeclaredSecret(
             file=self._file,
             line=document.line(()),
             reference=SecretName(namespace, name),
             data=None if problems else data,
         )
+
+    def _data(
+        self, document: Document, manifest: dict[str, Value]
+    ) -> tuple[Mapping[str, bytes] | None, list[Problem]]:
+        problems = self._unknown_fields(document, manifest, _SECRET_FIELDS)
+        data, errors = decode_secret(document, manifest)
+        problems += [Problem(self._file, error.line, error.message) for error in errors]
+        return data, problems[:MOST_ERRORS]
 
     def _unknown_fields(
         self, document: Document, manifest: dict[str, Value], known: tuple[str, ...]

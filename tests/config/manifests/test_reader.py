@@ -126,7 +126,10 @@ def test_a_mistake_in_a_spec_is_told_with_line_field_and_remedy(
             "apiVersion: v1\nkind: ShelfConfig", 1, f"apiVersion: must be {GROUP_VERSION}", id="version"
         ),
         pytest.param(
-            f"apiVersion: {GROUP_VERSION}\nkind: ShelfConfig", 1, "metadata: is required", id="metadata"
+            f"apiVersion: {GROUP_VERSION}\nkind: ShelfConfig\nspec: {{server: https://one}}",
+            1,
+            "metadata: is required",
+            id="metadata",
         ),
         pytest.param(shelf("Bad_Name"), 4, "metadata.name: must be lower-case", id="name"),
         pytest.param(shelf("''"), 4, "metadata.name: must be lower-case", id="empty name"),
@@ -143,6 +146,42 @@ def test_a_document_that_does_not_tell_what_it_is_leaves_the_file_unidentified(
     assert message in problem.message
     assert found.unidentified == problem
     assert found.configs == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "messages"),
+    [
+        pytest.param(
+            shelf("Bad_Name", "\n  server: 5\n  shelves: many") + "specs: {}\n",
+            [
+                "there is no such field as on this line",
+                "spec.server: must be text",
+                "spec.shelves: must be a whole number",
+                "metadata.name: must be",
+            ],
+            id="config",
+        ),
+        pytest.param(
+            secret("Bad_Name", "{token: [1]}") + "datas: {}\n",
+            [
+                "there is no such field as on this line",
+                "stringData: the value on this line",
+                "metadata.name: must be",
+            ],
+            id="Secret",
+        ),
+        pytest.param(
+            secret("login", "{token: [1]}", "Bad_Name"),
+            ["stringData: the value on this line", "metadata.namespace: must be"],
+            id="namespace of a Secret",
+        ),
+    ],
+)
+def test_a_wrong_name_hides_no_other_mistake(text: str, messages: list[str], kinds: Kinds) -> None:
+    found = read(text, kinds)
+    assert [p.message[: len(m)] for p, m in zip(found.problems, messages, strict=True)] == messages
+    assert found.unidentified == found.problems[-1]
+    assert (found.configs, found.secrets) == ((), ())
 
 
 def test_an_unknown_field_beside_the_spec_is_a_problem(kinds: Kinds) -> None:
