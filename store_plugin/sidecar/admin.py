@@ -24,7 +24,7 @@ from store_plugin.sockets import why_not_bound
 from store_plugin.watching.state import WatchState
 
 _MOST_BROKEN = 20
-"""Most configs that the readiness probe tells of."""
+"""Most configs and problems that the readiness probe tells of."""
 _AT_ONCE = 20
 _PAUSE = 0.001
 """Entries of a page that are made in one go, and seconds for others until the next: a call
@@ -122,7 +122,18 @@ class AdminServer:
         lines = ["ok: serving", *behind, *(f"{state.reference}: {state.last_error}" for state in shown)]
         if (more := configs.counts().broken - len(shown)) > 0:
             lines.append(f"and {more} more: see /configs")
+        else:
+            lines += self._beside(shown)
         return web.Response(text="\n".join(lines) + "\n")
+
+    def _beside(self, broken: Sequence[ConfigState]) -> Iterator[str]:
+        """Problems that make no config a broken one, such as a credential that is gone while its last
+        value stays in use; `broken` are all the configs that are."""
+        told = [state.last_error or "" for state in broken]
+        rest = (str(one) for one in self._view.source.problems if not any(str(one) in text for text in told))
+        yield from islice(rest, _MOST_BROKEN - len(broken))
+        if next(rest, None) is not None:
+            yield "and more problems: see /configs"
 
     def _behind(self) -> Iterator[WatchState]:
         """The parts of the config source whose changes would go unseen now; some of them."""

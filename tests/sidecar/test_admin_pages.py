@@ -51,10 +51,21 @@ class ManyConfigs:
             await asyncio.sleep(0)
 
 
+class FewConfigs(ManyConfigs):
+    """One of them broken, by two mistakes in its manifest."""
+
+    def states(self) -> Iterator[ConfigState]:
+        reference = ConfigReference(GROUP_VERSION, "LocalConfig", "c")
+        yield ConfigState(reference, 1, "Stale", "c.yaml:1", "c.yaml:5: bad; c.yaml:6: worse", False, 0)
+
+    def counts(self) -> Counts:
+        return Counts(Counter({("LocalConfig", "Stale"): 1, ("LocalConfig", "Ready"): 4}), Counter())
+
+
 class Source:
     """A config source with many problems and one part that is lost."""
 
-    problems = tuple(Problem("a.yaml", number, "bad") for number in range(MANY))
+    problems: tuple[Problem, ...] = tuple(Problem("a.yaml", number, "bad") for number in range(MANY))
     state = SourceState((WatchState("Things", True, 0.0), WatchState("Others", False, 7.0, "it is away")))
 
     def generation(self, _reference: ConfigReference) -> int:
@@ -65,8 +76,11 @@ class Source:
 
 
 @asynccontextmanager
-async def pages(configs: ManyConfigs, serving: bool = True) -> AsyncIterator[aiohttp.ClientSession]:
+async def pages(
+    configs: ManyConfigs, serving: bool = True, problems: tuple[Problem, ...] = Source.problems
+) -> AsyncIterator[aiohttp.ClientSession]:
     source, metrics = Source(), Metrics()
+    source.problems = problems
     metrics.watch(
         in_flight=lambda: 0,
         configs=configs.counts,
@@ -109,6 +123,30 @@ async def test_readiness_tells_of_a_few_configs_and_counts_the_rest() -> None:
     assert lines.index("LocalConfig/c0: bad") == 2  # after what is not in sync
     assert lines[22:] == ["and 9980 more: see /configs"]
     assert configs.looked_at == 20
+
+
+OF_THE_BROKEN = (Problem("c.yaml", 5, "bad"), Problem("c.yaml", 6, "worse"))
+LOST = Problem("d.yaml", 2, "spec.token: no such file; its last value stays in use")
+
+
+@pytest.mark.parametrize(
+    ("problems", "told"),
+    [
+        (OF_THE_BROKEN, []),
+        ((*OF_THE_BROKEN, LOST), [str(LOST)]),
+        (
+            tuple(Problem("d.yaml", number, "lost") for number in range(1, 21)),
+            [*(f"d.yaml:{number}: lost" for number in range(1, 20)), "and more problems: see /configs"],
+        ),
+    ],
+    ids=["of the broken only", "a credential that is gone", "too many"],
+)
+async def test_readiness_tells_problems_of_configs_that_are_in_use(
+    problems: tuple[Problem, ...], told: list[str]
+) -> None:
+    async with pages(FewConfigs(), problems=problems) as session, session.get("/readyz") as response:
+        lines = (await response.text()).splitlines()
+    assert lines[2:] == ["LocalConfig/c: c.yaml:5: bad; c.yaml:6: worse", *told]
 
 
 async def test_metrics_look_at_no_config() -> None:
