@@ -90,8 +90,21 @@ def exec_changed(**fields: Any) -> dict[str, Any]:
         ([changed(name=None)], 4, r"providers\[0\].name: must be text"),
         ([changed(profileSourcedCLIArgsPolicy=CANARY)], 10, r"CLIArgsPolicy: must be 'Append' or 'Ignore'"),
         ([changed(profileSourcedEnvVarsPolicy="Append")], 10, r"EnvVarsPolicy: must be 'AppendIfNotExists'"),
-        ([changed(execconfig={})], 10, r"providers\[0\]: there is no such field.*did you mean execConfig"),
-        ([exec_changed(comand=CANARY)], 9, r"execConfig: there is no such field.*did you mean command"),
+        (
+            [changed(execconfig={})],
+            10,
+            r"providers\[0\].execconfig: there is no such field; did you mean execConfig",
+        ),
+        (
+            [exec_changed(comand=CANARY)],
+            9,
+            r"\[0\].execConfig.comand: there is no such field; did you mean command",
+        ),
+        (
+            [exec_changed(**{CANARY: 1})],
+            9,
+            r"\[0\].execConfig: there is no such field as on this line; it takes",
+        ),
         ([exec_changed(apiVersion=f"{CANARY}/v1alpha1")], 6, r"execConfig.apiVersion: must be 'client"),
         ([exec_changed(command="")], 7, r"execConfig.command: must not be shorter"),
         ([exec_changed(args=CANARY)], 9, r"execConfig.args: must be a list"),
@@ -121,9 +134,12 @@ def test_a_mistake_is_told_with_file_line_and_field(
         ("a.json", '{\n "providers": [\n', r"a.json:\d: not readable as JSON"),
         ("a.yaml", "providers:\n  - name: [\n", r"a.yaml:\d: not readable as YAML"),
         ("a.yaml", "providers: []\n---\nproviders: []\n", "one document"),
-        ("a.json", '{"providers": [], "providers": []}', "twice"),
+        ("a.json", '{"providers": [], "providers": []}', "a.json:1: providers: stands twice"),
+        ("a.yaml", "providers:\n- name: a\n  name: b\n", r"a.yaml:3: providers\[0\].name: stands twice"),
+        ("a.yaml", "provider: []\n", "a.yaml:1: provider: there is no such field; did you mean providers"),
+        ("a.yaml", f"{CANARY}: []\n", "a.yaml:1: there is no such field as on this line; it takes providers"),
         ("a.json", "[" * 100_000, "not readable|nested"),
-        ("a.yaml", "- one\n", "must be a block"),
+        ("a.yaml", "- one\n", "a.yaml:1: must be a block"),
         ("a.json", "\x00", "a.json"),
     ],
 )
@@ -131,8 +147,9 @@ def test_a_file_that_is_none_is_told_with_its_line(
     tmp_path: Path, name: str, text: str, problem: str
 ) -> None:
     (tmp_path / name).write_text(text)
-    with pytest.raises(ConfigInvalid, match=problem):
+    with pytest.raises(ConfigInvalid, match=problem) as caught:
         read_providers(tmp_path / name)
+    assert CANARY not in caught.value.message
 
 
 def test_half_a_character_is_told_with_its_field(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 Built from the parser's events instead of its own loaders: those keep no lines, expand
 aliases without a bound and nest as deep as the input says. No tag is ever obeyed. What
-is raised here never shows any of the text.
+is raised here shows nothing of the text but names that are like fields.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn, TypeAlias
 
 import yaml
+
+from store_plugin.config.manifests.names import told
 
 try:
     from yaml import CSafeLoader as _Loader
@@ -162,7 +164,7 @@ class _Reader:
         while not isinstance(key := self._loader.get_event(), yaml.MappingEndEvent):
             name = _field_name(key)
             if name in block:
-                _fail(key, "a field stands twice in one block; keep one of them")
+                _fail(key, f"{told((*path, name))}: stands twice in one block; keep one of them")
             at = (*path, name)
             self._lines[at] = _line(key)
             block[name] = self._value(self._loader.get_event(), at)

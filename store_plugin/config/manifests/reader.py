@@ -26,6 +26,7 @@ from store_plugin.config.manifests.documents import (
     document_of,
     parse_documents,
 )
+from store_plugin.config.manifests.names import unknown_field
 from store_plugin.config.manifests.secret_data import decode_secret
 from store_plugin.config.manifests.validation import MOST_ERRORS, explain
 from store_plugin.errors import StorePluginError
@@ -182,8 +183,12 @@ class _FileReader:
     def _unknown_fields(
         self, document: Document, manifest: dict[str, Value], known: tuple[str, ...]
     ) -> list[Problem]:
-        message = f"there is no such field as on this line; a manifest of this kind takes {', '.join(known)}"
-        return [self._problem(document, (field,), message) for field in manifest if field not in known]
+        hint = f"a manifest of this kind takes {', '.join(known)}"
+        return [
+            self._problem(document, (field,), unknown_field(field, "", hint))
+            for field in manifest
+            if field not in known
+        ]
 
     def _problem(self, document: Document, path: Path, message: str) -> Problem:
         return Problem(self._file, document.line(path), message)

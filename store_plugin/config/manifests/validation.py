@@ -2,7 +2,8 @@
 
 pydantic shows the input in its errors. A token pasted into the wrong field must appear
 nowhere, so nothing of the input passes through here: names of fields are shown when the
-model knows them, and texts of validators without whatever they quote of the input.
+model knows them or they are like it, and texts of validators without whatever they quote of the
+input.
 """
 
 import re
@@ -17,11 +18,11 @@ from pydantic.errors import PydanticInvalidForJsonSchema
 from pydantic_core import ErrorDetails
 
 from store_plugin.config.manifests.documents import Document, Path
+from store_plugin.config.manifests.names import HIDDEN, about, shown, unknown_field
 
 MOST_ERRORS = 10
 """Most errors told of one document."""
 
-_HIDDEN = "…"
 _SHORT = 4
 _LONGEST_SHARED = 12
 """A validator's text that shares this many characters with the input is not shown."""
@@ -81,9 +82,9 @@ def _explain_one(detail: ErrorDetails, model: type[BaseModel], document: Documen
     place = _place(detail, document, at)
     if detail["type"] == "extra_forbidden":
         misspelt = str(detail["loc"][-1])
-        message = _unknown_field(misspelt, _field_names(model, detail["loc"][:-1]))
-        return FieldError(document.line(place), f"{_shown(place[:-1], words)}: {message}")
-    return FieldError(document.line(place), f"{_shown(place, words)}: {_problem(detail, words)}")
+        message = _unknown_field(misspelt, shown(place[:-1], words), _field_names(model, detail["loc"][:-1]))
+        return FieldError(document.line(place), message)
+    return FieldError(document.line(place), about(shown(place, words), _problem(detail, words)))
 
 
 def _place(detail: ErrorDetails, document: Document, at: Path) -> Path:
@@ -98,20 +99,12 @@ def _place(detail: ErrorDetails, document: Document, at: Path) -> Path:
     return place
 
 
-def _shown(place: Path, words: frozenset[str]) -> str:
-    text = ""
-    for part in place:
-        if isinstance(part, int):
-            text += f"[{part}]"
-        else:
-            text += f".{part if part in words else _HIDDEN}"
-    return text.removeprefix(".")
-
-
-def _unknown_field(misspelt: str, known: list[str]) -> str:
+def _unknown_field(misspelt: str, block: str, known: list[str]) -> str:
+    if not known:
+        return about(block, "takes no fields")
     close = get_close_matches(misspelt, known, n=1, cutoff=0.75)
     hint = f"did you mean {close[0]}?" if close else f"it takes {', '.join(known)}"
-    return f"there is no such field as on this line; {hint}" if known else "takes no fields"
+    return unknown_field(misspelt, block, hint)
 
 
 def _problem(detail: ErrorDetails, words: frozenset[str]) -> str:
@@ -129,7 +122,7 @@ def _without_input(message: str, value: object, words: frozenset[str]) -> str:
         if text in words:
             continue
         if text:
-            message = re.sub(_quoted(text), _HIDDEN, message)
+            message = re.sub(_quoted(text), HIDDEN, message)
         if _shares(message, text):
             return "is not valid here"
     return message

@@ -51,6 +51,9 @@ def test_scalars_are_read_as_kubernetes_reads_them(text: str, value: object) -> 
         pytest.param(f"a: 1\nb: {CANARY}: c\n", 2, "mapping values", id="syntax"),
         pytest.param(f"a: '{CANARY}", 1, "unexpected end", id="open quote"),
         pytest.param(f"{CANARY}: 1\na: 1\n{CANARY}: 2\n", 3, "twice", id="double field"),
+        pytest.param(
+            f"a:\n  - {CANARY}: {{on: 1, on: 2}}", 2, "a[0].….on: stands twice", id="double field inside"
+        ),
         pytest.param(f"a: !{CANARY} b", 1, "tags", id="tag"),
         pytest.param("a: !!python/object/apply:os.system [true]", 1, "tags", id="tag of a list"),
         pytest.param(f"a: *{CANARY}", 1, "not defined", id="unknown alias"),

@@ -58,14 +58,20 @@ def test_defaults_and_camel_case_of_the_model_apply(kinds: Kinds) -> None:
         pytest.param(
             "\n  server: https://x\n  updatPolicy: Overwrite",
             7,
-            "spec: there is no such field as on this line; did you mean updatePolicy?",
+            "spec.updatPolicy: there is no such field; did you mean updatePolicy?",
             id="misspelt",
         ),
         pytest.param(
             "\n  server: https://x\n  ownership:\n    zzz: 1",
             8,
-            "spec.ownership: there is no such field as on this line; it takes policy, requireOnDelete",
+            "spec.ownership.zzz: there is no such field; it takes policy, requireOnDelete",
             id="unknown",
+        ),
+        pytest.param(
+            f"\n  server: https://x\n  ownership:\n    {CANARY}: 1",
+            8,
+            "spec.ownership: there is no such field as on this line; it takes policy, requireOnDelete",
+            id="a secret for a field",
         ),
         pytest.param(
             "\n  server: https://x\n  updatePolicy: Never",
@@ -105,6 +111,7 @@ def test_a_mistake_in_a_spec_is_told_with_line_field_and_remedy(
     (problem,) = found.problems
     assert problem.line == line
     assert problem.message.startswith(message)
+    assert CANARY not in problem.message
     (config,) = found.configs
     assert config.spec is None
     assert config.error == str(problem)
@@ -187,6 +194,7 @@ def test_a_wrong_name_hides_no_other_mistake(text: str, messages: list[str], kin
 def test_an_unknown_field_beside_the_spec_is_a_problem(kinds: Kinds) -> None:
     (problem,) = read(shelf("one") + "specs: {}\n", kinds).problems
     assert problem.line == 6
+    assert problem.message.startswith("specs: there is no such field; ")
     assert "takes apiVersion, kind, metadata, spec" in problem.message
 
 
