@@ -75,12 +75,12 @@ class _Publisher:
         self._log = log
         self._queue = WorkQueue()
         self._records = Records()
-        self._notices = Notices(self._queue, self._records)
+        self._configs = StoreConfigs(self._store_config_changed)
+        self._notices = Notices(self._queue, self._records, self._configs.place)
         self._turns = Turns(
             _most_of_one(settings.concurrency), self._notices.turn_has_come, self._queue.is_urgent
         )
         self._outages = Outages(self._notices.store_is_back)
-        self._configs = StoreConfigs(self._store_config_changed)
         self.metrics = Metrics()
         self.details = AsyncDetailsManager(self._configs, clients=_clients(settings))
         self._watches: list[Watch] = []

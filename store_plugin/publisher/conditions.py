@@ -5,7 +5,7 @@ in it) and that every reader of the Secret sees; decision 0040.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -74,6 +74,14 @@ class Target:
 
     def __str__(self) -> str:
         return f"{self.name} of StoreConfig {self.store_config}"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a Target means now: the same for all StoreConfigs that lead to one store config."""
+
+    store: Hashable
+    name: str
 
 
 @dataclass(frozen=True, slots=True)

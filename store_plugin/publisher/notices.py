@@ -1,18 +1,21 @@
 """From what happens in the cluster to the Secrets that have to be looked at."""
 
+from collections.abc import Callable
+
 from store_plugin.publisher.cluster.watching import Seen
-from store_plugin.publisher.conditions import Condition, Reason, Target
+from store_plugin.publisher.conditions import Condition, Place, Reason, Target
 from store_plugin.publisher.queue import Key, WorkQueue
 from store_plugin.publisher.records import Records
 from store_plugin.publisher.wishes.wish import Direction
 
 
 class Notices:
-    """What watches call."""
+    """What watches call. `place_of` tells where a Target is."""
 
-    def __init__(self, queue: WorkQueue, records: Records) -> None:
+    def __init__(self, queue: WorkQueue, records: Records, place_of: Callable[[Target], Place]) -> None:
         self._queue = queue
         self._records = records
+        self._place_of = place_of
 
     def changed(self, seen: Seen, urgent: bool) -> None:
         """A Secret came or changed, or is there (not urgent). Our own writes are known already."""
@@ -46,13 +49,13 @@ class Notices:
         """Fewer Secrets of its StoreConfig are worked on now."""
         self._queue.add(key, urgent=urgent)
 
-    def name_is_free(self, target: Target) -> None:
+    def name_is_free(self, place: Place) -> None:
         """Those who wait for a name try again; also who found it taken in the store."""
-        namespace = target.name.partition("/")[0]
+        namespace = place.name.partition("/")[0]
         for key, record in self._records:
-            if key.namespace != namespace or record.store_config != target.store_config:
+            if key.namespace != namespace or record.reason not in (Reason.NAME_TAKEN, Reason.NOT_OWNER):
                 continue
-            if record.reason in (Reason.NAME_TAKEN, Reason.NOT_OWNER):
+            if self._place_of(Target(record.store_config, place.name)) == place:
                 self._queue.add(key, urgent=record.changed)
 
     def _claim(self, seen: Seen) -> None:
@@ -61,7 +64,7 @@ class Notices:
         if said is None or said.target is None or said.kind != Direction.PUBLISH:
             return
         if said.target.name.startswith(f"{seen.key.namespace}/"):
-            self._records.hold(seen.key, said.target)
+            self._records.hold(seen.key, self._place_of(said.target))
             record = self._records.of(seen.key)
             record.uid, record.said = seen.uid, seen.said or ""
             record.store_config = said.target.store_config

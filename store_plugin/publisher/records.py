@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import monotonic
 
-from store_plugin.publisher.conditions import Reason, Target
+from store_plugin.publisher.conditions import Place, Reason
 from store_plugin.publisher.queue import Key
 
 _PATIENCE = 10.0
@@ -76,9 +76,9 @@ class Records:
 
     def __init__(self) -> None:
         self._records: dict[Key, Record] = {}
-        self._holders: dict[Target, Key] = {}
-        self._held: dict[Key, Target] = {}
-        self._wanted: set[Target] = set()
+        self._holders: dict[Place, Key] = {}
+        self._held: dict[Key, Place] = {}
+        self._wanted: set[Place] = set()
         """Places that were found taken, until they are free."""
 
     def __len__(self) -> int:
@@ -98,52 +98,57 @@ class Records:
         self._records.pop(key, None)
         self.release(key)
 
-    def holder(self, target: Target) -> Key | None:
-        """The Secret that is published there."""
-        return self._holders.get(target)
+    def holder(self, place: Place) -> Key | None:
+        """The Secret that is published there, or on its way."""
+        return self._holders.get(place)
 
-    def holds(self, key: Key) -> Target | None:
+    def is_of_another(self, key: Key, place: Place) -> bool:
+        """Whether another Secret is published there."""
+        holder = self._holders.get(place)
+        return holder is not None and holder != key and self._held.get(holder) == place
+
+    def holds(self, key: Key) -> Place | None:
         """The place that a Secret has."""
         return self._held.get(key)
 
-    def hold(self, key: Key, target: Target) -> None:
+    def hold(self, key: Key, place: Place) -> None:
         """Note where a Secret is published; it is at one place only."""
-        if self._held.get(key) != target:
+        if self._held.get(key) != place:
             self.release(key)
-            self._held[key] = target
-        self._holders.setdefault(target, key)
+            self._held[key] = place
+        self._holders.setdefault(place, key)
 
-    def want(self, target: Target) -> None:
+    def want(self, place: Place) -> None:
         """Somebody waits until this place is free."""
-        self._wanted.add(target)
+        self._wanted.add(place)
 
-    def is_wanted(self, target: Target) -> bool:
+    def is_wanted(self, place: Place) -> bool:
         """Whether somebody waited for a place that is free now; true once."""
-        if target in self._holders or target not in self._wanted:
+        if place in self._holders or place not in self._wanted:
             return False
-        self._wanted.discard(target)
+        self._wanted.discard(place)
         return True
 
-    def no_longer_wanted(self, target: Target) -> None:
+    def no_longer_wanted(self, place: Place) -> None:
         """All who may wait for this place are told, whoever they are."""
-        self._wanted.discard(target)
+        self._wanted.discard(place)
 
     @contextmanager
-    def reserved(self, key: Key, target: Target) -> Iterator[None]:
+    def reserved(self, key: Key, place: Place) -> Iterator[None]:
         """Keep others off a free place while a Secret is brought there; it is free again where that
         fails, unless the Secret had it before."""
-        self._holders.setdefault(target, key)
+        self._holders.setdefault(place, key)
         try:
             yield
         except BaseException:
-            if self._held.get(key) != target and self._holders.get(target) == key:
-                del self._holders[target]
+            if self._held.get(key) != place and self._holders.get(place) == key:
+                del self._holders[place]
             raise
 
-    def release(self, key: Key) -> Target | None:
+    def release(self, key: Key) -> Place | None:
         """The place that a Secret gives up, where it had one."""
-        target = self._held.pop(key, None)
-        if target is not None and self._holders.get(target) == key:
-            del self._holders[target]
-            return target
+        place = self._held.pop(key, None)
+        if place is not None and self._holders.get(place) == key:
+            del self._holders[place]
+            return place
         return None

@@ -82,6 +82,36 @@ def test_two_secrets_of_one_name(place: PublisherPlace, publisher: Publisher) ->
     assert place.stored("db") == LOGIN
 
 
+def test_two_secrets_of_one_name_by_two_store_configs(place: PublisherPlace, publisher: Publisher) -> None:
+    """They lead to one store, which does not ask who owns a secret: nobody else would notice."""
+    one, other = (place.store_config(f"{name}-{place.namespace}", config="anybodys") for name in ("a", "b"))
+    place.put("first", LOGIN, publish_to=one, remote_name="db")
+    place.eventually(lambda: place.reason("first") == "Published", publisher)
+    place.put("second", {"k": "v"}, publish_to=other, remote_name="db", deletion_policy="Delete")
+    place.eventually(lambda: place.reason("second") == "NameTaken", publisher)
+    for part in (f"{place.namespace}/first", one):
+        assert part in place.status("second")["message"]
+    place.eventually(lambda: place.events("second"), publisher)
+    assert [event["reason"] for event in place.events("second")] == ["NameTaken"]
+    place.delete("second")
+    place.eventually(lambda: place.secret("second") is None, publisher)
+    assert place.stored("db") == LOGIN
+
+
+def test_a_name_that_is_given_up_goes_to_who_waits_by_another_store_config(
+    place: PublisherPlace, publisher: Publisher
+) -> None:
+    words = {"remote_name": "db", "deletion_policy": "Delete"}
+    other = place.store_config(f"other-{place.namespace}")
+    place.put("first", LOGIN, publish_to="vault", **words)
+    place.eventually(lambda: place.reason("first") == "Published", publisher)
+    place.put("second", {"k": "v"}, publish_to=other, **words)
+    place.eventually(lambda: place.reason("second") == "NameTaken", publisher)
+    place.delete("first")
+    place.eventually(lambda: place.reason("second") == "Published", publisher)
+    assert place.stored("db") == {"k": "v"}
+
+
 def test_a_name_that_is_given_up_goes_to_who_waits(place: PublisherPlace, publisher: Publisher) -> None:
     words = {"publish_to": "vault", "remote_name": "db", "deletion_policy": "Delete"}
     place.put("first", LOGIN, **words)

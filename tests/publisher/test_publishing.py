@@ -149,6 +149,52 @@ def test_the_old_place_is_left_by_policy(
     assert place.stored("other") == (LOGIN if settled else {})
 
 
+@pytest.mark.parametrize("policy", ["Overwrite", "IfNotExists"])
+def test_another_store_config_of_the_same_store_is_the_same_place(
+    place: PublisherPlace, publisher: Publisher, policy: str
+) -> None:
+    other = place.store_config(f"other-{place.namespace}")
+    place.put("db", LOGIN, publish_to="vault", deletion_policy="Delete", update_policy=policy)
+    place.eventually(lambda: place.reason("db") == "Published", publisher)
+    place.change("db", publish_to=other)
+    place.eventually(lambda: place.status("db").get("storeConfig") == other, publisher)
+    place.eventually(publisher.is_idle, publisher)
+    assert (place.reason("db"), "leaving" in place.status("db")) == ("Published", False)
+    assert place.stored("db") == LOGIN
+    place.delete("db")
+    place.eventually(lambda: place.secret("db") is None, publisher)
+    assert place.stored("db") == {}
+
+
+def test_a_place_that_two_store_configs_lead_to_keeps_what_moved_there(
+    place: PublisherPlace, publisher: Publisher
+) -> None:
+    """Nobody but the store can know that it is one place."""
+    other = place.store_config(f"other-{place.namespace}", config="anybodys")
+    place.put("db", LOGIN, publish_to="vault", deletion_policy="Delete")
+    place.eventually(lambda: place.reason("db") == "Published", publisher)
+    place.change("db", publish_to=other)
+    place.eventually(lambda: place.status("db").get("storeConfig") == other, publisher)
+    place.eventually(lambda: "leaving" not in place.status("db"), publisher)
+    place.eventually(lambda: place.stored("db") == LOGIN, publisher)
+
+
+def test_an_old_place_that_turns_out_to_be_the_new_one_is_not_removed(
+    place: PublisherPlace, publisher: Publisher
+) -> None:
+    old = place.store_config(f"old-{place.namespace}")
+    place.put("db", LOGIN, publish_to=old, deletion_policy="Delete")
+    place.eventually(lambda: place.reason("db") == "Published", publisher)
+    place.delete_store_config(old)
+    place.change("db", publish_to="vault")
+    place.eventually(lambda: place.reason("db") == "RemovalBlocked", publisher)
+    place.store_config(old)
+    place.eventually(lambda: place.reason("db") == "Published", publisher)
+    place.eventually(publisher.is_idle, publisher)
+    assert "leaving" not in place.status("db")
+    assert place.stored("db") == LOGIN
+
+
 def test_the_old_place_stays_until_the_secret_is_in_the_new_one(
     place: PublisherPlace, publisher: Publisher
 ) -> None:

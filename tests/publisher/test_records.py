@@ -2,12 +2,12 @@
 
 import pytest
 
-from store_plugin.publisher.conditions import Target
+from store_plugin.publisher.conditions import Place
 from store_plugin.publisher.queue import Key
 from store_plugin.publisher.records import Records
 
 A, B = Key("ns", "a"), Key("ns", "b")
-PLACE, OTHER = Target("vault", "ns/db"), Target("vault", "ns/other")
+PLACE, OTHER = Place("vault", "ns/db"), Place("vault", "ns/other")
 
 
 def test_a_place_is_taken_while_a_secret_is_brought_there() -> None:
@@ -41,6 +41,14 @@ def test_who_does_not_have_a_place_frees_it_for_nobody() -> None:
     with pytest.raises(TimeoutError), records.reserved(B, PLACE):
         raise TimeoutError
     assert records.holder(PLACE) == A
+
+
+def test_a_place_is_of_another_once_it_is_published_there() -> None:
+    records = Records()
+    with records.reserved(B, PLACE):
+        assert not records.is_of_another(A, PLACE)
+        records.hold(B, PLACE)
+    assert [records.is_of_another(key, PLACE) for key in (A, B)] == [True, False]
 
 
 def test_a_free_place_is_told_of_once_and_only_where_somebody_waits() -> None:

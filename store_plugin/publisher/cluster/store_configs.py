@@ -1,11 +1,12 @@
 """The StoreConfigs of the cluster, whose Secrets may use them, and what changed of them."""
 
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Hashable
 
 from store_plugin.cluster_api import Json
+from store_plugin.endpoints import Endpoint
 from store_plugin.errors import ConfigInvalid, ConfigNotFound, StoreUnavailable
-from store_plugin.publisher.conditions import Reason, Refused
+from store_plugin.publisher.conditions import Place, Reason, Refused, Target
 from store_plugin.publisher.wishes.annotations import ALLOWED_NAMESPACES
 from store_plugin.runtime.sources.asked import collection
 from store_plugin.runtime.store_config import KIND, StoreConfig
@@ -27,6 +28,8 @@ class StoreConfigs:
     def __init__(self, changed: Callable[[str], None]) -> None:
         self._changed = changed
         self._manifests: dict[str, Json] = {}
+        self._stores: dict[str, Hashable] = {}
+        """Where they lead to; those that were asked for."""
         self._known = False
 
     def get(self, name: str) -> StoreConfig:
@@ -58,9 +61,28 @@ class StoreConfigs:
             raise Refused(Reason.STORE_CONFIG_INVALID, told)
         return config
 
+    def place(self, target: Target) -> Place:
+        """Where it is. A StoreConfig that leads nowhere is a place of its own."""
+        name = target.store_config
+        if name not in self._manifests:
+            return Place(name, target.name)
+        if name not in self._stores:
+            self._stores[name] = self._store(name)
+        return Place(self._stores[name], target.name)
+
+    def _store(self, name: str) -> Hashable:
+        try:
+            outside = self.get(name).spec.outside
+        except (ConfigInvalid, StoreUnavailable):
+            outside = None
+        if outside is None:
+            return name
+        return Endpoint.parse(outside.endpoint), outside.config_ref.reference
+
     async def listed(self, pages: AsyncIterator[list[Json]]) -> None:
         found = {_name(item): item async for page in pages for item in page}
         before, self._manifests, self._known = self._manifests, found, True
+        self._stores.clear()
         for name in before.keys() | found.keys():
             if _meant(before.get(name)) != _meant(found.get(name)):
                 self._changed(name)
@@ -69,6 +91,7 @@ class StoreConfigs:
         for event in events:
             name = _name(event.object)
             before = self._manifests.pop(name, None)
+            self._stores.pop(name, None)
             if not event.gone:
                 self._manifests[name] = event.object
             if _meant(before) != _meant(self._manifests.get(name)):

@@ -8,7 +8,7 @@ from time import monotonic
 
 from store_plugin.publisher.cluster.secrets import ClusterSecrets, FoundSecret
 from store_plugin.publisher.cluster.store_configs import StoreConfigs
-from store_plugin.publisher.conditions import Condition, Reason, Refused, Target
+from store_plugin.publisher.conditions import Condition, Place, Reason, Refused, Target
 from store_plugin.publisher.queue import Key
 from store_plugin.publisher.records import Fingerprints, Record, Records
 from store_plugin.publisher.wishes.wish import DeletionPolicy, Direction, UpdatePolicy, Wish
@@ -31,7 +31,7 @@ class Publishing:
         configs: StoreConfigs,
         external: External,
         records: Records,
-        requeue: Callable[[Target], None],
+        requeue: Callable[[Place], None],
         resync: float,
     ) -> None:
         self._secrets = secrets
@@ -48,27 +48,28 @@ class Publishing:
         """What to say, and seconds until it is to be looked at again. Raises Refused."""
         key, target = secret.key, wish.target
         config = self._configs.usable(target.store_config, key.namespace)
-        self._check_name_is_free(key, target)
+        place = self._configs.place(target)
+        self._check_name_is_free(key, target, place)
         data = wish.keys.select(secret.data)
         fingerprint = self._fingerprints.of(f"{target}{wish.update_policy}{config.spec!r}", data)
         again = self._resync * random.uniform(1, 1.1) or None
         await self._hold_or_release(secret, wish, record)
-        condition = _still_true(said, target)
+        condition = self._still_true(said, target)
         if condition is None or not self._is_known(record, fingerprint):
-            with self._reserved(key, target):
+            with self._reserved(key, place):
                 condition = await self._write(key, wish, data, condition)
             record.fingerprint, record.compared_at = fingerprint, monotonic()
-        leaving = _to_leave(said, wish)
+        leaving = self._to_leave(said, wish)
         self._take(key, condition, leaving)
         return replace(condition, leaving=leaving), again
 
     @contextmanager
-    def _reserved(self, key: Key, target: Target) -> Iterator[None]:
+    def _reserved(self, key: Key, place: Place) -> Iterator[None]:
         try:
-            with self._records.reserved(key, target):
+            with self._records.reserved(key, place):
                 yield
         except Refused:
-            self._tell_free(target)
+            self._tell_free(place)
             raise
 
     def _take(self, key: Key, condition: Condition, leaving: Target | None) -> None:
@@ -78,18 +79,21 @@ class Publishing:
         if condition.target is None:
             self._records.release(key)
         else:
-            self._records.hold(key, condition.target)
-        if had is not None and had not in (condition.target, leaving):
+            self._records.hold(key, self._configs.place(condition.target))
+        stays = [self._configs.place(target) for target in (condition.target, leaving) if target is not None]
+        if had is not None and had not in stays:
             self._tell_free(had)
 
-    def _check_name_is_free(self, key: Key, target: Target) -> None:
-        holder = self._records.holder(target)
-        if holder not in (None, key):
-            self._records.want(target)
-            told = (
-                f"Secret {holder} is published as {target}; give one of them another name with the annotation"
-            )
-            raise Refused(Reason.NAME_TAKEN, f"{told} secrets.crossplane.io/remote-name")
+    def _check_name_is_free(self, key: Key, target: Target, place: Place) -> None:
+        holder = self._records.holder(place)
+        if holder is None or holder == key:
+            return
+        self._records.want(place)
+        through = Target(self._records.of(holder).store_config, target.name)
+        same = through != target and self.is_there(target, through)
+        how = f", through StoreConfig {through.store_config} of the same store" if same else ""
+        told = f"Secret {holder} is published as {target}{how}; give one of them another name with the"
+        raise Refused(Reason.NAME_TAKEN, f"{told} annotation secrets.crossplane.io/remote-name")
 
     def _is_known(self, record: Record, fingerprint: bytes) -> bool:
         fresh = not self._resync or monotonic() < record.compared_at + _EARLY * self._resync
@@ -104,26 +108,34 @@ class Publishing:
 
     def give_up(self, key: Key) -> None:
         """The name that a Secret had is free."""
-        target = self._records.release(key)
-        if target is not None:
-            self._tell_free(target)
+        place = self._records.release(key)
+        if place is not None:
+            self._tell_free(place)
 
-    def _tell_free(self, target: Target) -> None:
+    def is_there(self, target: Target, *others: Target | None) -> bool:
+        """Whether it is the place of one of the others, whatever StoreConfig leads there."""
+        place = self._configs.place(target)
+        return any(self._configs.place(other) == place for other in others if other is not None)
+
+    def _tell_free(self, place: Place) -> None:
         """To those who wait for it, where there are any: they are looked for among all Secrets, and
         this may be said of as many, while a store is away."""
-        if self._records.is_wanted(target):
-            self._requeue(target)
+        if self._records.is_wanted(place):
+            self._requeue(place)
 
     def is_free(self, target: Target) -> None:
         """Somebody else may have this name now: also who was refused by the store, which told
         nobody here."""
-        self._records.no_longer_wanted(target)
-        self._requeue(target)
+        place = self._configs.place(target)
+        self._records.no_longer_wanted(place)
+        self._requeue(place)
 
     async def remove(self, key: Key, target: Target) -> None:
         """From the store, if it is the Secret's own there."""
         if not target.name.startswith(f"{key.namespace}/"):
             return  # not ours: somebody wrote the condition
+        if self._records.is_of_another(key, self._configs.place(target)):
+            return  # not every store asks who owns it
         self._configs.usable(target.store_config, key.namespace)
         try:
             await self._external.remove(key, target)
@@ -144,18 +156,19 @@ class Publishing:
                 await self._external.remove(key, target, gone)
         return Condition(kind, Reason.PUBLISHED, "", target)
 
+    def _still_true(self, said: Condition | None, target: Target) -> Condition | None:
+        """What was said, where it holds for this place. Who found something there is not there."""
+        if said is None or not said.good or said.kind != Direction.PUBLISH:
+            return None
+        if said.reason is Reason.KEPT:
+            return said
+        return replace(said, target=target) if self.is_there(target, said.target) else None
 
-def _still_true(said: Condition | None, target: Target) -> Condition | None:
-    """What was said, where it holds for this place. Who found something there is not there."""
-    if said is None or not said.good or said.kind != Direction.PUBLISH:
-        return None
-    return said if said.target == target or said.reason is Reason.KEPT else None
-
-
-def _to_leave(said: Condition | None, wish: Wish) -> Target | None:
-    """Where the Secret was before, and is to be removed from."""
-    if said is None or said.kind != Direction.PUBLISH:
-        return None
-    if said.target in (None, wish.target):
-        return said.leaving
-    return said.target if wish.deletion_policy is DeletionPolicy.DELETE else None
+    def _to_leave(self, said: Condition | None, wish: Wish) -> Target | None:
+        """Where the Secret was before, and is to be removed from."""
+        if said is None or said.kind != Direction.PUBLISH:
+            return None
+        leaving = said.leaving
+        if said.target is not None and not self.is_there(wish.target, said.target):
+            leaving = said.target if wish.deletion_policy is DeletionPolicy.DELETE else None
+        return None if leaving is None or self.is_there(wish.target, leaving) else leaving

@@ -117,8 +117,10 @@ class Reconciler:
     ) -> tuple[Condition, float | None]:
         """The old place is left once it is said that there is a new one: whatever comes between, one
         of them is there, and nothing is forgotten."""
-        if said and said.leaving and wish.target not in (said.target, said.leaving):
-            await self._removing.leave(secret, record, said.leaving)  # there is room for one
+        there = self._publishing.is_there
+        if said and said.leaving and not there(wish.target, said.target, said.leaving):
+            if not there(said.leaving, said.target):
+                await self._removing.leave(secret, record, said.leaving)  # there is room for one
             said = replace(said, leaving=None)
         condition, again = await self._publishing.publish(secret, wish, record, said)
         if condition.leaving is None:
@@ -126,7 +128,8 @@ class Reconciler:
         if said is None or said.leaving != condition.leaving:
             return condition, 0.0
         await self._removing.leave(secret, record, condition.leaving)
-        return replace(condition, leaving=None), again
+        record.fingerprint = b""  # two store configs may lead to one place: it is looked for there again
+        return replace(condition, leaving=None), 0.0
 
     async def _publish_no_more(self, secret: FoundSecret, record: Record) -> None:
         """Where it was published before, that stays: it may be what is fetched."""
