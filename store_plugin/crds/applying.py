@@ -4,6 +4,7 @@ Several sidecars of different versions start in one cluster, in any order. So a 
 newer version has applied stays, and so does one of a kind that others define as well.
 """
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,15 +14,19 @@ from typing import TYPE_CHECKING, Any
 from store_plugin import __version__
 from store_plugin.cluster import told_as_ours
 from store_plugin.crds.definition import VERSION_ANNOTATION, Definition
-from store_plugin.errors import Conflict
+from store_plugin.errors import ConfigInvalid, Conflict
 
 if TYPE_CHECKING:
-    from kubernetes.aio.client import ApiClient
+    from kubernetes.aio.client import ApiClient, ApiException
 
 FIELD_MANAGER = "store-plugin-crds"
 _RESOURCE = ("apiextensions.k8s.io", "v1", "customresourcedefinitions")
 _TRIES = 5
 _CALL_SECONDS = 10.0
+_REFUSED = (400, 422)
+"""Codes of what it will refuse tomorrow as well."""
+_MOST_SAID = 500
+"""Characters that are passed on of why. They quote the CRD, which is no secret."""
 
 
 class State(Enum):
@@ -52,8 +57,8 @@ async def look(api: "ApiClient", definitions: Sequence[Definition]) -> list[Outc
 async def apply(api: "ApiClient", definitions: Sequence[Definition]) -> list[Outcome]:
     """Apply every CRD that is missing, ours and not newer, or another's of a kind of ours.
 
-    Server-side: what others add to a CRD stays. Raises what `told_as_ours` raises, and
-    Conflict where somebody else keeps changing it.
+    Server-side: what others add to a CRD stays. Raises what `told_as_ours` raises,
+    ConfigInvalid for one that the API server refuses, Conflict where somebody else keeps changing it.
     """
     return [await _apply_one(api, definition) for definition in definitions]
 
@@ -129,5 +134,19 @@ async def _patch(api: "ApiClient", definition: Definition, stored: dict[str, Any
         except ApiException as error:
             if error.status == 409:
                 return False
+            if error.status in _REFUSED:
+                raise ConfigInvalid(
+                    f"the API server refuses the CRD {definition.name}: {_said(error)}"
+                ) from None
             raise
     return True
+
+
+def _said(error: "ApiException") -> str:
+    """Why the API server refuses, in its own words, or what its answer's first line has."""
+    try:
+        said = str(json.loads(error.body or "")["message"])
+    except (ValueError, LookupError, TypeError):
+        said = f"{error.status} {error.reason}"
+    said = " ".join(said.split())
+    return said if len(said) <= _MOST_SAID else f"{said[: _MOST_SAID - 1]}…"

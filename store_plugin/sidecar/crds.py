@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from store_plugin.bugs import a_bug
-from store_plugin.errors import StorePluginError
+from store_plugin.errors import ConfigInvalid, Conflict, StorePluginError
 from store_plugin.store import Logger
 
 if TYPE_CHECKING:
@@ -52,12 +52,17 @@ async def _bring(
     from store_plugin.cluster import connected
     from store_plugin.crds import applying
 
+    work = applying.apply if mode == "apply" else applying.look
     async with connected(kubeconfig, context) as api:
-        outcomes = await (applying.apply if mode == "apply" else applying.look)(api, definitions)
-    for outcome in outcomes:
-        wrong = outcome.state in (applying.State.MISSING, applying.State.OLDER)
-        tell = log.warning if wrong else log.info
-        tell("CRD", name=outcome.name, state=outcome.state.value, version=outcome.version)
+        for definition in definitions:
+            try:
+                (outcome,) = await work(api, [definition])
+            except (ConfigInvalid, Conflict) as error:  # of this one: others may do better
+                log.error("CRD", name=definition.name, state="refused", reason=error.message)
+                continue
+            wrong = outcome.state in (applying.State.MISSING, applying.State.OLDER)
+            tell = log.warning if wrong else log.info
+            tell("CRD", name=outcome.name, state=outcome.state.value, version=outcome.version)
 
 
 def _prepared(wanted: "Callable[[], Sequence[Definition]]") -> "Sequence[Definition]":

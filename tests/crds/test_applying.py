@@ -16,7 +16,9 @@ from store_plugin.cluster import connected
 from store_plugin.crds.applying import FIELD_MANAGER, Outcome, State, apply, look
 from store_plugin.crds.definition import VERSION_ANNOTATION, Definition
 from store_plugin.errors import ConfigInvalid, LoginRefused, StoreDenied, StoreUnavailable
+from store_plugin.sidecar.crds import bring_crds
 from stores.local.spec import LocalSpec
+from tests.support.fakes import RecordingLog
 from tests.support.kubernetes import MERGE, Cluster, path_of
 
 CRD_RULE = {"apiGroups": ["apiextensions.k8s.io"], "resources": ["customresourcedefinitions"]}
@@ -100,6 +102,39 @@ async def test_only_what_is_older_is_replaced(
     replaced = state is State.OLDER
     assert outcome == Outcome(ours.name, State.APPLIED if replaced else state, version)
     assert bool(columns) is replaced
+
+
+async def test_a_crd_that_the_api_server_refuses_is_told_with_its_name_and_why(
+    cluster: Cluster, api: ApiClient, definition: Definition
+) -> None:
+    """Its version was another one, of which objects may be stored."""
+    await apply(api, [definition])
+    moved = Definition(f"{definition.group}/v2", definition.kind, definition.model)
+    with pytest.raises(ConfigInvalid, match=f"refuses the CRD {re.escape(definition.name)}: ") as refused:
+        await apply(api, [moved])
+    assert "storedVersions" in refused.value.message
+    assert len(refused.value.message) < 600
+
+
+async def test_a_crd_that_is_refused_holds_up_no_other(
+    cluster: Cluster, api: ApiClient, definition: Definition, tmp_path: Path
+) -> None:
+    await apply(api, [definition])
+    moved = Definition(f"{definition.group}/v2", definition.kind, definition.model)
+    another = Definition(definition.api_version, "AnotherConfig", LocalSpec)
+    log = RecordingLog()
+    try:
+        await bring_crds("apply", kubeconfig(cluster, tmp_path), None, log, lambda: [moved, another])
+        assert another.name in names(cluster)
+    finally:
+        if another.name in names(cluster):
+            cluster.api("DELETE", path_of(another.manifest()))
+    refused, applied = log.lines
+    assert refused[:2] == ("error", "CRD")
+    assert refused[2]["name"] == moved.name
+    assert refused[2]["state"] == "refused"
+    assert "storedVersions" in refused[2]["reason"]
+    assert (applied[0], applied[2]["name"], applied[2]["state"]) == ("info", another.name, "applied")
 
 
 async def test_what_others_add_to_a_crd_of_ours_stays(

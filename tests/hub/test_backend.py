@@ -331,6 +331,39 @@ def test_a_plural_stays_what_it_was() -> None:
         kinds.check(peer(kind()))
 
 
+@pytest.mark.parametrize(
+    ("brought", "of"),
+    [
+        ([PluginKind("a.example.org/v1", "Other", "shelves", b"{}")], "Shelf"),
+        ([PluginKind("a.example.org/v2", "Other", "shelves", b"{}")], "Shelf"),
+        ([PluginKind("secrets.example.org/v9", "Mine", "builtinconfigs", b"{}")], "BuiltInConfig"),
+        ([PluginKind("a.example.org/v1", name, "ones", b"{}") for name in ("One", "Two")], "One"),
+    ],
+    ids=["of another plugin", "in another version", "of a built-in kind", "of its own"],
+)
+def test_a_plural_is_one_kinds_in_its_group(brought: list[PluginKind], of: str) -> None:
+    """The API server would take one CRD of them."""
+    built_in: Any = {("secrets.example.org/v1", "BuiltInConfig"): None}
+    kinds = Kinds(built_in, Registry(), ("*",))
+    kinds.take(peer(PluginKind("a.example.org/v1", "Shelf", "shelves", b'{"type":"object"}')))
+    with pytest.raises(
+        PluginRefused, match=f"cannot have the plural {brought[-1].plural}, which the kind {of} "
+    ):
+        kinds.check(peer(*brought, name="another"))
+
+
+def test_a_kind_may_come_in_two_versions_and_a_plural_in_two_groups() -> None:
+    kinds = Kinds({}, Registry(), ("*",))
+    schema = b'{"type":"object"}'
+    kinds.take(peer(PluginKind("a.example.org/v1", "Shelf", "shelves", schema)))
+    kinds.check(
+        peer(
+            PluginKind("a.example.org/v2", "Shelf", "shelves", schema),
+            PluginKind("b.example.org/v1", "Board", "shelves", schema),
+        )
+    )
+
+
 def test_kinds_are_new_once_and_changed_with_their_schema() -> None:
     kinds = Kinds({}, Registry(), ("*",))
     assert kinds.take(peer(kind())) == {(API_VERSION, KIND)}

@@ -19,6 +19,7 @@ from store_plugin.hub.peer import Peer, PluginKind
 from store_plugin.hub.registry import Registry
 from store_plugin.hub.store_kinds.backend import BackendCalls, BackendConfig, PluginStore
 from store_plugin.hub.store_kinds.plugin_spec import PluginSpec, spec_model
+from store_plugin.model import plural_of
 from store_plugin.spec import credential_references
 from store_plugin.store import Environment, ServedKind
 
@@ -100,6 +101,7 @@ class Kinds(Mapping[KindName, Kind]):
         where there are too many kinds already."""
         for kind in peer.kinds:
             self._check_name(kind, peer.name)
+        self._check_plurals(peer.kinds)
         self._check_room(peer.kinds)
         self._made = {kind: self._model(kind) for kind in peer.kinds}
 
@@ -153,8 +155,9 @@ class Kinds(Mapping[KindName, Kind]):
         if name in self._built_in:
             raise PluginRefused(f"the kind {kind.kind} ({kind.api_version}) is built in")
         if not self._may_be_brought(kind.api_version):
-            group = kind.api_version.partition("/")[0]
-            raise PluginRefused(f"plugins may not bring kinds of the API group {group} here")
+            raise PluginRefused(
+                f"plugins may not bring kinds of the API group {_group(kind.api_version)} here"
+            )
         held = self._plugins.get(name)
         if held is not None and held.plugin != plugin:
             raise PluginRefused(f"the kind {kind.kind} belongs to plugin {held.plugin}")
@@ -163,6 +166,20 @@ class Kinds(Mapping[KindName, Kind]):
                 f"the kind {kind.kind} came with the plural {held.kind.plural}, which does not change while "
                 "the hub runs"
             )
+
+    def _check_plurals(self, brought: Collection[PluginKind]) -> None:
+        """A plural is one kind's in its API group, whatever the version: a CRD is called by it."""
+        kinds = {(_group(version), plural_of(kind)): kind for version, kind in self._built_in}
+        kinds |= {
+            (_group(version), factory.kind.plural): kind for (version, kind), factory in self._plugins.items()
+        }
+        for kind in brought:
+            group = _group(kind.api_version)
+            if (taken := kinds.setdefault((group, kind.plural), kind.kind)) != kind.kind:
+                raise PluginRefused(
+                    f"the kind {kind.kind} cannot have the plural {kind.plural}, which the kind {taken} "
+                    f"of the API group {group} has"
+                )
 
     def _check_room(self, brought: Collection[PluginKind]) -> None:
         """Whether all of them fit, in place of those that have their names."""
@@ -179,5 +196,8 @@ class Kinds(Mapping[KindName, Kind]):
             )
 
     def _may_be_brought(self, api_version: str) -> bool:
-        group = api_version.partition("/")[0]
-        return any(fnmatchcase(group, pattern) for pattern in self._groups)
+        return any(fnmatchcase(_group(api_version), pattern) for pattern in self._groups)
+
+
+def _group(api_version: str) -> str:
+    return api_version.partition("/")[0]
