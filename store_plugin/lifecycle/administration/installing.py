@@ -83,7 +83,7 @@ class Installer:
             raise PluginUntrusted(f"{incoming.source} is not what it should be: its digest is {digest}")
         copy = self._content.path(digest)
         if is_archive(copy):
-            check_archive(copy)
+            check_archive(copy, incoming.source)
         return self.keys.signer_of(copy, incoming.signature, incoming.key)
 
     def _noted(self, incoming: Incoming, digest: str) -> Origin:

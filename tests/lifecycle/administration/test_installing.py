@@ -134,6 +134,29 @@ def test_without_an_audit_record_nothing_is_installed(
     assert digests(layout) == []
 
 
+def test_a_damaged_zipapp_is_refused_by_its_name(
+    installer: Installer, layout: Layout, tmp_path: Path
+) -> None:
+    app = tmp_path / "app.pyz"
+    app.write_bytes(b"#!/usr/bin/env python3\n")
+    with zipfile.ZipFile(app, "a") as archive:
+        archive.writestr("__main__.py", "print()")
+    app.write_bytes(app.read_bytes()[:-30])
+    with pytest.raises(InvalidRequest, match=f"{app} is not a zip archive that can be read"):
+        installer.install(incoming(app))
+    assert digests(layout) == []
+
+
+def test_a_native_executable_that_reads_archives_is_installed(
+    installer: Installer, layout: Layout, tmp_path: Path
+) -> None:
+    program = tmp_path / "unpacker"
+    echo = Path("/bin/echo").read_bytes()
+    program.write_bytes(echo + b"PK\x05\x06" + echo[-200:])
+    installed = installer.install(incoming(program))
+    assert digests(layout) == [installed.digest]
+
+
 @pytest.mark.parametrize("name", ["../evil.py", "/evil.py"])
 def test_a_zipapp_that_climbs_is_refused(
     installer: Installer, layout: Layout, tmp_path: Path, name: str

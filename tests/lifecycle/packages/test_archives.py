@@ -1,5 +1,6 @@
 """Archives are looked into before they are unpacked."""
 
+import io
 import stat
 import zipfile
 from pathlib import Path
@@ -62,6 +63,41 @@ def test_what_is_no_archive_is_told(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.zip").write_bytes(content)
     with pytest.raises(InvalidRequest, match="not a zip archive"):
         check_archive(tmp_path / "a.zip")
+
+
+def zipped() -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as written:
+        written.writestr("__main__.py", "print()")
+    return content.getvalue()
+
+
+MARK = b"PK\x05\x06"
+"""What an archive ends in, and what programs look for that read archives."""
+ECHO = Path("/bin/echo").read_bytes()
+ARCHIVES = {
+    "an archive": zipped(),
+    "a zipapp": b"#!/usr/bin/env python3\n" + zipped(),
+    "a native executable that unpacks itself": ECHO + zipped(),
+    "a script that unpacks itself": b"#!/bin/sh\nexec unzip $0\n" + zipped(),
+    "half an archive": zipped()[:-30],
+    "half a zipapp": b"#!/usr/bin/env python3\n" + zipped()[:-30],
+    "a zipapp with bytes lost": b"#!/usr/bin/env python3\n" + zipped()[:20] + zipped()[40:],
+}
+OTHERS = {
+    "nothing": b"",
+    "a script": b"#!/bin/sh\n",
+    "a script that tells of archives": b"#!/bin/sh\n# ends in " + MARK + b", and so on\nexec sleep 60\n",
+    "a native executable": ECHO,
+    "a native executable that reads archives": ECHO + MARK + ECHO[-200:],
+}
+
+
+@pytest.mark.parametrize("name", [*ARCHIVES, *OTHERS])
+def test_what_is_or_was_an_archive_is_told_from_what_only_holds_its_marks(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "file"
+    file.write_bytes((ARCHIVES | OTHERS)[name])
+    assert is_archive(file) == (name in ARCHIVES)
 
 
 def test_a_zipapp_takes_no_symbolic_link(tmp_path: Path) -> None:
