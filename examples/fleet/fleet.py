@@ -14,7 +14,7 @@ from kubernetes.aio.client import ApiException, CoreV1Api
 
 from store_plugin.access import AccessConfig, ClusterProfile
 from store_plugin.access.fleet import list_profiles_async
-from store_plugin.access.options import add_access_argument
+from store_plugin.access.options import add_access_arguments, opened_access
 from store_plugin.cluster import connected
 from store_plugin.errors import StorePluginError
 
@@ -54,8 +54,8 @@ async def main(access: AccessConfig, kubeconfig: Path | None) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="List the namespaces of every cluster of a fleet.")
-    add_access_argument(parser)
+    add_access_arguments(parser)
     parser.add_argument("--kubeconfig", type=Path, help="The hub; left out: the cluster of this Pod.")
     options = parser.parse_args()
-    with options.access_config as access:
+    with opened_access(parser, options) as access:
         asyncio.run(main(access, options.kubeconfig))

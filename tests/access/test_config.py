@@ -3,17 +3,21 @@
 import argparse
 import json
 from base64 import b64encode
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 import store_plugin.access
 from store_plugin.access import AccessConfig, ClusterProfile, Provider
-from store_plugin.access.options import DEFAULT, NAMES, access_option, add_access_argument
-from store_plugin.errors import ConfigInvalid
-from tests.support.exec_plugins import access_file, profile, provider
+from store_plugin.access.options import DEFAULT, NAMES, access_option, add_access_arguments, opened_access
+from store_plugin.cli.access.check import check
+from store_plugin.errors import ConfigInvalid, StorePluginError
+from tests.support.exec_plugins import ExecPlugin, access_file, profile, provider
 
 
 @pytest.mark.parametrize("names", [["a", "b"], [], None], ids=["some", "none", "null"])
@@ -78,24 +82,102 @@ def test_the_click_option_has_the_default_of_consumers_in_go(
     assert CliRunner().invoke(command, []).output == "a\n"
 
 
+def parsed(*arguments: str) -> AccessConfig:
+    parser = argparse.ArgumentParser()
+    add_access_arguments(parser)
+    return opened_access(parser, parser.parse_args(arguments))
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_the_argument_of_argparse_reads_the_file(tmp_path: Path, name: str) -> None:
-    parser = argparse.ArgumentParser()
-    add_access_argument(parser)
     file = access_file(tmp_path, provider("p", "a"))
-    with parser.parse_args([name, str(file)]).access_config as access:
+    with parsed(name, str(file)) as access:
+        assert [one.name for one in access.providers] == ["a"]
+
+
+def test_the_argument_of_argparse_has_the_default_of_consumers_in_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    access_file(tmp_path, provider("p", "a"), name=DEFAULT)
+    with parsed() as access:
         assert [one.name for one in access.providers] == ["a"]
 
 
 def test_the_argument_of_argparse_tells_what_is_wrong(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    parser = argparse.ArgumentParser()
-    add_access_argument(parser)
     (tmp_path / "file").write_text('{"providers": [{}]}')
-    with pytest.raises(SystemExit):
-        parser.parse_args(["--access-config", str(tmp_path / "file")])
+    with pytest.raises(SystemExit) as caught:
+        parsed("--access-config", str(tmp_path / "file"))
+    assert caught.value.code == 2
     assert "file:1: providers[0].name: is required" in capsys.readouterr().err
+
+
+def clicked(*arguments: str) -> Exception | None:
+    """What a command's first request is refused with."""
+
+    @click.command()
+    @access_option()
+    def program(access_config: AccessConfig) -> None:
+        access_config.member(profile()).login.current()
+
+    return CliRunner().invoke(program, arguments).exception  # type: ignore[return-value]
+
+
+def argued(*arguments: str) -> Exception | None:
+    """The same of argparse."""
+    with parsed(*arguments) as access:
+        try:
+            access.member(profile()).login.current()
+        except StorePluginError as error:
+            return error
+    return None
+
+
+@pytest.mark.parametrize("refused", [clicked, argued])
+@pytest.mark.parametrize("before", [False, True], ids=["after the file", "before"])
+def test_which_plugins_are_run_is_said_on_the_command_line_too(
+    tmp_path: Path, refused: Callable[..., Exception | None], before: bool
+) -> None:
+    plugin = ExecPlugin(tmp_path)
+    plugin.answers("token")
+    key = Ed25519PrivateKey.generate()
+    signature = b64encode(key.sign(plugin.path.read_bytes())).decode()
+    keys = tmp_path / "keys"
+    keys.mkdir()
+    pem = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    (keys / "maker.pub").write_bytes(pem)
+
+    def told(trust: list[str], **fields: str) -> str:
+        file = ["--access-config", str(access_file(tmp_path, provider(plugin.path, **fields)))]
+        return str(refused(*(trust + file if before else file + trust)) or "")
+
+    assert told([]) == ""
+    assert "a digest is demanded" in told(["--require-digest"])
+    assert told(["--access-require-digest", "--no-require-digest"]) == ""
+    assert "no directory of trusted keys" in told([], signature=signature)
+    assert told(["--trusted-keys", str(keys)], signature=signature) == ""
+    assert told(["--require-digest", "--access-trusted-keys", str(keys)], signature=signature) == ""
+
+
+def test_what_is_trusted_is_spelled_as_by_our_own_command() -> None:
+    @click.command()
+    @access_option()
+    def program(access_config: AccessConfig) -> None: ...
+
+    parser = argparse.ArgumentParser()
+    add_access_arguments(parser)
+    ours = {
+        name
+        for option in check.params
+        for name in (*option.opts, *option.secondary_opts)
+        if "digest" in name or "keys" in name
+    }
+    clicks = {name for option in program.params for name in (*option.opts, *option.secondary_opts)}
+    assert ours
+    assert clicks == {*NAMES, *ours}
+    assert ours <= set(parser._option_string_actions)
 
 
 def test_a_provider_made_in_code_is_checked_too() -> None:
