@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from store_plugin.cli._app import cli
 from store_plugin.lifecycle.audit import AuditLog
 from store_plugin.trust import digest_of
-from tests.support.plugin_project import project
+from tests.support.plugin_project import offering, project
 
 Run = Callable[..., Result]
 NEXT = re.compile(r"^now: store-plugin (.*)$", re.MULTILINE)
@@ -116,6 +116,19 @@ def test_a_project_goes_through_a_repository(
     assert "registered boxes 2.0" in follow(run, installed).output
     listed = json.loads(run("plugin", "available", "-o", "json", "--directory", tmp_path / "no").stdout)
     assert [(one["name"], one["state"]) for one in listed] == [("boxes", "registered")]
+
+
+def test_what_is_no_file_is_told_with_what_to_name(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(offering(tmp_path / "site", "boxes", "1.5", "paper-box")))
+    assert "--repository" in run("plugin", "install", "shelves", code=1).output
+    for said in ("paper-box", "paper-box==1.5"):
+        told = run("plugin", "install", said, code=1).output
+        assert "package boxes 1.5 offers it: install its project or its wheel" in told
+    gone = tmp_path / "shelves"
+    assert f"{gone} cannot be read: No such file" in run("plugin", "install", gone, code=1).output
 
 
 def test_an_export_is_brought_back(run: Run, executable: Path, tmp_path: Path) -> None:

@@ -64,3 +64,12 @@ def wheel(
         archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         archive.writestr(f"{info}/RECORD", "")
     return path
+
+
+def offering(site: Path, package: str, version: str, plugin: str) -> Path:
+    """A directory of packages that has one, which offers a plugin that nobody can import."""
+    info = site / f"{package}-{version}.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: {version}\n")
+    (info / "entry_points.txt").write_text(f"[store_plugin.plugins]\n{plugin} = nowhere:main\n")
+    return site

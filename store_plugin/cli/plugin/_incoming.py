@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from store_plugin.cli.plugin._shared import build_options, note, signature_option, sources
+from store_plugin.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from store_plugin.lifecycle.administration.installing import Incoming
@@ -42,6 +43,7 @@ class Named:
                 given = sources(self.wheels, self.from_index)
                 yield _built(path, self.signature, self.key, given, directory)
         else:
+            _check_there(what)
             yield _local(path, self.signature, self.key)
 
 
@@ -109,6 +111,22 @@ def _local(path: Path, signature: Path | None, key: Path | None) -> "Incoming":
     from store_plugin.lifecycle.administration.installing import Incoming
 
     return Incoming(path, str(path.absolute()), signature=_signature_in(signature), key=key)
+
+
+def _check_there(what: str) -> None:
+    """InvalidRequest for a name of which there is no file: files are not looked for elsewhere."""
+    if "/" in what or Path(what).exists():
+        return
+    from store_plugin.lifecycle.administration.discovering import package_with
+
+    if package := package_with(what.partition("==")[0]):
+        raise InvalidRequest(
+            f"there is no file {what}; the Python package {package} offers it: install its project or its "
+            "wheel"
+        )
+    raise InvalidRequest(
+        f"there is no file {what}: name an executable, a project or a wheel, or the --repository that has it"
+    )
 
 
 def _signature_in(file: Path | None) -> str | None:

@@ -19,6 +19,7 @@ from store_plugin.trust import MAX_EXECUTABLE_BYTES, digest_of
 WELL_KNOWN = Path("/opt/store-plugin/plugins")
 """Where images and volumes put executables."""
 _MOST_FILES = 1000
+_IN_ORDER = ("", "installed", "registered", "enabled")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,20 +40,32 @@ class Offer:
 def available(registrar: Registrar, directory: Path = WELL_KNOWN) -> list[Offer]:
     """All there is. InvalidRequest where `directory` is there and cannot be read. Blocking."""
     states = _States(registrar)
-    offers = [*_files(directory, states), *_installed(registrar, states), *_packages()]
+    offers = [*_files(directory, states), *_installed(registrar, states), *_packages(states)]
     shown = {offer.digest for offer in offers if offer.source == "file"}
     return [offer for offer in offers if offer.source != "installed" or offer.digest not in shown]
 
 
+def package_with(plugin: str) -> str | None:
+    """The Python package here that offers a plugin of that name, with its version; None: there is none."""
+    found = (entry.dist for entry in entry_points(group=ENTRY_POINTS, name=plugin) if entry.dist is not None)
+    return next((f"{dist.name} {dist.version}" for dist in found), None)
+
+
 class _States:
-    """What is known of each digest."""
+    """What is known of each digest, and of each version of a name."""
 
     def __init__(self, registrar: Registrar) -> None:
-        self._enabled = {one.registration.digest for one in registrar.catalog.enabled().values()}
+        enabled = [one.registration for one in registrar.catalog.enabled().values()]
+        self._enabled = {one.digest for one in enabled}
         self._registered: dict[str, Registration] = {}
+        self._installed = set(registrar.content.digests())
+        origins = [one for one in registrar.origins.all() if one.digest in self._installed]
+        self._versions: dict[tuple[str | None, str | None], str] = {}
+        self._versions.update(((one.name, one.version), "installed") for one in origins)
         for registration in registrar.catalog.versions():
             self._registered[registration.digest] = registration
-        self._installed = set(registrar.content.digests())
+            self._versions[registration.name, registration.version] = "registered"
+        self._versions.update(((one.name, one.version), "enabled") for one in enabled)
 
     def offer(self, source: str, where: str, digest: str, name: str = "", version: str = "") -> Offer:
         registration = self._registered.get(digest)
@@ -61,6 +74,11 @@ class _States:
             return Offer(source, where, registration.name, registration.version, digest, state)
         state = "installed" if digest in self._installed else ""
         return Offer(source, where, name, version, digest, state)
+
+    def of_package(self, plugin: str, package: str, version: str) -> str:
+        """Of what a package offers: a build is called as the package is, until it is asked itself."""
+        known = (self._versions.get((name, version), "") for name in (plugin, package))
+        return max(known, key=_IN_ORDER.index)
 
 
 def _files(directory: Path, states: _States) -> Iterator[Offer]:
@@ -80,7 +98,8 @@ def _installed(registrar: Registrar, states: _States) -> Iterator[Offer]:
         yield states.offer("installed", where, digest, name or "", version or "")
 
 
-def _packages() -> Iterator[Offer]:
+def _packages(states: _States) -> Iterator[Offer]:
     for entry in sorted(entry_points(group=ENTRY_POINTS), key=lambda found: found.name):
-        if entry.dist is not None:
-            yield Offer("package", entry.dist.name, entry.name, entry.dist.version)
+        if (dist := entry.dist) is not None:
+            state = states.of_package(entry.name, dist.name, dist.version)
+            yield Offer("package", dist.name, entry.name, dist.version, state=state)

@@ -28,6 +28,7 @@ from store_plugin.lifecycle.catalog import now
 from store_plugin.lifecycle.layout import Layout
 from store_plugin.lifecycle.registration import Registration
 from tests.lifecycle.administration.conftest import Sign, events
+from tests.support.plugin_project import offering
 
 
 @pytest.fixture
@@ -334,12 +335,35 @@ def test_a_wrong_config_is_told(tmp_path: Path, text: str) -> None:
 def test_what_packages_offer_is_found_without_importing_it(
     registrar: Registrar, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    info = tmp_path / "site" / "boxes-1.5.dist-info"
-    info.mkdir(parents=True)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: boxes\nVersion: 1.5\n")
-    (info / "entry_points.txt").write_text("[store_plugin.plugins]\npaper-box = nowhere:main\n")
-    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    monkeypatch.syspath_prepend(str(offering(tmp_path / "site", "boxes", "1.5", "paper-box")))
     assert available(registrar, tmp_path / "missing") == [Offer("package", "boxes", "paper-box", "1.5")]
+
+
+def test_what_packages_offer_has_the_state_of_the_plugin_of_its_name_and_version(
+    registrar: Registrar,
+    installer: Installer,
+    executable: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.syspath_prepend(str(offering(tmp_path / "site", "boxes", "1.5", "paper-box")))
+
+    def state() -> str:
+        (offer,) = (one for one in available(registrar, tmp_path / "missing") if one.source == "package")
+        return offer.state
+
+    other = tmp_path / "other"
+    other.write_text("#!/bin/true\n")
+    old = installer.install(Incoming(other, str(other), "paper-box", "1.4")).digest
+    registrar.register(version(old, "1.4", "paper-box"))
+    registrar.enable("paper-box")
+    assert state() == ""
+    new = installer.install(Incoming(executable, str(executable), "paper-box", "1.5")).digest
+    assert state() == "installed"
+    registrar.register(version(new, "1.5", "paper-box"))
+    assert state() == "registered"
+    registrar.enable("paper-box", "1.5")
+    assert state() == "enabled"
 
 
 def test_a_turn_that_is_kept_is_not_waited_for_for_ever(
