@@ -20,9 +20,14 @@ from tests.support.publisher import (
     vault_configs,
 )
 from tests.support.sidecar import running_sidecar
+from tests.support.waiting import eventually
 
 LOGIN = {"username": "admin", "password": "pw"}
 MANY = 40
+DOWN = 30.0
+"""Seconds."""
+BACK = 90.0
+"""Seconds in which an attempt has been made; they are 30 apart at most."""
 
 
 @contextmanager
@@ -140,30 +145,49 @@ def test_what_a_killed_publisher_did_not_finish_is_finished(place: PublisherPlac
 
 
 def test_nothing_is_lost_while_the_sidecar_is_down(place: PublisherPlace, tmp_path: Path) -> None:
+    """For half a minute, with all that can be asked for meanwhile."""
     configs = vault_configs(tmp_path, place.bao, place.mount)
     options = ("--namespaces", place.namespace, "--deletion-policy", "Delete")
+    changed, deleted, moved = names()[:10], names()[10:13], names()[13:15]
     with running_sidecar(configs) as sidecar:
         own = replace(place, endpoint=sidecar.endpoint, directory=tmp_path)
         config = own.store_config(f"down-{place.namespace}")
         with running_publisher(own, *options) as publisher:
-            for name in names(5):
+            for name in names():
                 own.put(name, LOGIN, publish_to=config)
             own.eventually(lambda: published(own), publisher)
             sidecar.kill()
-            own.change("db-0", {"password": "meanwhile"})
-            own.delete("db-1")
+            begun = monotonic()
+            for name in changed:
+                own.change(name, {"password": "meanwhile"})
+            for name in deleted:
+                own.delete(name)
+            for name in moved:
+                own.change(name, remote_name=f"{name}-moved")
             own.put("new", LOGIN, publish_to=config)
-            own.eventually(
-                lambda: publisher.figure("calls_total", operation="publish", outcome="NotReachable") >= 1,
-                publisher,
-            )
-            assert own.secret("db-1") is not None
+            own.eventually(lambda: monotonic() > begun + DOWN, publisher)
+            assert publisher.figure("calls_total", operation="publish", outcome="NotReachable") >= 1
+            assert all(own.stored(name) == LOGIN for name in names())
+            assert all(own.finalizers(name) for name in deleted)
+            own.change(changed[0], {"password": "and again"})
             with running_sidecar(configs, listen=[sidecar.endpoint]):
-                own.eventually(lambda: own.stored("db-0")["password"] == "meanwhile", publisher)
-                own.eventually(lambda: own.stored("new") == LOGIN, publisher)
-                own.eventually(lambda: own.secret("db-1") is None, publisher)
-                assert own.stored("db-1") == {}
+                eventually(lambda: own.stored(changed[0])["password"] == "and again", BACK)
+                for name in changed[1:]:
+                    _is_stored(own, name, {**LOGIN, "password": "meanwhile"}, publisher)
+                for name in deleted:
+                    _is_stored(own, name, {}, publisher)
+                    own.eventually(lambda name=name: own.secret(name) is None, publisher)  # type: ignore[misc]
+                for name in moved:
+                    _is_stored(own, f"{name}-moved", LOGIN, publisher)
+                    _is_stored(own, name, {}, publisher)
+                _is_stored(own, "new", LOGIN, publisher)
                 own.eventually(lambda: published(own), publisher)
+                assert all(own.version(name) == 1 for name in names()[15:])
+                assert "a bug" not in publisher.log
+
+
+def _is_stored(place: PublisherPlace, name: str, data: dict[str, str], publisher: Publisher) -> None:
+    place.eventually(lambda: place.stored(name) == data, publisher)
 
 
 def test_a_store_that_is_away_leaves_workers_to_others(place: PublisherPlace) -> None:
