@@ -162,6 +162,11 @@ def test_a_pod_of_a_deployment_is_injected(place: Injection) -> None:
             id="init container of that name",
         ),
         pytest.param(
+            pod("default", initContainers=[{"name": SIDECAR, "image": "other", "restartPolicy": "Always"}]),
+            "or the Pod has an init container store-plugin of its own (rename it)",
+            id="native sidecar of that name",
+        ),
+        pytest.param(
             pod("gone"), "the policy that does it is new and not in force yet (try again", id="policy is gone"
         ),
     ],
