@@ -170,8 +170,13 @@ def test_metrics_have_a_port_that_only_scrapers_reach(policy: Any, peers: Any) -
     assert metrics == {"from": peers, "ports": [{"port": 8092}]}
 
 
-def test_metrics_are_on_loopback_unless_asked_for() -> None:
-    made = render(SWITCHES["standalone"])
+@pytest.mark.parametrize(
+    "values",
+    [{}, {"sidecar": {"metricsPort": 8092}, "standalone": {"enabled": True, "sidecar": {"metricsPort": 0}}}],
+    ids=["nothing said", "taken back"],
+)
+def test_metrics_are_on_loopback_unless_asked_for(values: dict[str, Any]) -> None:
+    made = render({**SWITCHES["standalone"], **values})
     (spec,) = templates(made)
     assert "ports" not in spec["containers"][0]
     assert not any("metrics" in argument for argument in spec["containers"][0]["args"])
