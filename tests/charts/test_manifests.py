@@ -93,6 +93,11 @@ def test_the_hub_listens_where_it_may(switch: str, auth: str, listen: str) -> No
             {"namespaces": ("a", "b"), "default_store_config": "{namespace}", "deletion_policy": "Delete"},
             id="all that can be said",
         ),
+        pytest.param(
+            {"sidecar": {"clientToken": {"secretName": "client"}}},
+            {"token_file": Path("/var/run/store-plugin-client/token")},
+            id="token of its sidecar",
+        ),
     ],
 )
 def test_the_options_of_the_publisher_are_those_of_the_command(

@@ -147,6 +147,29 @@ def test_an_account_of_somebody_else_is_not_made(part: str) -> None:
     assert only(made, "Deployment")["spec"]["template"]["spec"]["serviceAccountName"] == "there"
 
 
+def test_the_publisher_shows_the_token_that_its_sidecar_asks_for() -> None:
+    values = {"sidecar": {"clientToken": {"secretName": "client"}}, "publisher": {"enabled": True}}
+    (spec,) = templates(render({**IMAGE, **values}))
+    (sidecar,), (container,) = spec["initContainers"], spec["containers"]
+    (asked,) = (one for one in sidecar["args"] if one.startswith("--client-token-file="))
+    assert asked.replace("--client-token", "--token") in container["args"]
+    mounts = {one["mountPath"]: one for one in container["volumeMounts"]}
+    folder = str(Path(asked.partition("=")[2]).parent)
+    assert mounts[folder] in sidecar["volumeMounts"]
+    assert mounts[folder]["readOnly"]
+
+
+def test_the_publisher_has_a_certificate_for_sidecars_on_tcp(place: Place) -> None:
+    (spec,) = templates(render({**IMAGE, "publisher": {"enabled": True, "certsSecret": "certs"}}))
+    assert place.admit(spec)
+    (container,) = spec["containers"]
+    (name,) = (one["name"] for one in container["volumeMounts"] if one["mountPath"] == "/certs")
+    (secret,) = (one["secret"] for one in spec["volumes"] if one["name"] == name)
+    assert secret == {"secretName": "certs"}
+    (plain,) = templates(render(SWITCHES["publisher"]))
+    assert name not in str(plain)
+
+
 MONITORING = [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}]
 
 
