@@ -369,6 +369,21 @@ def test_crossplane_keeps_its_own_kind_and_its_accounts_may_read() -> None:
             id="injection of a container",
         ),
         pytest.param(
+            {**SWITCHES["standalone"], "sidecar": {"healthPort": 8090}},
+            "adminPort and healthPort are both 8090: give each a port of its own",
+            id="two listeners on a port",
+        ),
+        pytest.param(
+            {**SWITCHES["injection"], "sidecar": {"metricsPort": 8091}},
+            "healthPort and metricsPort are both 8091: give each a port of its own",
+            id="metrics where probes are",
+        ),
+        pytest.param(
+            {**IMAGE, "publisher": {"enabled": True, "adminPort": 8091}},
+            "publisher.adminPort and the healthPort of its sidecar are both 8091: give each a port of its",
+            id="publisher on a port of its sidecar",
+        ),
+        pytest.param(
             {"rbac": {"sidecars": SIDECARS, "secrets": [*SECRETS, *SECRETS]}},
             "rbac.secrets: the namespace operators is there twice for the same sidecars; name all of",
             id="Secrets of a namespace twice",

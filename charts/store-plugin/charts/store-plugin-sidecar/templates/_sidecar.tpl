@@ -40,6 +40,20 @@ and `kubeVersion`, for charts with several sidecars.
 {{- end }}
 {{- end }}
 
+{{/* Listeners of one container on one port: only one of them would come up. Of the values. */}}
+{{- define "store-plugin.sidecar.checkPorts" -}}
+{{- $taken := dict -}}
+{{- range $field := list "adminPort" "healthPort" "metricsPort" -}}
+{{- $port := get $ $field | int | toString -}}
+{{- if ne $port "0" -}}
+{{- with get $taken $port -}}
+{{- fail (printf "%s and %s are both %s: give each a port of its own" . $field $port) -}}
+{{- end -}}
+{{- $_ := set $taken $port $field -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
 {{/* A list of one container. */}}
 {{- define "store-plugin.sidecar.containersOf" -}}
 {{- $ := . -}}
@@ -47,9 +61,10 @@ and `kubeVersion`, for charts with several sidecars.
 {{- if and .native (semverCompare "<1.29.0-0" $.kubeVersion) -}}
 {{- fail (printf "native: Kubernetes %s has no sidecars that start first, it takes 1.29; set native=false in the values of the sidecar, and include it below containers" $.kubeVersion) -}}
 {{- end -}}
+{{- include "store-plugin.sidecar.checkPorts" . -}}
 - name: store-plugin
   image: {{ include "store-plugin.sidecar.image" $ | quote }}
-  imagePullPolicy: {{ .image.pullPolicy }}
+  imagePullPolicy: {{ .image.pullPolicy | default "IfNotPresent" }}
   {{- if .native }}
   restartPolicy: Always
   {{- end }}
