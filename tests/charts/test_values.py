@@ -8,7 +8,7 @@ import yaml
 from store_plugin import __version__
 from store_plugin.endpoints import Endpoint
 from tests.charts.switches import IMAGE, SWITCHES
-from tests.support.helm import CHART, CHARTS, LIBRARY, Refused, lint, render
+from tests.support.helm import CHART, CHARTS, LIBRARY, Manifest, Refused, lint, only, render
 from tools.charts import values_of
 
 
@@ -185,10 +185,80 @@ def test_a_sidecar_listens_wherever_the_command_does(endpoint: str) -> None:
     assert f"--listen={endpoint}" in str(render(values))
 
 
-def test_a_sidecar_may_have_an_image_of_its_own() -> None:
-    own = {"default": {"image": {"repository": "r/vault-only"}}}
-    made = render({**IMAGE, "injection": {"enabled": True, "profiles": own}})
-    assert f"r/vault-only:{__version__}" in str(made)
+A, B = (f"sha256:{letter * 64}" for letter in "ab")
+
+
+@pytest.mark.parametrize(
+    ("general", "sidecar", "own", "expected"),
+    [
+        pytest.param({}, {}, {"repository": "q"}, f"q:{__version__}", id="repository"),
+        pytest.param({"tag": "1"}, {}, {"repository": "q"}, "q:1", id="tag of all, repository of its own"),
+        pytest.param({"tag": "1"}, {}, {"tag": "2"}, "r:2", id="tag"),
+        pytest.param({"tag": "1"}, {}, {"tag": ""}, f"r:{__version__}", id="tag left empty"),
+        pytest.param({"tag": "1"}, {"tag": "2"}, {}, "r:2", id="tag of all sidecars"),
+        pytest.param({}, {"tag": "2"}, {"tag": "3"}, "r:3", id="tag over that of all sidecars"),
+        pytest.param({}, {}, {"digest": A}, f"r@{A}", id="digest"),
+        pytest.param({"digest": A}, {}, {"digest": B}, f"r@{B}", id="digest over that of all"),
+        pytest.param({"digest": A}, {}, {"tag": "2"}, "r:2", id="tag over the digest of all"),
+        pytest.param({"digest": A}, {"tag": "2"}, {}, "r:2", id="tag of all sidecars over the digest"),
+        pytest.param({"digest": A}, {}, {"repository": "q", "tag": "2"}, "q:2", id="another image"),
+        pytest.param({"digest": A}, {}, {"tag": "2", "digest": B}, f"r@{B}", id="tag and digest"),
+        pytest.param({"digest": A}, {}, {"pullPolicy": "Always"}, f"r@{A}", id="nothing of which image"),
+    ],
+)
+@pytest.mark.parametrize("part", ["standalone", "publisher"])
+def test_a_part_changes_what_it_says_of_the_image(
+    part: str, general: dict[str, str], sidecar: dict[str, str], own: dict[str, str], expected: str
+) -> None:
+    values = {
+        "image": {"repository": "r", **general},
+        "sidecar": {"image": sidecar},
+        part: {"enabled": True, "sidecar": {"image": own}},
+    }
+    assert {one["image"] for one in parts_of(values)} == {expected}
+
+
+@pytest.mark.parametrize(
+    ("general", "sidecar", "own", "expected"),
+    [
+        ("Always", {}, {}, "Always"),
+        ("Always", {"pullPolicy": "IfNotPresent"}, {}, "IfNotPresent"),
+        ("Always", {"pullPolicy": "IfNotPresent"}, {"pullPolicy": "Never"}, "Never"),
+        ("Never", {}, {"tag": "2"}, "Never"),
+    ],
+)
+def test_a_part_asks_the_registry_when_it_is_told_to(
+    general: str, sidecar: dict[str, str], own: dict[str, str], expected: str
+) -> None:
+    values = {
+        "image": {"repository": "r", "pullPolicy": general},
+        "sidecar": {"image": sidecar},
+        "publisher": {"enabled": True, "sidecar": {"image": own}},
+    }
+    assert {one["imagePullPolicy"] for one in parts_of(values)} == {expected}
+
+
+def parts_of(values: dict[str, Any]) -> list[Manifest]:
+    """All containers of the one Deployment."""
+    spec = only(render(values), "Deployment")["spec"]["template"]["spec"]
+    return [*spec.get("initContainers", []), *spec["containers"]]
+
+
+def test_a_profile_changes_what_it_says_of_the_image() -> None:
+    profiles = {"new": {"image": {"tag": "2", "pullPolicy": "Always"}}, "default": {}}
+    made = render({**IMAGE, "injection": {"enabled": True, "profiles": profiles}})
+    policy = str(only(made, "MutatingAdmissionPolicy", "store-plugin-inject-new"))
+    assert "registry.example.com/store-plugin:2" in policy
+    assert '"imagePullPolicy": dyn("Always")' in policy
+    other = str(only(made, "MutatingAdmissionPolicy", "store-plugin-inject-default"))
+    assert f"registry.example.com/store-plugin:{__version__}" in other
+
+
+@pytest.mark.parametrize("away", [0, 2, "0%", "50%", "100%"])
+def test_how_many_may_be_away_is_a_number_or_in_percent(away: int | str) -> None:
+    budget = {"podDisruptionBudget": {"maxUnavailable": away}}
+    made = render({**IMAGE, "standalone": {"enabled": True, **budget}})
+    assert only(made, "PodDisruptionBudget")["spec"]["maxUnavailable"] == away
 
 
 @pytest.mark.parametrize("chart", [CHART, LIBRARY], ids=lambda chart: chart.name)

@@ -21,18 +21,38 @@
 
 {{/*
 What the templates of store-plugin-sidecar take: the values of all sidecars with what a part changes in
-them. A dictionary of `root` and `changes`; the image of the chart, unless the sidecar has its own.
+them. A dictionary of `root` and `changes`.
 */}}
 {{- define "store-plugin.sidecarWith" -}}
 {{- $values := deepCopy .root.Values.sidecar -}}
 {{- range .changes }}
 {{- $values = mergeOverwrite $values (deepCopy .) -}}
 {{- end }}
+{{- $values = set $values "image" (include "store-plugin.image" . | fromYaml) -}}
 {{- include "store-plugin.dropNulls" $values -}}
-{{- if not $values.image.repository }}
-{{- $values = set $values "image" (deepCopy .root.Values.image) -}}
-{{- end }}
 {{- dict "values" $values "version" .root.Chart.AppVersion "kubeVersion" .root.Capabilities.KubeVersion.Version | toYaml }}
+{{- end }}
+
+{{/*
+The image of the chart, with what `sidecar` and then a part say of it: a dictionary of `root` and `changes`.
+A digest is that of one image, so it is left behind by who names another repository or tag.
+*/}}
+{{- define "store-plugin.image" -}}
+{{- $image := deepCopy .root.Values.image -}}
+{{- $said := dict -}}
+{{- range $field, $value := .root.Values.sidecar.image }}
+{{- if $value }}
+{{- $_ := set $said $field $value -}}
+{{- end }}
+{{- end }}
+{{- range prepend .changes (dict "image" $said) }}
+{{- $own := .image | default dict -}}
+{{- if and (or (hasKey $own "repository") (hasKey $own "tag")) (not (hasKey $own "digest")) }}
+{{- $_ := unset $image "digest" -}}
+{{- end }}
+{{- $image = mergeOverwrite $image (deepCopy $own) -}}
+{{- end }}
+{{- toYaml $image }}
 {{- end }}
 
 {{/* Take out of a dictionary, at every depth, what is null: it takes back what was said before. */}}
