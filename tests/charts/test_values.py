@@ -109,9 +109,42 @@ def test_the_library_passes_a_strict_lint() -> None:
         pytest.param({"image": {"digest": "abc"}}, "/image/digest", "does not match pattern", id="digest"),
         pytest.param(
             {"injection": {"profiles": {"Not_a_label": {}}}},
-            "",
-            "'Not_a_label' does not match pattern",
+            "/injection/profiles",
+            "'Not_a_label' not allowed",
             id="name of a profile",
+        ),
+        pytest.param(
+            {"plugins": {"Not_a_name": {}}}, "/plugins", "'Not_a_name' not allowed", id="name of a plugin"
+        ),
+        pytest.param(
+            {"plugins": {"folder": {"replica": 1}}},
+            "/plugins/folder",
+            "'replica' not allowed",
+            id="typo in a plugin",
+        ),
+        pytest.param(
+            {"rbac": {"secrets": [{"namespace": "a", "names": []}]}},
+            "/rbac/secrets/0/names",
+            "minItems",
+            id="no Secret, which is not all of them",
+        ),
+        pytest.param(
+            {"publisher": {"storeConfigs": "foo"}},
+            "/publisher/storeConfigs",
+            "does not match pattern",
+            id="version without a group",
+        ),
+        pytest.param(
+            {"standalone": {"podDisruptionBudget": {"maxUnavailable": "abc"}}},
+            "/standalone/podDisruptionBudget/maxUnavailable",
+            "does not match pattern",
+            id="neither a number nor percent",
+        ),
+        pytest.param(
+            {"standalone": {"podDisruptionBudget": {"maxUnavailable": -1}}},
+            "/standalone/podDisruptionBudget/maxUnavailable",
+            "minimum",
+            id="fewer than none away",
         ),
         pytest.param(
             {"rbac": {"sidecars": ["operator"]}}, "/rbac/sidecars/0", "got string, want object", id="account"
@@ -129,8 +162,11 @@ def test_a_value_that_does_not_fit_is_refused_with_its_name(
 ) -> None:
     with pytest.raises(Refused) as caught:
         render(values)
-    lines = [line for line in str(caught.value).splitlines() if reason in line]
-    assert any(f"at '{field}'" in line for line in lines), caught.value
+    lines = [line for line in str(caught.value).splitlines() if line.lstrip().startswith("- at ")]
+    assert any(f"at '{field}'" in line and reason in line for line in lines), caught.value
+    # The values of all sidecars are those of a subchart, which says the same of its own.
+    places = {line.partition("at '")[2].partition("'")[0] for line in lines}
+    assert places <= {field, field.removeprefix("/sidecar")}, caught.value
 
 
 def test_without_an_image_the_message_says_what_to_set() -> None:
