@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from hvac.api.secrets_engines import KvV2
 
-from store_plugin.errors import ConfigInvalid, VersionNotFound
+from store_plugin.errors import ConfigInvalid, StorePluginError, VersionNotFound
 from store_plugin.model import ABSENT, ScopedName, Secret, StoredSecret, Version
 from store_plugin.store import Capabilities, Limits
 from stores import _document as document
@@ -67,12 +67,26 @@ class KeyValue2:
             cas=int(base.version or 0),
             mount_point=self._mount,
         )
+        if answer.status == 204:
+            raise await self._taken_back(answer, path, base)
         written = _written(answer)
         version = Version(str(written["version"]))
         before = texts(written.get("custom_metadata")) if "custom_metadata" in written else held.metadata
         write = self._metadata.change if base.present else self._metadata.settle
         await write(path, before, _after(base, held, before, secret, version))
         return version
+
+    async def _taken_back(self, answer: Answer, path: str, base: StoredSecret) -> ConfigInvalid:
+        """What to raise where KV version 1 took the write: it has no body to answer with. What lies
+        there now is removed, where nothing was there before."""
+        told = f"{answer.where}: what is mounted there is not KV version 2"
+        if base.version:
+            return ConfigInvalid(told)
+        try:
+            await self._adapter.request("DELETE", self._data_url + quote(path))
+        except StorePluginError:
+            return ConfigInvalid(f"{told}; what was just written there could not be removed: do so yourself")
+        return ConfigInvalid(told)
 
     async def _get(self, path: str, number: int | None) -> Answer:
         """As hvac's `read_secret_version`, which quotes and formats the mount again each time."""
@@ -111,9 +125,7 @@ def _number(name: ScopedName, version: Version) -> int:
 
 
 def _written(answer: Answer) -> dict[str, object]:
-    """`data` of the answer to a write. KV version 1 answers without a body."""
-    if answer.status == 204:
-        raise ConfigInvalid(f"{answer.where}: what is mounted there is not KV version 2")
+    """`data` of the answer to a write."""
     data = answer.json().get("data")
     if not answer.ok or not isinstance(data, dict) or "version" not in data:
         raise errors.not_vault(answer.where)

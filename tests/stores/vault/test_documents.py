@@ -277,11 +277,39 @@ async def test_version_1_configured_on_a_version_2_mount(bao: OpenBao) -> None:
 
 
 async def test_version_2_configured_on_a_version_1_mount(bao: OpenBao) -> None:
-    store = await open_with_token(bao, bao.mount_kv("v1"), version="v2")
-    for call in (store.check(), store.write(NAME, Secret({"a": b"1"}), base=ABSENT), store.read(NAME)):
+    mount = bao.mount_kv("v1")
+    store = await open_with_token(bao, mount, version="v2")
+    for call in (store.check(), store.write(NAME, Secret({"a": b"1"}), base=ABSENT)):
         with pytest.raises(ConfigInvalid, match="version"):
             await call
+    with pytest.raises(ApiError, match="404"):
+        bao.api("GET", f"{mount}/data/{NAME}")  # nothing of it stays
+    bao.api("PUT", f"{mount}/data/{NAME}", {"a": "1"})
+    with pytest.raises(ConfigInvalid, match="version"):
+        await store.read(NAME)
     await store.aclose()
+
+
+async def test_version_2_configured_on_a_version_1_mount_with_rights_for_version_2(bao: OpenBao) -> None:
+    """Which do not let it remove what it wrote: that is told."""
+    mount = bao.mount_kv("v1")
+    policy = bao.policy({f"{mount}/data/*": ["create", "read", "update"]})
+    store = await open_with_token(bao, mount, token=bao.token([policy]), version="v2")
+    with pytest.raises(ConfigInvalid, match=f"{mount}/data/{NAME}.*not KV version 2.*do so yourself"):
+        await store.write(NAME, Secret({"a": b"1"}), base=ABSENT)
+    await store.aclose()
+
+
+async def test_what_was_there_is_not_removed_from_a_mount_that_became_version_1(
+    bao: OpenBao, v2: Place
+) -> None:
+    await apply(v2.engine, {"a": b"1"})
+    base = await v2.store.read(NAME)
+    bao.api("DELETE", f"sys/mounts/{v2.mount}")
+    bao.api("POST", f"sys/mounts/{v2.mount}", {"type": "kv", "options": {"version": "1"}})
+    with pytest.raises(ConfigInvalid, match="not KV version 2"):
+        await v2.store.write(NAME, Secret({"a": b"2"}, OWNED), base=base)
+    assert v2.stored(f"data/{NAME}")
 
 
 async def test_a_mount_that_is_not_there_is_no_missing_secret(bao: OpenBao) -> None:
