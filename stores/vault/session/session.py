@@ -1,6 +1,9 @@
 """The life of a store's one token: login, renewal, replacement, end.
 
-Everything begins with a request that needs a token, so an idle store causes no traffic.
+Everything begins with a request that needs a token, so an idle store causes no traffic. Only a
+token that somebody else made, and that can be renewed, is kept alive without one: once it has
+ended no login brings another.
+
 However many requests need one at the same time, one login serves them all. It is a task of
 the session and not of a request: a request whose deadline is shorter than a login leaves
 the token to the next one, instead of a token at the server that nobody knows.
@@ -31,6 +34,7 @@ from stores.vault.http.transport import Transport
 from stores.vault.session.backoff import Backoff
 from stores.vault.session.shared import SharedAttempt
 from stores.vault.session.token import SHORTEST_SECONDS, Token, started
+from stores.vault.session.upkeep import Upkeep
 
 _POSTPONED_BY = 1 / 4
 _REST_SECONDS = 1.0
@@ -65,6 +69,7 @@ class Session:
         self._turn = asyncio.Lock()
         self._refreshing = SharedAttempt(self._turn)
         self._reviewing = SharedAttempt(self._turn)
+        self._upkeep = Upkeep(self.token, log, clock, jitter)
         self._token: Token | None = None
         self._generation = 0
         self._backoff = Backoff(clock, jitter)
@@ -101,11 +106,14 @@ class Session:
         self._review_again_at = float("-inf")
         if not self._method.obtains:
             self._generation += 1
+            if self._token:
+                self._upkeep.come_in(0)
 
     async def aclose(self) -> None:
         """Revoke the token that was made for us, also by a login that is just under way,
         unless that takes too long. Never raises."""
         self._closed = True
+        await self._upkeep.aclose()
         try:
             async with asyncio.timeout(_CLOSE_SECONDS):
                 await self._refreshing.ended()
@@ -131,12 +139,17 @@ class Session:
     async def _refresh(self) -> None:
         held, now = self._token, self._clock()
         if held is None or held.generation != self._generation or now >= held.expires_at:
-            self._token = await self._login()
+            self._hold(await self._login())
         elif held.uses:
             if held.uses.left <= 0:
-                self._token = await self._login()
+                self._hold(await self._login())
         elif now >= held.refresh_at:
-            self._token = await self._prolonged(held, now)
+            self._hold(await self._prolonged(held, now))
+
+    def _hold(self, token: Token) -> None:
+        self._token = token
+        if not self._method.obtains:
+            self._upkeep.plan(token)
 
     async def _prolonged(self, held: Token, now: float) -> Token:
         try:
@@ -167,7 +180,7 @@ class Session:
         if self._clock() >= self._review_again_at:
             # Right after a replacement the next one would not help: no storm of logins.
             self._review_again_at = self._clock() + _REST_SECONDS
-            self._token = await self._login()
+            self._hold(await self._login())
 
     async def _lives(self, token: Token) -> bool:
         if self._clock() < self._alive_until:
