@@ -129,6 +129,9 @@ class Session:
         held, self._token = self._token, None
         if not (held and self._method.obtains and held.grant.revocable):
             return
+        if self._clock() >= held.expires_at:
+            # Nothing is left to revoke.
+            return
         if held.uses is None or held.uses.take():
             await TokenApi(self._adapter_for(held.grant.token)).revoke_self()
 

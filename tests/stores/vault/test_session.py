@@ -206,6 +206,15 @@ async def test_our_token_is_revoked_at_the_end(make_bench: MakeBench) -> None:
         bench.bao.api("GET", "auth/token/lookup-self", token=token)
 
 
+async def test_a_token_that_has_ended_is_not_revoked(make_bench: MakeBench) -> None:
+    bench = make_bench(token_ttl=90)
+    await bench.token()
+    bench.clock.now += 91
+    await bench.session.aclose()
+    assert bench.proxy.count("POST", "/auth/token/revoke-self") == 0
+    assert bench.log.events("warning") == []
+
+
 async def test_an_end_without_a_server_is_quiet(make_bench: MakeBench) -> None:
     bench = make_bench()
     await bench.token()
