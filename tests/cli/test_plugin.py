@@ -118,6 +118,19 @@ def test_a_project_goes_through_a_repository(
     assert [(one["name"], one["state"]) for one in listed] == [("boxes", "registered")]
 
 
+def test_a_project_is_installed_under_the_name_of_the_plugin_that_it_offers(run: Run, tmp_path: Path) -> None:
+    installed = run("plugin", "install", project(tmp_path / "project", "My_Boxes", "1.5", plugin="paper-box"))
+    assert "installed paper-box 1.5" in installed.output
+    assert "registered paper-box 1.5" in follow(run, installed).output
+
+
+def test_a_project_whose_version_no_plugin_can_have_is_told(run: Run, tmp_path: Path) -> None:
+    told = run("plugin", "install", project(tmp_path / "project", "boxes", "1!2.0"), code=1).output
+    assert "version: Value error, a version is letters, digits" in told
+    assert "INVALID_REQUEST" in told
+    assert run("plugin", "available", "-o", "json", "--directory", tmp_path / "no").stdout == "[]\n"
+
+
 def test_what_is_no_file_is_told_with_what_to_name(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

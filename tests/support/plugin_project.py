@@ -15,7 +15,7 @@ version = "{version}"
 dependencies = {dependencies}
 
 [project.entry-points."store_plugin.plugins"]
-{name} = "{module}:main"
+{plugin} = "{module}:main"
 """
 DESCRIBING = """\
 import json
@@ -35,16 +35,19 @@ def project(
     name: str = "shelves",
     version: str = "1.0",
     *,
+    plugin: str | None = None,
     dependencies: tuple[str, ...] = (),
     program: str = DESCRIBING,
 ) -> Path:
-    """A project whose plugin answers `--describe`."""
+    """A project whose plugin answers `--describe`; it is called as the project is, or `plugin`."""
+    plugin = plugin or name
     module = name.replace("-", "_")
     (directory / module).mkdir(parents=True)
+    needed = list(dependencies)
     (directory / "pyproject.toml").write_text(
-        PROJECT.format(name=name, version=version, module=module, dependencies=list(dependencies))
+        PROJECT.format(name=name, version=version, plugin=plugin, module=module, dependencies=needed)
     )
-    (directory / module / "__init__.py").write_text(program.format(name=name, version=version))
+    (directory / module / "__init__.py").write_text(program.format(name=plugin, version=version))
     return directory
 
 

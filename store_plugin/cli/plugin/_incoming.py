@@ -104,7 +104,7 @@ def _built(
     text = _signature_in(signature)
     note(f"building {path} with pip")
     built = build(path, directory / "plugin.pyz", given)
-    return Incoming(built.file, str(path.absolute()), built.name, built.version, signature=text, key=key)
+    return Incoming(built.file, str(path.absolute()), built.plugin, built.version, signature=text, key=key)
 
 
 def _local(path: Path, signature: Path | None, key: Path | None) -> "Incoming":

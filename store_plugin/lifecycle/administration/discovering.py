@@ -19,7 +19,6 @@ from store_plugin.trust import MAX_EXECUTABLE_BYTES, digest_of
 WELL_KNOWN = Path("/opt/store-plugin/plugins")
 """Where images and volumes put executables."""
 _MOST_FILES = 1000
-_IN_ORDER = ("", "installed", "registered", "enabled")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +74,8 @@ class _States:
         state = "installed" if digest in self._installed else ""
         return Offer(source, where, name, version, digest, state)
 
-    def of_package(self, plugin: str, package: str, version: str) -> str:
-        """Of what a package offers: a build is called as the package is, until it is asked itself."""
-        known = (self._versions.get((name, version), "") for name in (plugin, package))
-        return max(known, key=_IN_ORDER.index)
+    def of_version(self, name: str, version: str) -> str:
+        return self._versions.get((name, version), "")
 
 
 def _files(directory: Path, states: _States) -> Iterator[Offer]:
@@ -101,5 +98,5 @@ def _installed(registrar: Registrar, states: _States) -> Iterator[Offer]:
 def _packages(states: _States) -> Iterator[Offer]:
     for entry in sorted(entry_points(group=ENTRY_POINTS), key=lambda found: found.name):
         if (dist := entry.dist) is not None:
-            state = states.of_package(entry.name, dist.name, dist.version)
+            state = states.of_version(entry.name, dist.version)
             yield Offer("package", dist.name, entry.name, dist.version, state=state)

@@ -6,9 +6,12 @@ What is in there has no effect until it is registered. Still nothing stays that 
 from dataclasses import dataclass
 from pathlib import Path
 
-from store_plugin.errors import PluginUntrusted
+from pydantic import ValidationError
+
+from store_plugin.errors import InvalidRequest, PluginUntrusted
 from store_plugin.lifecycle.administration.origins import Origin, Origins
 from store_plugin.lifecycle.administration.recording import recorded
+from store_plugin.lifecycle.administration.registering import first_problem
 from store_plugin.lifecycle.administration.trust import TrustedKeys
 from store_plugin.lifecycle.audit import AuditLog
 from store_plugin.lifecycle.catalog import now
@@ -91,14 +94,17 @@ class Installer:
         if incoming.signature is None and known is not None and known.signature is not None:
             return known  # which says more
         named = known if known is not None and incoming.name is None else incoming
-        origin = Origin(
-            digest=digest,
-            source=incoming.source,
-            name=named.name,
-            version=named.version,
-            signature=incoming.signature,
-            installed_at=now(),
-        )
+        try:
+            origin = Origin(
+                digest=digest,
+                source=incoming.source,
+                name=named.name,
+                version=named.version,
+                signature=incoming.signature,
+                installed_at=now(),
+            )
+        except ValidationError as error:
+            raise InvalidRequest(first_problem(error)) from None
         self._origins.put(origin)
         return origin
 

@@ -17,6 +17,7 @@ from store_plugin.lifecycle.packages.archives import check_archive, zipapp
 from store_plugin.lifecycle.packages.pip import Sources
 from store_plugin.lifecycle.packages.provided import is_stand_in, normal, write_stand_ins
 from store_plugin.lifecycle.scratch import scratch
+from store_plugin.stream.frames import is_plugin_name
 from store_plugin.trust import digest_of
 
 INTERPRETER = "/usr/bin/env python3"
@@ -37,6 +38,8 @@ class Built:
     digest: str
     bundled: tuple[str, ...]
     """Distributions in it besides its own."""
+    plugin: str | None
+    """Name of the plugin, as its entry point says; None: only the plugin itself can tell."""
 
 
 def build(
@@ -57,7 +60,7 @@ def build(
         file = target or Path(f"{own.name}-{own.version}.pyz")
         replace_file(file, zipapp(app, interpreter), 0o755)
         bundled = tuple(sorted(f"{one.name} {one.version}" for one in others))
-        return Built(file, own.name, own.version, digest_of(file), bundled)
+        return Built(file, own.name, own.version, digest_of(file), bundled, _plugin_name(own))
 
 
 def is_buildable(source: Path) -> bool:
@@ -111,6 +114,12 @@ def _main(dist: Distribution) -> str:
     """The program that starts the plugin."""
     entry = _entry_point(dist)
     return f"import sys\n\nimport {entry.module} as plugin\n\nsys.exit(plugin.{entry.attr}())\n"
+
+
+def _plugin_name(dist: Distribution) -> str | None:
+    entry = _entry_point(dist)
+    name = entry.name if entry.group == ENTRY_POINTS else dist.name
+    return name if is_plugin_name(name) else None
 
 
 def _entry_point(dist: Distribution) -> EntryPoint:
