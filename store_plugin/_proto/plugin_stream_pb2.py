@@ -26,7 +26,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'store_plugin/_proto/plugin_stream.proto\x12\x12pluginframework.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x17google/rpc/status.proto\"\xb0\x04\n\x13PluginStreamMessage\x12\x36\n\x08register\x18\x01 \x01(\x0b\x32\".pluginframework.v1.PluginRegisterH\x00\x12\x35\n\x08rpc_call\x18\x02 \x01(\x0b\x32!.pluginframework.v1.PluginRPCCallH\x00\x12=\n\x0crpc_response\x18\x03 \x01(\x0b\x32%.pluginframework.v1.PluginRPCResponseH\x00\x12\x30\n\x05\x65rror\x18\x04 \x01(\x0b\x32\x1f.pluginframework.v1.PluginErrorH\x00\x12:\n\nregistered\x18\x64 \x01(\x0b\x32$.pluginframework.v1.PluginRegisteredH\x00\x12\x32\n\x06\x63\x61ncel\x18\x65 \x01(\x0b\x32 .pluginframework.v1.PluginCancelH\x00\x12.\n\x04ping\x18\x66 \x01(\x0b\x32\x1e.pluginframework.v1.PluginPingH\x00\x12.\n\x04pong\x18g \x01(\x0b\x32\x1e.pluginframework.v1.PluginPongH\x00\x12\x30\n\x05\x64rain\x18h \x01(\x0b\x32\x1f.pluginframework.v1.PluginDrainH\x00\x12,\n\x03log\x18i \x01(\x0b\x32\x1d.pluginframework.v1.PluginLogH\x00\x42\t\n\x07payload\"\xb2\x01\n\x0ePluginRegister\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x10\n\x08\x66\x65\x61tures\x18\x64 \x03(\t\x12\x13\n\x0binstance_id\x18\x65 \x01(\t\x12-\n\x05kinds\x18\x66 \x03(\x0b\x32\x1e.pluginframework.v1.PluginKind\x12\x10\n\x08services\x18g \x03(\t\x12\x19\n\x11protocol_versions\x18h \x03(\r\"T\n\nPluginKind\x12\x13\n\x0b\x61pi_version\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0e\n\x06plural\x18\x03 \x01(\t\x12\x13\n\x0bspec_schema\x18\x04 \x01(\x0c\"\xa6\x01\n\rPluginRPCCall\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06method\x18\x02 \x01(\t\x12\x0f\n\x07payload\x18\x03 \x01(\x0c\x12*\n\x07timeout\x18\x64 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x34\n\x08metadata\x18\x65 \x03(\x0b\x32\".pluginframework.v1.PluginMetadata\"\xa9\x01\n\x11PluginRPCResponse\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0f\n\x07payload\x18\x02 \x01(\x0c\x12\"\n\x06status\x18\x64 \x01(\x0b\x32\x12.google.rpc.Status\x12\x0c\n\x04more\x18\x65 \x01(\x08\x12=\n\x11trailing_metadata\x18\x66 \x03(\x0b\x32\".pluginframework.v1.PluginMetadata\"@\n\x0bPluginError\x12\x0f\n\x07message\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x64 \x01(\t\",\n\x0ePluginMetadata\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x0c\"\x8b\x01\n\x10PluginRegistered\x12\x13\n\x0binstance_id\x18\x01 \x01(\t\x12\x10\n\x08\x66\x65\x61tures\x18\x02 \x03(\t\x12\x35\n\x12heartbeat_interval\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x19\n\x11max_message_bytes\x18\x04 \x01(\r\"\"\n\x0cPluginCancel\x12\x12\n\nrequest_id\x18\x01 \x01(\t\"\x1e\n\nPluginPing\x12\x10\n\x08sequence\x18\x01 \x01(\x04\"\x1e\n\nPluginPong\x12\x10\n\x08sequence\x18\x01 \x01(\x04\"7\n\x0bPluginDrain\x12(\n\x05grace\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\"+\n\tPluginLog\x12\r\n\x05level\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\"\x1e\n\x0ePluginEnvelope\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x32~\n\x16PluginFrameworkService\x12\x64\n\x0cPluginStream\x12\'.pluginframework.v1.PluginStreamMessage\x1a\'.pluginframework.v1.PluginStreamMessage(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'store_plugin/_proto/plugin_stream.proto\x12\x12pluginframework.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x17google/rpc/status.proto\"\xe2\x04\n\x13PluginStreamMessage\x12\x36\n\x08register\x18\x01 \x01(\x0b\x32\".pluginframework.v1.PluginRegisterH\x00\x12\x35\n\x08rpc_call\x18\x02 \x01(\x0b\x32!.pluginframework.v1.PluginRPCCallH\x00\x12=\n\x0crpc_response\x18\x03 \x01(\x0b\x32%.pluginframework.v1.PluginRPCResponseH\x00\x12\x30\n\x05\x65rror\x18\x04 \x01(\x0b\x32\x1f.pluginframework.v1.PluginErrorH\x00\x12:\n\nregistered\x18\x64 \x01(\x0b\x32$.pluginframework.v1.PluginRegisteredH\x00\x12\x32\n\x06\x63\x61ncel\x18\x65 \x01(\x0b\x32 .pluginframework.v1.PluginCancelH\x00\x12.\n\x04ping\x18\x66 \x01(\x0b\x32\x1e.pluginframework.v1.PluginPingH\x00\x12.\n\x04pong\x18g \x01(\x0b\x32\x1e.pluginframework.v1.PluginPongH\x00\x12\x30\n\x05\x64rain\x18h \x01(\x0b\x32\x1f.pluginframework.v1.PluginDrainH\x00\x12,\n\x03log\x18i \x01(\x0b\x32\x1d.pluginframework.v1.PluginLogH\x00\x12\x30\n\x05taken\x18j \x01(\x0b\x32\x1f.pluginframework.v1.PluginTakenH\x00\x42\t\n\x07payload\"\xb2\x01\n\x0ePluginRegister\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x10\n\x08\x66\x65\x61tures\x18\x64 \x03(\t\x12\x13\n\x0binstance_id\x18\x65 \x01(\t\x12-\n\x05kinds\x18\x66 \x03(\x0b\x32\x1e.pluginframework.v1.PluginKind\x12\x10\n\x08services\x18g \x03(\t\x12\x19\n\x11protocol_versions\x18h \x03(\r\"T\n\nPluginKind\x12\x13\n\x0b\x61pi_version\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0e\n\x06plural\x18\x03 \x01(\t\x12\x13\n\x0bspec_schema\x18\x04 \x01(\x0c\"\xa6\x01\n\rPluginRPCCall\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06method\x18\x02 \x01(\t\x12\x0f\n\x07payload\x18\x03 \x01(\x0c\x12*\n\x07timeout\x18\x64 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x34\n\x08metadata\x18\x65 \x03(\x0b\x32\".pluginframework.v1.PluginMetadata\"\xa9\x01\n\x11PluginRPCResponse\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0f\n\x07payload\x18\x02 \x01(\x0c\x12\"\n\x06status\x18\x64 \x01(\x0b\x32\x12.google.rpc.Status\x12\x0c\n\x04more\x18\x65 \x01(\x08\x12=\n\x11trailing_metadata\x18\x66 \x03(\x0b\x32\".pluginframework.v1.PluginMetadata\"@\n\x0bPluginError\x12\x0f\n\x07message\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x64 \x01(\t\",\n\x0ePluginMetadata\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x0c\"\x8b\x01\n\x10PluginRegistered\x12\x13\n\x0binstance_id\x18\x01 \x01(\t\x12\x10\n\x08\x66\x65\x61tures\x18\x02 \x03(\t\x12\x35\n\x12heartbeat_interval\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x19\n\x11max_message_bytes\x18\x04 \x01(\r\"\"\n\x0cPluginCancel\x12\x12\n\nrequest_id\x18\x01 \x01(\t\"\x1e\n\nPluginPing\x12\x10\n\x08sequence\x18\x01 \x01(\x04\"\x1e\n\nPluginPong\x12\x10\n\x08sequence\x18\x01 \x01(\x04\"7\n\x0bPluginDrain\x12(\n\x05grace\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\"+\n\tPluginLog\x12\r\n\x05level\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\"4\n\x0bPluginTaken\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x11\n\tresponses\x18\x02 \x01(\r\"\x1e\n\x0ePluginEnvelope\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x32~\n\x16PluginFrameworkService\x12\x64\n\x0cPluginStream\x12\'.pluginframework.v1.PluginStreamMessage\x1a\'.pluginframework.v1.PluginStreamMessage(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,33 +34,35 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'store_plugin._proto.plugin_
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_PLUGINSTREAMMESSAGE']._serialized_start=121
-  _globals['_PLUGINSTREAMMESSAGE']._serialized_end=681
-  _globals['_PLUGINREGISTER']._serialized_start=684
-  _globals['_PLUGINREGISTER']._serialized_end=862
-  _globals['_PLUGINKIND']._serialized_start=864
-  _globals['_PLUGINKIND']._serialized_end=948
-  _globals['_PLUGINRPCCALL']._serialized_start=951
-  _globals['_PLUGINRPCCALL']._serialized_end=1117
-  _globals['_PLUGINRPCRESPONSE']._serialized_start=1120
-  _globals['_PLUGINRPCRESPONSE']._serialized_end=1289
-  _globals['_PLUGINERROR']._serialized_start=1291
-  _globals['_PLUGINERROR']._serialized_end=1355
-  _globals['_PLUGINMETADATA']._serialized_start=1357
-  _globals['_PLUGINMETADATA']._serialized_end=1401
-  _globals['_PLUGINREGISTERED']._serialized_start=1404
-  _globals['_PLUGINREGISTERED']._serialized_end=1543
-  _globals['_PLUGINCANCEL']._serialized_start=1545
-  _globals['_PLUGINCANCEL']._serialized_end=1579
-  _globals['_PLUGINPING']._serialized_start=1581
-  _globals['_PLUGINPING']._serialized_end=1611
-  _globals['_PLUGINPONG']._serialized_start=1613
-  _globals['_PLUGINPONG']._serialized_end=1643
-  _globals['_PLUGINDRAIN']._serialized_start=1645
-  _globals['_PLUGINDRAIN']._serialized_end=1700
-  _globals['_PLUGINLOG']._serialized_start=1702
-  _globals['_PLUGINLOG']._serialized_end=1745
-  _globals['_PLUGINENVELOPE']._serialized_start=1747
-  _globals['_PLUGINENVELOPE']._serialized_end=1777
-  _globals['_PLUGINFRAMEWORKSERVICE']._serialized_start=1779
-  _globals['_PLUGINFRAMEWORKSERVICE']._serialized_end=1905
+  _globals['_PLUGINSTREAMMESSAGE']._serialized_end=731
+  _globals['_PLUGINREGISTER']._serialized_start=734
+  _globals['_PLUGINREGISTER']._serialized_end=912
+  _globals['_PLUGINKIND']._serialized_start=914
+  _globals['_PLUGINKIND']._serialized_end=998
+  _globals['_PLUGINRPCCALL']._serialized_start=1001
+  _globals['_PLUGINRPCCALL']._serialized_end=1167
+  _globals['_PLUGINRPCRESPONSE']._serialized_start=1170
+  _globals['_PLUGINRPCRESPONSE']._serialized_end=1339
+  _globals['_PLUGINERROR']._serialized_start=1341
+  _globals['_PLUGINERROR']._serialized_end=1405
+  _globals['_PLUGINMETADATA']._serialized_start=1407
+  _globals['_PLUGINMETADATA']._serialized_end=1451
+  _globals['_PLUGINREGISTERED']._serialized_start=1454
+  _globals['_PLUGINREGISTERED']._serialized_end=1593
+  _globals['_PLUGINCANCEL']._serialized_start=1595
+  _globals['_PLUGINCANCEL']._serialized_end=1629
+  _globals['_PLUGINPING']._serialized_start=1631
+  _globals['_PLUGINPING']._serialized_end=1661
+  _globals['_PLUGINPONG']._serialized_start=1663
+  _globals['_PLUGINPONG']._serialized_end=1693
+  _globals['_PLUGINDRAIN']._serialized_start=1695
+  _globals['_PLUGINDRAIN']._serialized_end=1750
+  _globals['_PLUGINLOG']._serialized_start=1752
+  _globals['_PLUGINLOG']._serialized_end=1795
+  _globals['_PLUGINTAKEN']._serialized_start=1797
+  _globals['_PLUGINTAKEN']._serialized_end=1849
+  _globals['_PLUGINENVELOPE']._serialized_start=1851
+  _globals['_PLUGINENVELOPE']._serialized_end=1881
+  _globals['_PLUGINFRAMEWORKSERVICE']._serialized_start=1883
+  _globals['_PLUGINFRAMEWORKSERVICE']._serialized_end=2009
 # @@protoc_insertion_point(module_scope)

@@ -11,7 +11,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class PluginStreamMessage(_message.Message):
-    __slots__ = ("register", "rpc_call", "rpc_response", "error", "registered", "cancel", "ping", "pong", "drain", "log")
+    __slots__ = ("register", "rpc_call", "rpc_response", "error", "registered", "cancel", "ping", "pong", "drain", "log", "taken")
     REGISTER_FIELD_NUMBER: _ClassVar[int]
     RPC_CALL_FIELD_NUMBER: _ClassVar[int]
     RPC_RESPONSE_FIELD_NUMBER: _ClassVar[int]
@@ -22,6 +22,7 @@ class PluginStreamMessage(_message.Message):
     PONG_FIELD_NUMBER: _ClassVar[int]
     DRAIN_FIELD_NUMBER: _ClassVar[int]
     LOG_FIELD_NUMBER: _ClassVar[int]
+    TAKEN_FIELD_NUMBER: _ClassVar[int]
     register: PluginRegister
     rpc_call: PluginRPCCall
     rpc_response: PluginRPCResponse
@@ -32,7 +33,8 @@ class PluginStreamMessage(_message.Message):
     pong: PluginPong
     drain: PluginDrain
     log: PluginLog
-    def __init__(self, register: _Optional[_Union[PluginRegister, _Mapping]] = ..., rpc_call: _Optional[_Union[PluginRPCCall, _Mapping]] = ..., rpc_response: _Optional[_Union[PluginRPCResponse, _Mapping]] = ..., error: _Optional[_Union[PluginError, _Mapping]] = ..., registered: _Optional[_Union[PluginRegistered, _Mapping]] = ..., cancel: _Optional[_Union[PluginCancel, _Mapping]] = ..., ping: _Optional[_Union[PluginPing, _Mapping]] = ..., pong: _Optional[_Union[PluginPong, _Mapping]] = ..., drain: _Optional[_Union[PluginDrain, _Mapping]] = ..., log: _Optional[_Union[PluginLog, _Mapping]] = ...) -> None: ...
+    taken: PluginTaken
+    def __init__(self, register: _Optional[_Union[PluginRegister, _Mapping]] = ..., rpc_call: _Optional[_Union[PluginRPCCall, _Mapping]] = ..., rpc_response: _Optional[_Union[PluginRPCResponse, _Mapping]] = ..., error: _Optional[_Union[PluginError, _Mapping]] = ..., registered: _Optional[_Union[PluginRegistered, _Mapping]] = ..., cancel: _Optional[_Union[PluginCancel, _Mapping]] = ..., ping: _Optional[_Union[PluginPing, _Mapping]] = ..., pong: _Optional[_Union[PluginPong, _Mapping]] = ..., drain: _Optional[_Union[PluginDrain, _Mapping]] = ..., log: _Optional[_Union[PluginLog, _Mapping]] = ..., taken: _Optional[_Union[PluginTaken, _Mapping]] = ...) -> None: ...
 
 class PluginRegister(_message.Message):
     __slots__ = ("name", "version", "features", "instance_id", "kinds", "services", "protocol_versions")
@@ -153,6 +155,14 @@ class PluginLog(_message.Message):
     level: str
     message: str
     def __init__(self, level: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
+
+class PluginTaken(_message.Message):
+    __slots__ = ("request_id", "responses")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    RESPONSES_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    responses: int
+    def __init__(self, request_id: _Optional[str] = ..., responses: _Optional[int] = ...) -> None: ...
 
 class PluginEnvelope(_message.Message):
     __slots__ = ("data",)

@@ -7,7 +7,7 @@ runs its outbox (`hub/service.py`). It never raises for what a peer sends.
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
@@ -98,6 +98,7 @@ class Session:
         if Feature.SERVER_STREAMING not in self.peer.features:
             raise failed(Code.UNIMPLEMENTED, f"plugin {self.peer.name} answers calls with one response only")
         deadline = asyncio.get_running_loop().time() + timeout
+        told = Feature.FLOW_CONTROL in self.peer.features
         async with self._begun(streaming=True) as call:
             await self._within(deadline, method, self._send(call, method, payload, timeout, metadata))
             last = False
@@ -105,6 +106,8 @@ class Session:
                 reply = await self._within(deadline, method, self._answered(method, call.next()))
                 last = reply.last
                 yield reply
+                if told and not call.answered and (responses := call.taken(reply)):
+                    await self._within(deadline, method, self._tell_taken(call, responses))
 
     def take(self, frame: frames.Frame) -> None:
         """A frame came in."""
@@ -229,6 +232,10 @@ class Session:
                 return await work
         except TimeoutError:
             raise self._too_late(method) from None
+
+    async def _tell_taken(self, call: PendingCall, responses: int) -> None:
+        with suppress(Closed):  # then the call ends, with the reason
+            await self.outbox.put(frames.taken(call.request_id, responses))
 
     def _call_off(self, request_id: str) -> None:
         if Feature.CANCEL in self.peer.features:

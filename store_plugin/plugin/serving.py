@@ -9,6 +9,7 @@ from typing import Protocol
 from store_plugin._proto import plugin_stream_pb2 as proto
 from store_plugin.errors import Code
 from store_plugin.log import Logger
+from store_plugin.plugin.ahead import Ahead
 from store_plugin.stream import frames
 from store_plugin.stream.audit_notes import metadata_of_notes
 from store_plugin.stream.context import CallState
@@ -77,6 +78,8 @@ class HubStream:
         self._acknowledges = acknowledges
         self._turns = asyncio.Semaphore(concurrency)
         self._calls: dict[str, asyncio.Task[None]] = {}
+        self._ahead: dict[str, Ahead] = {}
+        """Of the calls that answer with a stream, where the hub tells what their callers take."""
         self._features: frozenset[Feature] = frozenset()
         self._heartbeat = 0.0
         """How often the hub pings, in seconds; 0: never."""
@@ -176,6 +179,9 @@ class HubStream:
             case "cancel":
                 if task := self._calls.get(frame.cancel.request_id):
                     task.cancel()
+            case "taken":
+                if ahead := self._ahead.get(frame.taken.request_id):
+                    ahead.taken(frame.taken.responses)
             case "ping":
                 self.outbox.offer(frames.Frame(pong=proto.PluginPong(sequence=frame.ping.sequence)))
             case "drain" if not self.finishing:
@@ -234,10 +240,21 @@ class HubStream:
         if Feature.SERVER_STREAMING not in self._features:
             raise failed(Code.UNIMPLEMENTED, f"this hub takes one response to {call.method} only")
 
-        async def send(response: bytes) -> None:
-            await self._reply(frames.response(call.request_id, response, more=True))
+        ahead = Ahead()
+        told = Feature.FLOW_CONTROL in self._features
 
-        await self._invoker.streamed(handler, call.payload, state, send)
+        async def send(response: bytes) -> None:
+            frame = frames.response(call.request_id, response, more=True)
+            self._check(frame)
+            if told:
+                await ahead.add(frame.ByteSize())
+            await self._put(frame)
+
+        self._ahead[call.request_id] = ahead
+        try:
+            await self._invoker.streamed(handler, call.payload, state, send)
+        finally:
+            del self._ahead[call.request_id]
         await self._reply(frames.response(call.request_id, b"", trailing=self._trailing(state)))
 
     async def _reply(self, frame: frames.Frame) -> None:

@@ -28,6 +28,8 @@ class Feature(StrEnum):
     """Told that a stream ends soon, the plugin opens another."""
     SERVER_STREAMING = "server-streaming"
     """Several responses to one call."""
+    FLOW_CONTROL = "flow-control"
+    """Told how many responses to a call its caller has taken, the plugin sends few more."""
     LOG = "log"
     """The plugin may send log lines."""
 

@@ -133,6 +133,11 @@ def cancel(request_id: str) -> Frame:
     return Frame(cancel=proto.PluginCancel(request_id=request_id))
 
 
+def taken(request_id: str, responses: int) -> Frame:
+    """The caller has taken so many more responses; for a peer with Feature.FLOW_CONTROL."""
+    return Frame(taken=proto.PluginTaken(request_id=request_id, responses=responses))
+
+
 def drain(grace: float) -> Frame:
     """No new calls over this stream; those under way have `grace` seconds."""
     return Frame(drain=proto.PluginDrain(grace=duration(grace)))

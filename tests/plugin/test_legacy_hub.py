@@ -14,7 +14,7 @@ from store_plugin.endpoints import Endpoint
 from store_plugin.errors import InvalidRequest
 from store_plugin.plugin import Plugin, serving
 from store_plugin.stream import frames
-from store_plugin.stream.features import ALL
+from store_plugin.stream.features import ALL, Feature
 from tests.support.echo import Echo, add_echo
 
 Talk = Callable[[Any], Awaitable[None]]
@@ -101,6 +101,28 @@ async def test_a_response_that_the_operator_would_not_take_fails_its_call_only(e
         refused = (await asyncio.wait_for(said.get(), 20)).error
         assert (refused.request_id, refused.code) == ("1", "ResourceExhausted")
         assert len((await asyncio.wait_for(said.get(), 20)).rpc_response.payload) > 4_000_000
+
+
+async def test_a_hub_that_does_not_tell_what_callers_take_gets_all_responses(endpoint: str) -> None:
+    """An older one of ours."""
+    received: asyncio.Queue[Any] = asyncio.Queue()
+
+    async def talk(context: Any) -> None:
+        await context.read()
+        await context.write(frames.registered("one", ALL - {Feature.FLOW_CONTROL}, 0.0, 1_000_000))
+        await context.write(frames.call("1", "Count", b"1000"))
+        more = True
+        while more:
+            frame = await context.read()
+            received.put_nowait(frame)
+            more = frame.rpc_response.more
+        await context.read()
+
+    async with operator(endpoint, talk), running(endpoint):
+        for number in range(1000):
+            frame = await asyncio.wait_for(received.get(), 20)
+            assert frame.rpc_response.payload == b"%d" % number
+        assert not (await asyncio.wait_for(received.get(), 20)).rpc_response.more
 
 
 async def test_a_stream_that_the_operator_tears_down_is_opened_again(endpoint: str) -> None:

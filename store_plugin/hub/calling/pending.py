@@ -16,7 +16,10 @@ from store_plugin.stream.outcomes import CallFailed, checked_code, code_from_wor
 
 MOST_RESPONSES = 256
 MOST_RESPONSE_BYTES = 16 * 1024 * 1024
-"""Of one server stream that nobody has taken yet; a single larger response may wait alone."""
+"""Of one server stream that nobody has taken yet; the last of them may exceed the second."""
+TOLD_EACH = 32
+TOLD_EACH_BYTES = 1024 * 1024
+"""Taken since the peer was told how many, and it is told again: well below what it waits at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,7 @@ class PendingCall:
         self._replies: asyncio.Queue[Reply | CallFailed] = asyncio.Queue()
         self._bytes = 0
         """Of those responses."""
+        self._untold = self._untold_bytes = 0
         self._waiter: asyncio.Future[Reply] | None = None
         if not streaming:
             self._waiter = asyncio.get_running_loop().create_future()
@@ -60,18 +64,26 @@ class PendingCall:
         self._bytes -= len(found.payload)
         return found
 
+    def taken(self, reply: Reply) -> int:
+        """The caller has taken a response: how many the peer is to be told of now."""
+        self._untold += 1
+        self._untold_bytes += len(reply.payload)
+        if self._untold < TOLD_EACH and self._untold_bytes < TOLD_EACH_BYTES:
+            return 0
+        untold, self._untold, self._untold_bytes = self._untold, 0, 0
+        return untold
+
     def add(self, reply: Reply, *, more: bool) -> bool:
-        """Take a reply; False where too many wait already."""
+        """Take a reply; False where too many wait already, for another one but the end."""
         if not more:
             self._note_answer()
         if self._waiter is not None:
             if not self._waiter.done():
                 self._waiter.set_result(reply)
             return True
-        size = self._bytes + len(reply.payload)
-        if self._replies.qsize() >= MOST_RESPONSES or (self._bytes and size > MOST_RESPONSE_BYTES):
+        if more and (self._replies.qsize() >= MOST_RESPONSES or self._bytes >= MOST_RESPONSE_BYTES):
             return False
-        self._bytes = size
+        self._bytes += len(reply.payload)
         self._replies.put_nowait(reply if more else replace(reply, last=True))
         return True
 
