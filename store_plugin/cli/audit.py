@@ -53,8 +53,8 @@ def tail(follow: bool, records: int, raw: bool, plugins_dir: Path) -> None:
 def verify(head: str | None, plugins_dir: Path, output: str) -> None:
     """Check that no record was changed, dropped, added or moved.
 
-    With a head that was noted elsewhere, such as in the sidecar's log, it also finds that the end was
-    cut off, or that all was written anew by somebody who has the key.
+    With a head that was noted elsewhere, such as in what the sidecar says on standard output, it also
+    finds that the end was cut off, or that all was written anew by somebody who has the key.
     """
     from store_plugin.lifecycle.audit import AuditLog
 

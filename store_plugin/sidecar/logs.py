@@ -1,4 +1,5 @@
-"""Structured logs on standard error, ours and those of the libraries, in one format.
+"""Structured logs on standard error, ours and those of the libraries, in one format. What an outside
+log has to hold goes to standard output, in the same format.
 
 No log line holds a secret value: errors name things, and tracebacks come without local
 variables.
@@ -6,7 +7,7 @@ variables.
 
 import logging
 import sys
-from typing import Any
+from typing import Any, TextIO
 
 # structlog takes up rich where it is installed: 6 MB, and tracebacks that show local
 # variables, which may be secrets. To this process it is not there.
@@ -32,19 +33,19 @@ def configure_logs(level: str, log_format: str) -> structlog.stdlib.BoundLogger:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _add_request_id,
     ]
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=before,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_rendering(log_format)],
-        )
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=before,
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_rendering(log_format)],
     )
     root = logging.getLogger()
-    root.handlers = [handler]
+    root.handlers = [_handler(sys.stderr, formatter)]
     root.setLevel(level.upper())
     # It tells of each change that it sees; what a change came to is told by us.
     logging.getLogger("watchfiles").setLevel(logging.WARNING)
-    logging.getLogger(_ALWAYS).setLevel(logging.INFO)
+    always = logging.getLogger(_ALWAYS)
+    always.handlers = [_handler(sys.stdout, formatter)]
+    always.setLevel(logging.INFO)
+    always.propagate = False
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -59,10 +60,16 @@ def configure_logs(level: str, log_format: str) -> structlog.stdlib.BoundLogger:
 
 
 def always_logged() -> structlog.stdlib.BoundLogger:
-    """The logger for what somebody elsewhere has to be able to find in the log: its `info` is logged
-    whatever the level is, now or later. To be called after `configure_logs`."""
+    """The logger for what somebody elsewhere has to be able to find: its `info` is told on standard
+    output, whatever the level is, now or later. To be called after `configure_logs`."""
     logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(_ALWAYS)
     return logger
+
+
+def _handler(stream: TextIO, formatter: logging.Formatter) -> logging.Handler:
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(formatter)
+    return handler
 
 
 def _rendering(log_format: str) -> list[structlog.typing.Processor]:

@@ -41,10 +41,11 @@ def test_what_is_always_logged_is_told_at_any_level(capsys: pytest.CaptureFixtur
         logging.getLogger().setLevel(level.upper())  # as a running sidecar's is set
         log.info("at level info")
         always.info("always")
-    told = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
-    assert [one["event"] for one in told].count("always") == len(LOG_LEVELS)
-    assert [one["event"] for one in told].count("at level info") == 2  # debug, info
-    assert {one["level"] for one in told} == {"info"}
+    written = capsys.readouterr()
+    outside, told = ([json.loads(line) for line in text.splitlines()] for text in written)
+    assert [one["event"] for one in outside] == ["always"] * len(LOG_LEVELS)
+    assert [one["event"] for one in told] == ["at level info"] * 2  # debug, info
+    assert {one["level"] for one in [*outside, *told]} == {"info"}
 
 
 def test_a_traceback_keeps_its_lines(capsys: pytest.CaptureFixture[str]) -> None:

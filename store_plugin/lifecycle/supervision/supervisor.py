@@ -20,7 +20,7 @@ from store_plugin.log import Logger
 LOOK_SECONDS = 2.0
 """Between looks at the catalog and the trusted keys, for changes that nobody told of."""
 HEAD_SECONDS = 300.0
-"""Between lines in the log that tell the head of the audit record."""
+"""Between lines that tell the head of the audit record."""
 
 
 class Supervisor:
