@@ -38,11 +38,9 @@ _NO_MEMORY_RUNS = (
     "what was checked in memory may not be executed on this node: set the sysctl vm.memfd_noexec to 1 or 0"
 )
 _NOT_STARTED = 126
-_HEARD_OTHERWISE = (
-    *(signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD),
-    *(signal.SIGPIPE, signal.SIGXFSZ),
-)
-"""Signals that the keeper hears or ignores, and those that every Python ignores."""
+_HEARD_OTHERWISE = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
+"""Signals that the keeper may hear or ignore: by itself, as every Python, or since it was started, as
+what a shell starts in the background ignores some."""
 _LIMITS = {
     "memory_bytes": resource.RLIMIT_AS,
     "open_files": resource.RLIMIT_NOFILE,

@@ -161,7 +161,7 @@ def test_a_document_that_does_not_tell_what_it_is_leaves_the_file_unidentified(
         pytest.param(
             shelf("Bad_Name", "\n  server: 5\n  shelves: many") + "specs: {}\n",
             [
-                "there is no such field as on this line",
+                "specs: there is no such field",
                 "spec.server: must be text",
                 "spec.shelves: must be a whole number",
                 "metadata.name: must be",
@@ -171,7 +171,7 @@ def test_a_document_that_does_not_tell_what_it_is_leaves_the_file_unidentified(
         pytest.param(
             secret("Bad_Name", "{token: [1]}") + "datas: {}\n",
             [
-                "there is no such field as on this line",
+                "datas: there is no such field",
                 "stringData: the value on this line",
                 "metadata.name: must be",
             ],
