@@ -14,11 +14,13 @@ def moto_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moto]:
 
 
 @pytest.fixture
-def moto(moto_process: Moto, monkeypatch: pytest.MonkeyPatch) -> Moto:
-    """The server, without faults and with an empty record of calls; KMS is there too."""
+def moto(moto_process: Moto, monkeypatch: pytest.MonkeyPatch) -> Iterator[Moto]:
+    """The server, without faults and with an empty record of calls; KMS is there too. The
+    faults that the test asked for and did not use up end with it: others use the server."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_KMS", moto_process.address)
     moto_process.clear()
-    return moto_process
+    yield moto_process
+    moto_process.clear()
 
 
 @pytest.fixture(autouse=True)
