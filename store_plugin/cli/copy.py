@@ -153,12 +153,11 @@ class _Job:
             return Report(name, Outcome.REFUSED, f"there is no such secret in {self.source}")
         deadline = asyncio.get_running_loop().time() + _SECONDS_PER_SECRET
         planned = await target.apply(name, found.secret, deadline=deadline, dry_run=True)
-        held = await target.get(name)
         if not planned.changed:
-            if _lacks(held.secret, found.secret):
+            if target.rules.keep_existing and _lacks((await target.get(name)).secret, found.secret):
                 return Report(name, Outcome.REFUSED, f"{self.target} {_KEEPS}")
             return Report(name, Outcome.UNCHANGED)
-        if held.present and not self.overwrite:
+        if not self.overwrite and (await target.get(name)).present:
             return Report(
                 name, Outcome.REFUSED, f"it exists in {self.target} with other content (--overwrite)"
             )

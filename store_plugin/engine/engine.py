@@ -34,7 +34,7 @@ class Engine:
         clock: Callable[[], float] | None = None,
     ) -> None:
         self.store = store
-        self._rules = rules
+        self.rules = rules
         self._locks = locks
         self._latest = JoinedReads(store.read)
         self._races = Races(sleep, clock)
@@ -156,8 +156,8 @@ class Engine:
         stored = await self.store.read(name)
         _check_version(name, stored, if_version)
         self._check_readable(stored)
-        check_owner_of_apply(name, stored, request, self._rules.ownership)
-        if stored.present and self._rules.keep_existing:
+        check_owner_of_apply(name, stored, request, self.rules.ownership)
+        if stored.present and self.rules.keep_existing:
             return Applied(False, (), stored.version)
         existing = stored.secret if stored.present else Secret()
         merged = merge(existing, request)
@@ -173,14 +173,14 @@ class Engine:
     def _check_readable(self, stored: StoredSecret) -> None:
         """What cannot be read cannot be merged into: it is replaced only where the config
         says that nothing there is worth a check."""
-        if stored.unreadable is not None and self._rules.ownership is not OwnershipPolicy.IGNORE:
+        if stored.unreadable is not None and self.rules.ownership is not OwnershipPolicy.IGNORE:
             raise DocumentInvalid(
                 f"{stored.unreadable}: repair or delete it, or let applies replace it with "
                 "ownership.policy Ignore"
             )
 
     def _check_owner_of_delete(self, name: ScopedName, stored: StoredSecret, owner: str | None) -> None:
-        rules = self._rules
+        rules = self.rules
         check_owner_of_delete(name, stored, owner, rules.ownership, required=rules.require_owner_on_delete)
 
 

@@ -153,7 +153,7 @@ async def test_long_names_are_shortened_in_messages(house: House) -> None:
 async def test_the_spec_decides_the_rules(fields: dict[str, object], rules: Rules, house: House) -> None:
     house.put("a", **fields)
     with await house.router.lease(reference("a")) as lease:
-        assert lease.engine._rules == rules
+        assert lease.engine.rules == rules
 
 
 async def test_the_rules_are_enforced_through_a_lease(house: House) -> None:
