@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from store_plugin.access import option_names as names
 from store_plugin.access.config import AccessConfig
 from store_plugin.errors import ConfigInvalid
 
@@ -16,10 +17,6 @@ NAMES = ("--access-config", "--clusterprofile-provider-file")
 DEFAULT = "clusterprofile-provider-file.json"
 """Where consumers in Go look for it."""
 HELP = "File with the providers of credentials for clusters, JSON or YAML."
-_REQUIRE_DIGEST = ("--access-require-digest", "--require-digest")
-_REQUIRE_DIGEST_HELP = "Run only exec plugins whose provider has a digest or a signature."
-_TRUSTED_KEYS = ("--access-trusted-keys", "--trusted-keys")
-_TRUSTED_KEYS_HELP = "Directory of the keys that signatures of exec plugins count of."
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
@@ -51,19 +48,21 @@ def access_option(**attributes: Any) -> Callable[[CommandT], CommandT]:
         settings: dict[str, Any] = {"default": DEFAULT, "show_default": True, "help": HELP, **attributes}
         path = click.Path(path_type=Path, dir_okay=False)
         command = click.option(
-            *_TRUSTED_KEYS,
+            names.TRUSTED_KEYS,
+            names.TRUSTED_KEYS_SHORT,
             "trusted_keys",
             type=click.Path(path_type=Path, file_okay=False),
             metavar="DIR",
-            help=_TRUSTED_KEYS_HELP,
+            help=names.TRUSTED_KEYS_HELP,
             callback=kept,
             **trust,
         )(command)
         command = click.option(
-            *(f"{name}/--no-{name.removeprefix('--')}" for name in _REQUIRE_DIGEST),
+            names.switch(names.REQUIRE_DIGEST),
+            names.switch(names.REQUIRE_DIGEST_SHORT),
             "require_digest",
             default=False,
-            help=_REQUIRE_DIGEST_HELP,
+            help=names.REQUIRE_DIGEST_HELP,
             callback=kept,
             **trust,
         )(command)
@@ -77,14 +76,20 @@ def add_access_arguments(parser: argparse.ArgumentParser, **attributes: Any) -> 
     settings: dict[str, Any] = {"default": DEFAULT, "metavar": "FILE", "help": HELP, **attributes}
     parser.add_argument(*NAMES, dest="access_config", type=Path, **settings)
     parser.add_argument(
-        *_REQUIRE_DIGEST,
+        names.REQUIRE_DIGEST,
+        names.REQUIRE_DIGEST_SHORT,
         dest="access_require_digest",
         action=argparse.BooleanOptionalAction,
         default=False,
-        help=_REQUIRE_DIGEST_HELP,
+        help=names.REQUIRE_DIGEST_HELP,
     )
     parser.add_argument(
-        *_TRUSTED_KEYS, dest="access_trusted_keys", type=Path, metavar="DIR", help=_TRUSTED_KEYS_HELP
+        names.TRUSTED_KEYS,
+        names.TRUSTED_KEYS_SHORT,
+        dest="access_trusted_keys",
+        type=Path,
+        metavar="DIR",
+        help=names.TRUSTED_KEYS_HELP,
     )
 
 

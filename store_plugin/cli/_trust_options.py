@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from store_plugin.access import option_names as names
+
 Command = Callable[..., None]
 
 
@@ -16,24 +18,24 @@ def trust_options(prefix: str = "") -> Callable[[Command], Command]:
 
     def add(command: Command) -> Command:
         command = click.option(
-            "--access-trusted-keys",
-            *(["--trusted-keys"] if short else []),
+            names.TRUSTED_KEYS,
+            *([names.TRUSTED_KEYS_SHORT] if short else []),
             f"{prefix}trusted_keys",
             metavar="DIR",
             type=click.Path(path_type=Path, file_okay=False),
             envvar="STORE_PLUGIN_ACCESS_TRUSTED_KEYS",
             show_envvar=True,
-            help="Directory of the keys that signatures of exec plugins count of.",
+            help=names.TRUSTED_KEYS_HELP,
         )(command)
         return click.option(
-            "--access-require-digest/--no-access-require-digest",
-            *(["--require-digest/--no-require-digest"] if short else []),
+            names.switch(names.REQUIRE_DIGEST),
+            *([names.switch(names.REQUIRE_DIGEST_SHORT)] if short else []),
             f"{prefix}require_digest",
             default=False,
             envvar="STORE_PLUGIN_ACCESS_REQUIRE_DIGEST",
             show_envvar=True,
             show_default=True,
-            help="Run only exec plugins whose provider has a digest or a signature.",
+            help=names.REQUIRE_DIGEST_HELP,
         )(command)
 
     return add
