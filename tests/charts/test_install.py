@@ -33,8 +33,17 @@ CLEARED = (
     "for place in store-plugin default crossplane-system; do"
     " helm uninstall store-plugin operator --ignore-not-found --namespace $place; done",
 )
-TAKEN = "kubectl annotate customresourcedefinitions --all --overwrite meta.helm.sh/release-namespace="
+TAKEN = (
+    "kubectl annotate customresourcedefinitions --all --overwrite"
+    " meta.helm.sh/release-name=store-plugin meta.helm.sh/release-namespace={place}",
+    "kubectl label customresourcedefinitions --all --overwrite app.kubernetes.io/managed-by=Helm",
+)
 """Kinds stay, and belong to the release of the way before: to delete them takes minutes."""
+CROSSPLANES = (
+    "kubectl apply --filename charts/store-plugin/files/crds/storeconfigs.yaml",
+    "kubectl wait --for condition=Established customresourcedefinition/storeconfigs.secrets.crossplane.io",
+)
+"""A kind that is there where Crossplane is, and that the ways into it do not bring."""
 CROSSPLANE: dict[str, Any] = {
     "selector": {"matchLabels": {"app": "crossplane"}},
     "template": {
@@ -79,7 +88,9 @@ def environ(checkout: Path) -> dict[str, str]:
 @pytest.fixture
 def way(request: pytest.FixtureRequest, checkout: Path, environ: dict[str, str]) -> Iterator[str]:
     """A way, with what is left of the one before cleared: as on a cluster that nothing was brought into."""
-    Step(TAKEN + WAYS[request.param], "").ran(checkout, environ)
+    place = WAYS[request.param]
+    for command in [*(CROSSPLANES if place == "crossplane-system" else ()), *TAKEN]:
+        Step(command.format(place=place), "").ran(checkout, environ)
     yield request.param
     for command in CLEARED:
         Step(command, "").ran(checkout, environ)
