@@ -3,6 +3,7 @@ clock that nobody sets, and whether a token is still good or a secret half finis
 the clocks of the servers."""
 
 import json
+import sys
 from pathlib import Path
 from uuid import uuid4
 
@@ -10,12 +11,13 @@ import pytest
 
 from store_plugin.client import Client
 from store_plugin.errors import NotOwner
+from tests.support import manifests
 from tests.support.certificates import CertificateAuthority
 from tests.support.kubernetes import Cluster, path_of
 from tests.support.manifests import manifest
 from tests.support.openbao import OpenBao
 from tests.support.pod import sidecar_account, sidecar_in_pod
-from tests.support.sidecar import SidecarProcess
+from tests.support.sidecar import SidecarProcess, started_sidecar, wait_ready
 from tests.support.waiting import eventually
 
 DAY = 86_400.0
@@ -56,3 +58,27 @@ def test_a_wrong_clock_changes_nothing(
             client.apply(reference, "team-a/db", {"k": b"new"}, owner="uid-2")
     finally:
         installed.api("DELETE", path_of(config))
+
+
+SET_SINCE = """\
+import sys, time, types
+from grpc._cython import cygrpc
+ahead = float(sys.argv.pop(1))
+cygrpc.time = types.SimpleNamespace(time=lambda: time.time() + ahead)
+from store_plugin.cli import main
+main()
+"""
+"""A sidecar whose clock is set after each call has come and before its deadline is looked at."""
+
+
+@pytest.mark.parametrize("ahead", [3600.0, -3600.0], ids=["forward", "back"])
+def test_a_clock_that_is_set_while_a_call_comes_in_does_not_end_it(tmp_path: Path, ahead: float) -> None:
+    configs = tmp_path / "configs"
+    configs.mkdir()
+    manifests.local(configs, "files", tmp_path)
+    program = [sys.executable, "-c", SET_SINCE, str(ahead)]
+    with started_sidecar(tmp_path, "--config-dir", str(configs), program=program) as sidecar:
+        wait_ready(sidecar)
+        with Client(sidecar.endpoint, timeout=30) as client:
+            client.apply("LocalConfig/files", "team-a/db", {"k": b"v"})
+            assert client.get("LocalConfig/files", "team-a/db").data == {"k": b"v"}
