@@ -15,10 +15,12 @@ LOG_LEVELS = ("debug", "info", "warning", "error")
 _PREFIX = "STORE_PLUGIN_"
 
 
-def setting(name: str, *, prefix: str = _PREFIX, **attributes: Any) -> Callable[[CommandT], CommandT]:
+def setting(
+    name: str, *spellings: str, prefix: str = _PREFIX, **attributes: Any
+) -> Callable[[CommandT], CommandT]:
     """An option that is also read from STORE_PLUGIN_NAME, or whatever the prefix is."""
     variable = prefix + name.split("/")[0].lstrip("-").replace("-", "_").upper()
-    return click.option(name, envvar=variable, show_envvar=True, show_default=True, **attributes)
+    return click.option(name, *spellings, envvar=variable, show_envvar=True, show_default=True, **attributes)
 
 
 def cluster_settings(prefix: str = _PREFIX) -> Callable[[CommandT], CommandT]:

@@ -46,7 +46,11 @@ SECTIONS: Sections = {
         "--log-format",
         "--access-log",
     ),
-    "Plugins that it runs": ("--plugins-dir", "--plugins-cert-life"),
+    "Plugins that it runs": (
+        "--plugins-dir",
+        "--plugins-cert-life",
+        "--plugins-require-signature",
+    ),
     "Plugins that connect": (
         "--hub-listen",
         "--hub-plugin-groups",
@@ -101,6 +105,13 @@ SECTIONS: Sections = {
     type=click.FloatRange(min=0.25, max=168.0),
     default=24.0,
     help="Hours that certificates of these plugins live, 15 minutes to 7 days; each is renewed in time.",
+)
+@setting(
+    "--plugins-require-signature",
+    "--require-signature",
+    is_flag=True,
+    default=False,
+    help="Run only what a trusted key has signed: 'plugin trust require on' for the plugins directory.",
 )
 @setting(
     "--certs-dir",
@@ -249,5 +260,7 @@ def serve(listen: tuple[Endpoint, ...], **options: object) -> None:
     from store_plugin.sidecar.app import run
     from store_plugin.sidecar.settings import Settings
 
+    if options["plugins_require_signature"] and options["plugins_dir"] is None:
+        raise click.UsageError("--plugins-require-signature is about --plugins-dir, which is not given")
     settings = Settings(listen=listen, **options)  # type: ignore[arg-type]
     sys.exit(run(settings, os.environ))

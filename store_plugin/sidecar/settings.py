@@ -60,6 +60,8 @@ class Settings:
     """Of the plugins that the sidecar runs; None: it runs none."""
     plugins_cert_life: float = 24.0
     """Hours that certificates of these plugins live."""
+    plugins_require_signature: bool = False
+    """Have signatures demanded in the plugins directory; False leaves it as it is there."""
 
     access_config: Path | None = None
     """Says how members of a fleet are logged in to, for stores that are there; None: none is."""

@@ -348,6 +348,11 @@ def test_the_life_of_certificates_has_bounds(run: Run, hours: str) -> None:
     assert "--plugins-cert-life" in run("serve", "--plugins-cert-life", hours, code=2).output
 
 
+def test_what_asks_for_signatures_says_of_which_directory() -> None:
+    result = CliRunner().invoke(cli, ["serve", "--require-signature"])
+    assert (result.exit_code, "--plugins-dir" in result.output) == (2, True)
+
+
 # Completion.
 
 

@@ -91,6 +91,20 @@ def test_one_that_is_left_alone_is_told_by_metrics_log_and_status(desk: Desk, co
     assert desk.events().count("circuit-open") == 1
 
 
+def test_a_sidecar_that_requires_signatures_runs_nothing_else(desk: Desk, configs: Path) -> None:
+    """And nothing else is registered from then on."""
+    options = ("--plugins-dir", str(desk.plugins), "--hub-plugin-groups", "*.example.org")
+    desk.introduce("1.0")
+    desk.run("plugin", "enable", NAME)
+    for _ in range(2):
+        with running_sidecar(configs, *options, "--plugins-require-signature"):
+            eventually(lambda: "signatures are required" in desk.run("plugin", "status", NAME), within=60)
+    recorded = desk.run("audit", "tail", "-n", "1000")
+    assert recorded.count("require-signature") == 1
+    assert "start" not in desk.events()
+    assert "signed plugins only" in desk.run("plugin", "install", str(desk.directory / "files-1.0"), expect=1)
+
+
 CALLERS = 8
 
 

@@ -12,6 +12,8 @@ from store_plugin.errors import PluginRefused
 from store_plugin.hub.hub import HubListener
 from store_plugin.hub.peer import Peer
 from store_plugin.hub.registry import Registry
+from store_plugin.lifecycle.administration.settings import read_settings
+from store_plugin.lifecycle.administration.trust import TrustedKeys
 from store_plugin.lifecycle.administration.vouching import Vouching
 from store_plugin.lifecycle.audit import AuditLog
 from store_plugin.lifecycle.call_notes import CallNote, CallNotes
@@ -48,11 +50,14 @@ class ManagedPlugins:
         environ: Mapping[str, str],
         log: Logger,
         certificate_life: timedelta = DEFAULT_LIFE,
+        require_signature: bool = False,
     ) -> None:
         self._layout = layout = Layout(directory.absolute())
         layout.prepare()
         self._log = log
         self._catalog, self.audit = Catalog(layout.catalog), AuditLog(layout.audit)
+        if require_signature and not read_settings(layout).require_signature:
+            TrustedKeys(layout, self.audit).require(True)
         self._may_run = enabled_in(self._catalog)
         self._authority = Authority(layout.authority, life=certificate_life)
         self._hub_endpoint = _ANY_PORT

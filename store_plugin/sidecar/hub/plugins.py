@@ -52,7 +52,8 @@ class PluginHub:
         self.managed = None
         if settings.plugins_dir is not None:
             life = timedelta(hours=settings.plugins_cert_life)
-            self.managed = ManagedPlugins(settings.plugins_dir, self.registry, environ, log, life)
+            signed = settings.plugins_require_signature
+            self.managed = ManagedPlugins(settings.plugins_dir, self.registry, environ, log, life, signed)
         self._on_event = on_event
         self._versions: dict[str, frozenset[str]] = {}
         self._kinds_changed: KindsChanged = _nobody
