@@ -49,14 +49,22 @@ class Value:
     def name(self) -> str:
         return ".".join(self.path)
 
-    def schema(self) -> dict[str, Any]:
-        """JSON Schema: no value that has no name here, no other type than that of the default."""
+    @property
+    def needed(self) -> bool:
+        """Whether templates go by it: a null, with which Helm takes a default away, leaves nothing to
+        go by. What may be empty may be null, which is the same."""
+        if isinstance(self.default, list):
+            return "minItems" in self.said
+        return bool(self.default) and "$ref" not in self.said
+
+    def schema(self, whole: bool) -> dict[str, Any]:
+        """JSON Schema: no value that has no name here, no other type than that of the default. `whole`:
+        what is needed is there, as it is where Helm has put the defaults in."""
         if "$ref" in self.said:
             return {"description": self.meaning, **self.said}
         found: dict[str, Any] = {"description": self.meaning, "type": _TYPES[type(self.default)]}
         if isinstance(self.default, dict):
-            found["additionalProperties"] = False
-            found["properties"] = {value.path[-1]: value.schema() for value in self.below}
+            found |= _properties(self.below, whole)
         return found | self.said
 
 
@@ -106,16 +114,23 @@ def generate_charts(root: Path, target: Path) -> None:
 
 
 def _schema(values: tuple[Value, ...], **definitions: tuple[Value, ...]) -> str:
-    own = {name: _object(inner) for name, inner in definitions.items()}
-    whole = {"$schema": "https://json-schema.org/draft/2020-12/schema", **_object(values)}
+    own = {name: _object(inner, whole=False) for name, inner in definitions.items()}
+    whole = {"$schema": "https://json-schema.org/draft/2020-12/schema", **_object(values, whole=True)}
     kubernetes = kubernetes_types.definitions(name for name in references([whole, own]) if name not in own)
     return json.dumps({**whole, "$defs": {**own, **kubernetes}}, indent=2) + "\n"
 
 
-def _object(values: tuple[Value, ...]) -> dict[str, Any]:
-    properties = {value.path[-1]: value.schema() for value in values}
+def _object(values: tuple[Value, ...], *, whole: bool) -> dict[str, Any]:
+    found = _properties(values, whole)
     # Helm hands `global` to every chart.
-    return {"type": "object", "additionalProperties": False, "properties": {"global": {}, **properties}}
+    return {"type": "object", **found, "properties": {"global": {}, **found["properties"]}}
+
+
+def _properties(values: tuple[Value, ...], whole: bool) -> dict[str, Any]:
+    found: dict[str, Any] = {"additionalProperties": False}
+    if whole and (needed := [value.path[-1] for value in values if value.needed]):
+        found["required"] = needed
+    return {**found, "properties": {value.path[-1]: value.schema(whole) for value in values}}
 
 
 def _with_tables(text: str, tables: Mapping[str, tuple[Value, ...]]) -> str:

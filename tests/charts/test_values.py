@@ -1,5 +1,6 @@
 """Values that make no sense are refused, with the name of the field; what the README says is so."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from store_plugin import __version__
 from store_plugin.endpoints import Endpoint
 from tests.charts.switches import IMAGE, SWITCHES
 from tests.support.helm import CHART, CHARTS, LIBRARY, Manifest, Refused, lint, only, render
-from tools.charts import values_of
+from tools.charts import Value, values_of
 
 
 @pytest.mark.parametrize("values", SWITCHES.values(), ids=SWITCHES)
@@ -105,6 +106,14 @@ def test_the_library_passes_a_strict_lint() -> None:
             id="endpoint that is none",
         ),
         pytest.param({"sidecar": {"listen": []}}, "/sidecar/listen", "minItems", id="none"),
+        pytest.param(
+            {"sidecar": {"logLevel": None}},
+            "",
+            "missing property 'logLevel'",
+            id="null in the sidecar",
+        ),
+        pytest.param({"hub": {"port": None}}, "/hub", "missing property 'port'", id="null"),
+        pytest.param({"crds": None}, "", "missing property 'crds'", id="null for a whole part"),
         pytest.param({"sidecar": {"logLevel": "loud"}}, "/sidecar/logLevel", "must be one of", id="choice"),
         pytest.param({"image": {"digest": "abc"}}, "/image/digest", "does not match pattern", id="digest"),
         pytest.param(
@@ -167,6 +176,34 @@ def test_a_value_that_does_not_fit_is_refused_with_its_name(
     # The values of all sidecars are those of a subchart, which says the same of its own.
     places = {line.partition("at '")[2].partition("'")[0] for line in lines}
     assert places <= {field, field.removeprefix("/sidecar")}, caught.value
+
+
+def nulls(values: Iterable[Value]) -> dict[str, Any]:
+    """A null for all that is empty by default, but for what only Kubernetes gives a meaning."""
+    found = {value.path[-1]: nulls(value.below) if value.below else None for value in values if empty(value)}
+    return {name: value for name, value in found.items() if value != {}}
+
+
+def empty(value: Value) -> bool:
+    return "$ref" not in value.said and (bool(value.below) or not value.default)
+
+
+def laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Two sets of values, as Helm takes them together."""
+    both = {
+        name: laid_over(below[name], value) if isinstance(value, Mapping) and below.get(name) else value
+        for name, value in above.items()
+    }
+    return {**below, **both}
+
+
+@pytest.mark.parametrize("values", SWITCHES.values(), ids=SWITCHES)
+def test_a_null_is_as_good_as_what_is_empty(values: dict[str, Any]) -> None:
+    everywhere = nulls(values_of(CHART / "values.yaml"))
+    everywhere["sidecar"] = nulls(values_of(LIBRARY / "values.yaml"))
+    for part in ("crossplane", "standalone", "publisher"):
+        everywhere[part]["sidecar"] = None
+    assert render(laid_over(everywhere, values)) == render(values)
 
 
 def test_without_an_image_the_message_says_what_to_set() -> None:

@@ -43,12 +43,19 @@ def test_a_value_has_the_type_of_its_default_and_what_its_comment_says(file: Pat
     part, labels, other, items = values_of(file)
     enabled, replicas = part.below
     assert (enabled.name, enabled.default, enabled.meaning) == ("part.enabled", False, "Whether it is there.")
-    assert enabled.schema() == {"description": "Whether it is there.", "type": "boolean"}
-    assert replicas.schema() == {"description": "How many.", "type": "integer", "minimum": 1, "maximum": 9}
-    assert part.schema()["additionalProperties"] is False
-    assert labels.schema()["additionalProperties"] == {"type": "string"}
-    assert other.schema() == {"description": "As that one.", "$ref": "#/$defs/other"}
-    assert (items.default, items.schema()["type"]) == (["a"], "array")
+    assert enabled.schema(whole=True) == {"description": "Whether it is there.", "type": "boolean"}
+    assert replicas.schema(whole=True) == {
+        "description": "How many.",
+        "type": "integer",
+        "minimum": 1,
+        "maximum": 9,
+    }
+    assert part.schema(whole=True)["additionalProperties"] is False
+    assert part.schema(whole=True)["required"] == ["replicas"]
+    assert "required" not in part.schema(whole=False)
+    assert labels.schema(whole=True)["additionalProperties"] == {"type": "string"}
+    assert other.schema(whole=True) == {"description": "As that one.", "$ref": "#/$defs/other"}
+    assert (items.default, items.schema(whole=True)["type"]) == (["a"], "array")
 
 
 def test_a_value_without_a_comment_is_refused(file: Path) -> None:

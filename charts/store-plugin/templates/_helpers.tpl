@@ -16,7 +16,7 @@
 {{- $_ := set $own "app.kubernetes.io/version" .root.Chart.AppVersion -}}
 {{- $_ := set $own "app.kubernetes.io/managed-by" .root.Release.Service -}}
 {{- $_ := set $own "helm.sh/chart" (printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_") -}}
-{{- merge $own .root.Values.labels | toYaml }}
+{{- merge $own (.root.Values.labels | default dict) | toYaml }}
 {{- end }}
 
 {{/*
@@ -25,7 +25,7 @@ them. A dictionary of `root` and `changes`.
 */}}
 {{- define "store-plugin.sidecarWith" -}}
 {{- $values := deepCopy .root.Values.sidecar -}}
-{{- range .changes }}
+{{- range compact .changes }}
 {{- $values = mergeOverwrite $values (deepCopy .) -}}
 {{- end }}
 {{- $values = set $values "image" (include "store-plugin.image" . | fromYaml) -}}
@@ -45,7 +45,7 @@ A digest is that of one image, so it is left behind by who names another reposit
 {{- $_ := set $said $field $value -}}
 {{- end }}
 {{- end }}
-{{- range prepend .changes (dict "image" $said) }}
+{{- range prepend (compact .changes) (dict "image" $said) }}
 {{- $own := .image | default dict -}}
 {{- if and (or (hasKey $own "repository") (hasKey $own "tag")) (not (hasKey $own "digest")) }}
 {{- $_ := unset $image "digest" -}}
