@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psutil
@@ -17,6 +18,7 @@ from store_plugin.model import ConfigReference
 from tests.support.desk import Desk, executable
 from tests.support.local_plugin import API_VERSION, KIND, NAME, config
 from tests.support.processes import alive
+from tests.support.set_clock import SetClock
 from tests.support.sidecar import PROGRAM, running_sidecar
 from tests.support.waiting import eventually
 
@@ -150,3 +152,40 @@ def test_no_read_fails_while_one_version_is_rolled_back_and_another_takes_over(
             assert "2.0 is ready" in desk.run("plugin", "enable", NAME, "2.0", "--wait")
             eventually(lambda: "exit" in desk.events(), within=60)
         assert failed == []
+
+
+HOUR = 3600
+
+
+@pytest.mark.parametrize("jump", [HOUR, -HOUR], ids=["forward", "back"])
+def test_no_read_fails_while_the_clock_jumps_by_an_hour_and_back(
+    desk: Desk, configs: Path, monkeypatch: pytest.MonkeyPatch, jump: int
+) -> None:
+    """The clock of a node: the sidecar, its plugins and the commands see it jump. After each jump a
+    version takes over, which enrols by a token and a certificate of the new time."""
+    clock = SetClock(desk.directory)
+    for name, value in clock.environment.items():
+        monkeypatch.setenv(name, value)
+    options = ("--plugins-dir", str(desk.plugins), "--hub-plugin-groups", "*.example.org")
+    for version in ("1.0", "2.0"):
+        desk.introduce(version, before=clock.preload)
+    desk.run("plugin", "enable", NAME, "1.0")
+    with running_sidecar(configs, *options) as sidecar, Client(sidecar.endpoint, timeout=10) as client:
+        eventually(lambda: served(client), within=60)
+        client.apply(FILES, "team/db", DATA)
+        with steady_reads(sidecar.endpoint) as failed:
+            clock.ahead(jump)
+            assert "2.0 is ready" in desk.run("plugin", "enable", NAME, "2.0", "--wait")
+            clock.ahead(0)
+            assert "1.0 is ready" in desk.run("plugin", "enable", NAME, "1.0", "--wait")
+        assert failed == []
+        assert sidecar.stop() == 0
+    ahead = [seconds_ahead(record) for record in desk.records() if record["event"] == "enrol"]
+    assert [round(seconds / HOUR) for seconds in ahead] == [0, jump // HOUR, 0]
+    assert desk.events().count("crash") == 0
+    assert "the chain holds" in desk.run("audit", "verify")
+
+
+def seconds_ahead(record: dict[str, str]) -> float:
+    """By how much the time of a record of the last minutes was wrong."""
+    return (datetime.fromisoformat(record["time"]) - datetime.now(UTC)) / timedelta(seconds=1)
