@@ -24,6 +24,9 @@ MessageT = TypeVar("MessageT", bound=Message)
 Request = ess_pb2.GetSecretRequest | ess_pb2.ApplySecretRequest | ess_pb2.DeleteKeysRequest
 Action = Callable[[Lease, ScopedName, float], Awaitable[Message]]
 
+_MOMENT = 0.1
+"""Seconds in which gRPC ends a call whose time is over."""
+
 
 class SecretStoreService:
     """The three methods; each takes and returns serialized messages."""
@@ -104,10 +107,8 @@ class SecretStoreService:
         # Before the store is opened: whoever may not use it neither learns what is wrong
         # with it nor makes it do anything.
         check_access(spec, reference, call.callers, name)
-        # Nothing is left also where the clock was set forward since the call came. A call whose
-        # time is over is ended by gRPC, which measures by a clock that nobody sets.
-        timeout = call.context.time_remaining() or spec.timeout
-        deadline = asyncio.get_running_loop().time() + timeout
+        timeout = await _time_left(call)
+        deadline = asyncio.get_running_loop().time() + (spec.timeout if timeout is None else timeout)
         request_deadline.set(deadline)
         try:
             async with asyncio.timeout_at(deadline):
@@ -115,6 +116,19 @@ class SecretStoreService:
                     return (await action(lease, name, deadline)).SerializeToString()
         except TimeoutError:
             raise DeadlineExceeded(f"{reference} did not answer in time for secret {name}") from None
+
+
+async def _time_left(call: Call) -> float | None:
+    """Seconds until the call's deadline; None where it is not known.
+
+    It is a time of day, and so has passed also where the clock was set forward since the call came.
+    gRPC itself measures by a clock that nobody sets: what it lets live for a moment has time.
+    """
+    left = call.context.time_remaining()
+    if left is None or left > 0:
+        return left
+    await asyncio.sleep(_MOMENT)
+    return None
 
 
 def _parse(message: type[MessageT], data: bytes) -> MessageT:
