@@ -229,5 +229,6 @@ def _expected(there: Instance, peer: Peer) -> bool:
         return True
     if there.peer.identity.user != peer.identity.user:
         return False
-    named = there.asked_to_come_again and there.peer.announced_instance and peer.announced_instance
-    return named or bool(peer.identity.instance)
+    announced = there.peer.announced_instance and peer.announced_instance
+    same = announced and there.peer.instance_id == peer.instance_id
+    return (there.asked_to_come_again and same) or bool(peer.identity.instance)
