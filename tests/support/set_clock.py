@@ -5,6 +5,7 @@ measures spans of time (CLOCK_MONOTONIC) goes on as it does where an administrat
 """
 
 import importlib.util
+import platform
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -55,6 +56,7 @@ class SetClock:
 
 def _library() -> Path:
     """Found without its package's Python, which starts processes anew."""
+    assert platform.machine() == "x86_64", "the wheel of libfaketime holds a library for x86-64 only"
     package = importlib.util.find_spec("libfaketime")
     assert package and package.origin, "libfaketime is not installed: run 'make venv'"
     library = Path(package.origin).parent / "vendor" / "libfaketime" / "src" / "libfaketime.so.1"
