@@ -9,8 +9,8 @@ from store_plugin.dispatch.router import Router
 from store_plugin.engine import LocationLocks
 from store_plugin.errors import Code
 from store_plugin.model import ScopedName
-from tests.dispatch.conftest import reference
 from tests.support.fakes import GROUP_VERSION, FakeFactory, FakeKind, RecordingLog
+from tests.support.house import reference
 
 NAME = ScopedName.parse("team/db")
 

@@ -8,8 +8,8 @@ from store_plugin.dispatch.observed import ObservedStore
 from store_plugin.errors import Code, LoginRefused, StorePluginError, error_classes
 from store_plugin.model import ABSENT, ScopedName, Secret
 from store_plugin.store import Environment
-from tests.dispatch.conftest import reference
 from tests.support.fakes import FakeStore, RecordingLog, ShelfSpec
+from tests.support.house import reference
 
 NAME = ScopedName.parse("team/db")
 

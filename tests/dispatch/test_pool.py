@@ -7,7 +7,7 @@ import pytest
 from store_plugin.dispatch import pool as module
 from store_plugin.errors import ConfigInvalid, ConfigNotFound, StoreUnavailable
 from store_plugin.model import ScopedName
-from tests.dispatch.conftest import House, reference
+from tests.support.house import House, reference
 from tests.support.waiting import until
 
 NAME = ScopedName.parse("team/db")

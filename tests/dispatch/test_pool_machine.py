@@ -12,8 +12,8 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 from store_plugin.dispatch.lease import Lease
 from store_plugin.errors import ConfigInvalid, StorePluginError
 from store_plugin.spec import StoreSpec
-from tests.dispatch.conftest import House, reference
 from tests.support.fakes import FakeStore
+from tests.support.house import House, reference
 
 NAMES = st.sampled_from(["a", "b"])
 

@@ -18,8 +18,8 @@ from store_plugin.errors import (
     StoreUnavailable,
 )
 from store_plugin.model import OWNER_LABEL, ConfigReference, Presence, ScopedName, Secret, StoredSecret
-from tests.dispatch.conftest import House, reference
 from tests.support.fakes import GROUP_VERSION, FakeKind
+from tests.support.house import House, reference
 from tests.support.waiting import until
 
 NAME = ScopedName.parse("team/db")

@@ -76,9 +76,8 @@ async def test_it_ignores_no_signal_that_others_do(start: Start, tmp_path: Path,
     left are signals of the C library's own, which nobody can set: programs that start others, as make
     does, may leave these ignored."""
     plugin = script(tmp_path, "exec grep -E 'Sig(Ign|Blk)' /proc/self/status", interpreter="/bin/sh")
-    before = signal.signal(
-        signal.SIGQUIT, signal.SIG_IGN
-    )  # as in a sidecar that a shell runs in the background
+    # As in a sidecar that a shell runs in the background.
+    before = signal.signal(signal.SIGQUIT, signal.SIG_IGN)
     try:
         process = await start(plugin, environment={"PATH": os.environ["PATH"]})
     finally:

@@ -11,7 +11,7 @@ from store_plugin._proto import ess_pb2
 from store_plugin.sidecar.call import Call
 from store_plugin.sidecar.service import SecretStoreService
 from store_plugin.wire import reference_to
-from tests.dispatch.conftest import House, reference
+from tests.support.house import House, reference
 
 
 class Over:
@@ -35,11 +35,7 @@ def get(house: House) -> "asyncio.Task[bytes]":
     )
     context: Any = Over()
     call = Call(context, "GetSecret", callers=("local",))
-    return asyncio.create_task(_served(SecretStoreService(house.router), request.SerializeToString(), call))
-
-
-async def _served(service: SecretStoreService, request: bytes, call: Call) -> bytes:
-    return await service.get(request, call)
+    return asyncio.create_task(SecretStoreService(house.router).get(request.SerializeToString(), call))
 
 
 async def test_one_that_grpc_ends_asks_no_store(house: House) -> None:

@@ -41,7 +41,10 @@ _LEAST_GRACE = 2.0
 
 
 class ManagedPlugins:
-    """Belongs to one event loop. ConfigInvalid where the directory cannot be used."""
+    """Belongs to one event loop. `require_signature` turns that on in the directory, for good.
+    ConfigInvalid where the directory cannot be used; Tampered, StoreUnavailable where what it
+    requires can be neither read nor written.
+    """
 
     def __init__(
         self,

@@ -24,8 +24,8 @@ from store_plugin.errors import (
 from store_plugin.model import ABSENT, ScopedName, Secret, StoredSecret, Version
 from store_plugin.store import Capabilities
 from store_plugin.testing.memory import MemoryData, MemoryStore
-from tests.dispatch.conftest import reference
 from tests.support.fakes import RecordingLog, ShelfSpec
+from tests.support.house import reference
 from tests.support.virtual_time import virtually
 
 NAME = ScopedName.parse("team/db")
